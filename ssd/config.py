@@ -1,0 +1,257 @@
+"""The typed schema of the configuration: every key a user can set, its type and its default.
+
+This module only declares; `ssd.cli` composes and checks. It imports nothing heavy, so that a wrong key is answered
+before TensorFlow is loaded. Groups whose members are open to the user's own YAML (optimizer, schedule, augmentation,
+dataset, backbone) are typed where this project ships the member, and checked against the `_target_` otherwise.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from omegaconf import MISSING
+
+
+class Precision(Enum):
+    """Arithmetic of the network; the loss and the decoding are float32 always."""
+
+    auto = "auto"
+    float32 = "float32"
+    mixed_bfloat16 = "mixed_bfloat16"
+    mixed_float16 = "mixed_float16"
+
+
+class PriorSteps(Enum):
+    """How the distance between prior centres is found: the level's stride (Caffe) or image / feature map (torchvision)."""
+
+    stride = "stride"
+    feature_map = "feature_map"
+
+
+@dataclass
+class TaskConfig:
+    """conf/task: what `run.py` does. The thresholds are for what a person looks at, never for mAP."""
+
+    name: str = MISSING  # train | evaluate | predict
+    score_threshold: float = 0.5  # detections drawn or written by predict and in the pictures
+    pictures: int = 8  # validation images drawn with truth beside prediction
+
+
+@dataclass
+class VGG16Config:
+    """conf/backbone/vgg16.yaml."""
+
+    _target_: str = "ssd.models.backbones.vgg16"
+    name: str = "vgg16"
+    weights: str | None = MISSING  # imagenet | path of a .weights.h5 | null
+    feature_layers: list[str] = MISSING
+    freeze_until: str | None = None  # this layer and all before it keep their weights
+
+
+@dataclass
+class MobileNetV2Config:
+    """conf/backbone/mobilenet_v2.yaml."""
+
+    _target_: str = "ssd.models.backbones.mobilenet_v2"
+    name: str = "mobilenet_v2"
+    weights: str | None = MISSING
+    feature_layers: list[str] = MISSING
+    freeze_until: str | None = None
+    freeze_batch_norm: bool = False
+    alpha: float = 1.0
+
+
+@dataclass
+class ExtraLayer:
+    """One level after the backbone: a 1x1 convolution to `squeeze` filters, then a strided one to `filters`."""
+
+    squeeze: int = MISSING
+    filters: int = MISSING
+    kernel: int = 3
+    stride: int = 2
+    padding: int = 1  # pixels on each side
+
+
+@dataclass
+class DetectorConfig:
+    """conf/detector: priors, extra layers, heads, matching, loss and NMS."""
+
+    name: str = MISSING
+    image_size: int = MISSING
+    scales: list[float] = MISSING  # minimum prior size per level as a fraction of the image, then the tail: levels + 1
+    aspect_ratios: list[list[float]] = MISSING  # per level, without 1 and without the reciprocals
+    prior_steps: PriorSteps = PriorSteps.stride
+    clip_priors: bool = False  # width and height at most 1, never the centre
+    extras: list[ExtraLayer] = MISSING
+    separable: bool = False  # SSDLite: depthwise separable extras and heads
+    variances: list[float] = field(default_factory=lambda: [0.1, 0.1, 0.2, 0.2])
+    match_iou: float = 0.5
+    negative_ratio: float = 3.0
+    box_loss_weight: float = 1.0
+    score_threshold: float = 0.01
+    nms_iou: float = 0.45
+    max_per_class: int = 400  # best scores of a class that enter NMS
+    max_detections: int = 200  # kept per image
+
+
+@dataclass
+class ShapesConfig:
+    """conf/dataset/shapes.yaml: the embedded, drawn data set."""
+
+    _target_: str = "ssd.data.shapes.shapes"
+    name: str = "shapes"
+    pretrained_weights: str | None = None
+    train_images: int = 1000
+    val_images: int = 200
+    image_size: int = 256  # pixels of the drawn images' longer side
+    seed: int = 0
+    data_dir: str = MISSING
+
+
+@dataclass
+class VOCTFDSConfig:
+    """conf/dataset/voc2007, voc2012, voc0712: through tensorflow-datasets."""
+
+    _target_: str = "ssd.data.voc_tfds.voc"
+    name: str = MISSING
+    pretrained_weights: str | None = "imagenet"
+    train: list[str] = MISSING  # e.g. [2007/train+validation, 2012/train+validation]
+    val: list[str] = MISSING
+    data_dir: str | None = None  # where tensorflow-datasets keeps its files; null: its own default
+    archives: str | None = None  # folder with the official tars, for use without a network
+
+
+@dataclass
+class VOCFolderConfig:
+    """conf/dataset/voc_folder.yaml: any folder in the layout of Pascal VOC."""
+
+    _target_: str = "ssd.data.voc_folder.voc_folder"
+    name: str = "voc_folder"
+    pretrained_weights: str | None = "imagenet"
+    path: str = MISSING
+    train: str = "trainval"
+    val: str = "test"
+    class_names: list[str] | None = None  # null: found in the annotations
+    val_fraction: float = 0.2  # of a seeded split, where ImageSets/Main does not exist
+    seed: int = 0
+
+
+@dataclass
+class CocoJsonConfig:
+    """conf/dataset/coco_json.yaml: images and COCO instances JSON."""
+
+    _target_: str = "ssd.data.coco_json.coco_json"
+    name: str = "coco_json"
+    pretrained_weights: str | None = "imagenet"
+    train_annotations: str = MISSING
+    train_images: str = MISSING
+    val_annotations: str = MISSING
+    val_images: str = MISSING
+
+
+@dataclass
+class AugmentationConfig:
+    """conf/augmentation: a list of albumentations transforms, each with its `_target_`."""
+
+    name: str = MISSING
+    transforms: list[Any] = field(default_factory=list)
+
+
+@dataclass
+class SGDConfig:
+    """conf/optimizer/sgd.yaml."""
+
+    _target_: str = "keras.optimizers.SGD"
+    learning_rate: float = MISSING
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float | None = None
+    global_clipnorm: float | None = None
+
+
+@dataclass
+class AdamConfig:
+    """conf/optimizer/adam.yaml and adamw.yaml."""
+
+    _target_: str = MISSING
+    learning_rate: float = MISSING
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+    weight_decay: float | None = None
+    global_clipnorm: float | None = None
+
+
+@dataclass
+class StepConfig:
+    """conf/schedule/step.yaml."""
+
+    _target_: str = "ssd.training.schedules.step"
+    boundaries: list[float] = MISSING  # fractions of the training
+    factor: float = 0.1
+    warmup_steps: int = 0
+    warmup_factor: float = 0.001
+
+
+@dataclass
+class CosineConfig:
+    """conf/schedule/cosine.yaml."""
+
+    _target_: str = "ssd.training.schedules.cosine"
+    final_factor: float = 0.0
+    warmup_steps: int = 0
+    warmup_factor: float = 0.001
+
+
+@dataclass
+class TrainingConfig:
+    """How long and how a model is trained."""
+
+    epochs: int = MISSING
+    batch_size: int = MISSING
+    evaluate_every: int = 1  # epochs between two validations; the last epoch is always validated
+    patience: int | None = None  # validations without a better val/mAP50 before the training stops; null: never
+    limit_batches: int | None = None  # per epoch and per validation, for trying things out
+
+
+@dataclass
+class PipelineConfig:
+    """How images reach the device."""
+
+    workers: int | None = None  # threads that decode and augment; null: one per core
+    cache_gb: float = 2.0  # decoded images kept in memory, at most
+
+
+@dataclass
+class TrackingConfig:
+    """MLflow and TensorBoard."""
+
+    enabled: bool = True
+    uri: str = MISSING
+    experiment: str = "ssd"
+    system_metrics: bool = True
+    log_model: bool = True
+    tensorboard: bool = False
+
+
+@dataclass
+class Config:
+    """The whole configuration."""
+
+    task: TaskConfig = MISSING
+    backbone: Any = MISSING
+    detector: DetectorConfig = MISSING
+    dataset: Any = MISSING
+    augmentation: AugmentationConfig = MISSING
+    optimizer: Any = MISSING
+    schedule: Any = MISSING
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    pipeline: PipelineConfig = field(default_factory=PipelineConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    name: str = MISSING
+    seed: int = 0
+    precision: Precision = Precision.auto
+    gpu_memory_growth: bool = True
+    checkpoint: str | None = None  # evaluate, predict: a run folder or a .keras file; train: start from its weights
+    resume: str | None = None  # a run folder to continue
+    source: str | None = None  # predict: an image or a folder of images

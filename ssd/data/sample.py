@@ -1,0 +1,74 @@
+"""What every reader gives and everything after it takes: annotations, samples, datasets."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Annotation:
+    """The objects of one image. N may be 0: images without objects are normal.
+
+    Attributes:
+        id: names the image to the user (file name without folder, or the data set's own id); unique in a data set.
+        height, width: of the image in pixels.
+        boxes: (N, 4) float32, normalised ymin, xmin, ymax, xmax inside [0, 1], with positive sides.
+        labels: (N,) int32, index into the data set's `class_names` (background is not a class here).
+        difficult: (N,) bool, VOC's flag: trained on, neither required nor wrong in VOC evaluation.
+        crowd: (N,) bool, COCO's iscrowd: never trained on, ignored in evaluation.
+        areas: (N,) float32, in pixels: COCO's segmentation area where given, else the box's.
+    """
+
+    id: str
+    height: int
+    width: int
+    boxes: NDArray[np.float32]
+    labels: NDArray[np.int32]
+    difficult: NDArray[np.bool_]
+    crowd: NDArray[np.bool_]
+    areas: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One decoded image, (height, width, 3) uint8 RGB, with its annotation."""
+
+    image: NDArray[np.uint8]
+    annotation: Annotation
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A random access data set: annotations in memory, images read and decoded when asked for.
+
+    Attributes:
+        name: for people and for MLflow, e.g. "voc_folder:test".
+        class_names: without background, in label order.
+        annotations: one per image.
+        read: gives the encoded bytes (JPEG, PNG, ...) of image `i`.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    annotations: Sequence[Annotation]
+    read: Callable[[int], bytes]
+
+    def __len__(self) -> int:
+        return len(self.annotations)
+
+    def __getitem__(self, index: int) -> Sample:
+        """Decodes image `index`. Raises UserError naming the image when its file is damaged."""
+        from ssd.data.images import decode_image
+
+        annotation = self.annotations[index]
+        return Sample(decode_image(self.read(index), annotation.id), annotation)
+
+
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """The two parts of a data set an experiment uses; both have the same class names."""
+
+    train: Dataset
+    val: Dataset
