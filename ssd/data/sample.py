@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ssd.data.images import decode_image
+
 
 @dataclass(frozen=True, eq=False)
 class Annotation:
@@ -60,8 +62,6 @@ class Dataset:
 
     def __getitem__(self, index: int) -> Sample:
         """Decodes image `index`. Raises UserError naming the image when its file is damaged."""
-        from ssd.data.images import decode_image
-
         annotation = self.annotations[index]
         return Sample(decode_image(self.read(index), annotation.id), annotation)
 
