@@ -1,0 +1,53 @@
+"""What this machine computes on, and in which precision."""
+
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+# Instructions that multiply bfloat16. Measured with VGG16 at 300x300, training: 1.7 times faster with avx512_bf16,
+# 4.6 times with amx_bf16; MobileNetV2 is slower in both, as depthwise convolutions and batch norms gain nothing.
+BFLOAT16_INSTRUCTIONS = ("amx_bf16", "avx512_bf16")
+
+
+def prepare(gpu_memory_growth: bool, seed: int) -> None:
+    """Sets the global seeds and whether TensorFlow takes a GPU's memory as needed or at once."""
+    keras.utils.set_random_seed(seed)
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, gpu_memory_growth)
+
+
+def has_gpu() -> bool:
+    """Whether TensorFlow sees a GPU."""
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def choose_precision(requested: str, model: keras.Model) -> tuple[str, str]:
+    """The Keras dtype policy for training `model` here, and why.
+
+    Args:
+        requested: "auto" or the name of a policy, which is never overridden.
+        model: the network, in any precision.
+    """
+    if requested != "auto":
+        return requested, "as configured"
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))
+        if capability >= (8, 0):
+            return "mixed_bfloat16", "auto: this GPU computes bfloat16"
+        if capability >= (7, 0):
+            return "mixed_float16", "auto: this GPU computes float16, with loss scaling"
+        return "float32", "auto: this GPU has no fast half precision"
+    if any(isinstance(layer, keras.layers.DepthwiseConv2D) for layer in model.layers):
+        return "float32", "auto: on a CPU depthwise convolutions gain nothing from bfloat16"
+    if found := _processor_flags().intersection(BFLOAT16_INSTRUCTIONS):
+        return "mixed_bfloat16", f"auto: this processor multiplies bfloat16 ({', '.join(sorted(found))})"
+    return "float32", "auto: this processor does not multiply bfloat16"
+
+
+def _processor_flags() -> set[str]:
+    """The first processor's instruction set extensions, as Linux lists them; empty on other systems."""
+    file = Path("/proc/cpuinfo")
+    lines = file.read_text().splitlines() if file.exists() else []
+    return next((set(line.partition(":")[2].split()) for line in lines if line.startswith("flags")), set())

@@ -1,0 +1,79 @@
+"""From offsets and logits to boxes, labels and scores."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from ssd.boxes import decode
+from ssd.inference.detections import Detections
+
+
+@dataclass(frozen=True)
+class NMSSettings:
+    """Non-maximum suppression as in SSD (paper, section 2.2 and 3.1: 0.01, 0.45, 200; Caffe: 400 per class enter)."""
+
+    score_threshold: float
+    iou: float
+    max_per_class: int
+    max_detections: int
+
+
+class Decoder:
+    """Softmax, box decoding and per-class NMS, in float32, in the graph.
+
+    A prior may become a detection of several classes: nothing is reduced to the best class first.
+
+    Args:
+        priors: (P, 4) float32 cy, cx, height, width.
+        variances: of the offsets, for cy, cx, height, width.
+        nms: thresholds and counts.
+    """
+
+    def __init__(self, priors: NDArray[np.float32], variances: Sequence[float], nms: NMSSettings) -> None:
+        self.priors = tf.constant(priors)
+        self.variances = tf.constant(variances, tf.float32)
+        self.nms = nms
+
+    def __call__(self, offsets: tf.Tensor, logits: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Detections of a batch, K = max_detections per image, highest score first, padded with zeros.
+
+        Args:
+            offsets: (B, P, 4) float32.
+            logits: (B, P, C + 1) float32, background first.
+
+        Returns:
+            boxes (B, K, 4) float32 corners clipped to the image, labels (B, K) int32 without background,
+            scores (B, K) float32, count (B,) int32.
+        """
+        boxes = decode(offsets, self.priors, self.variances)
+        scores = tf.transpose(tf.nn.softmax(logits)[..., 1:], [0, 2, 1])  # (B, C, P)
+        candidates = min(self.nms.max_per_class, self.priors.shape[0])
+        best, prior = tf.math.top_k(scores, candidates)  # (B, C, candidates)
+        chosen = tf.gather(boxes, tf.transpose(prior, [0, 2, 1]), batch_dims=1)  # (B, candidates, C, 4)
+        found = tf.image.combined_non_max_suppression(
+            chosen,
+            tf.transpose(best, [0, 2, 1]),
+            max_output_size_per_class=candidates,
+            max_total_size=self.nms.max_detections,
+            iou_threshold=self.nms.iou,
+            score_threshold=self.nms.score_threshold,
+            clip_boxes=True,
+        )
+        return {
+            "boxes": found.nmsed_boxes,
+            "labels": tf.cast(found.nmsed_classes, tf.int32),
+            "scores": found.nmsed_scores,
+            "count": found.valid_detections,
+        }
+
+
+def to_detections(decoded: dict[str, tf.Tensor]) -> list[Detections]:
+    """The padded tensors of a batch as one `Detections` per image."""
+    arrays = {name: tensor.numpy() for name, tensor in decoded.items()}
+    return [
+        Detections(arrays["boxes"][i, :n], arrays["labels"][i, :n], arrays["scores"][i, :n])
+        for i, n in enumerate(arrays["count"])
+    ]

@@ -1,0 +1,139 @@
+"""Backbones: a keras.Model from uint8 RGB images to a list of feature maps, finest first.
+
+A user's own backbone is any function with `image_size` and the arguments in its YAML that returns such a model.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from ssd.errors import UserError
+from ssd.models.layers import L2Norm, Preprocess
+from ssd.suggest import nearest
+
+
+def vgg16(
+    image_size: int, weights: str | None, feature_layers: Sequence[str], freeze_until: str | None = None
+) -> keras.Model:
+    """The reduced VGG16 of SSD (paper, section 3): pool5 3x3 with stride 1, fc6 and fc7 as convolutions, no dropout.
+
+    Args:
+        image_size: side of the square input in pixels.
+        weights: "imagenet" (keras.applications downloads them), a `.weights.h5` file of keras.applications' VGG16
+            without top, or None for a random start. fc6 and fc7 start from Xavier's initialisation in every case.
+        feature_layers: names of the layers whose output is a feature map; block4_conv3 passes through L2Norm.
+        freeze_until: this layer and all before it keep their weights; None trains all.
+
+    Returns:
+        A model (B, S, S, 3) uint8 → list of feature maps.
+
+    Raises:
+        UserError: weights that cannot be loaded, or a layer name that does not exist.
+    """
+    images = keras.Input((image_size, image_size, 3), dtype="uint8", name="image")
+    # keras.applications' "caffe" preprocessing: BGR with the ImageNet mean removed.
+    pixels = Preprocess(1.0, [103.939, 116.779, 123.68], bgr=True, name="preprocess")(images)
+    hidden = _vgg16_body(pixels)
+    if weights is not None:
+        source = _application(keras.applications.VGG16, weights)
+        body = keras.Model(images, hidden)
+        for layer in source.layers[1:]:
+            if layer.weights:
+                body.get_layer(layer.name).set_weights(layer.get_weights())
+    hidden = keras.layers.MaxPooling2D(3, strides=1, padding="same", name="pool5")(hidden)
+    hidden = keras.layers.Conv2D(1024, 3, padding="same", dilation_rate=6, activation="relu", name="fc6")(hidden)
+    hidden = keras.layers.Conv2D(1024, 1, activation="relu", name="fc7")(hidden)
+    model = keras.Model(images, hidden)
+    maps = [
+        L2Norm(name=f"{name}_norm")(output) if name == "block4_conv3" else output
+        for name, output in zip(feature_layers, _outputs(model, feature_layers), strict=True)
+    ]
+    _freeze(model, freeze_until, batch_norm=False)
+    return keras.Model(images, maps, name="vgg16")
+
+
+def _vgg16_body(hidden: keras.KerasTensor) -> keras.KerasTensor:
+    """conv1_1 to conv5_3 under keras.applications' names, but with pools that round up (75 → 38), as Caffe's do."""
+    for block, (convolutions, filters) in enumerate([(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)], start=1):
+        if block > 1:
+            hidden = keras.layers.MaxPooling2D(2, padding="same", name=f"block{block - 1}_pool")(hidden)
+        for index in range(1, convolutions + 1):
+            hidden = keras.layers.Conv2D(
+                filters, 3, padding="same", activation="relu", name=f"block{block}_conv{index}"
+            )(hidden)
+    return hidden
+
+
+def mobilenet_v2(
+    image_size: int,
+    weights: str | None,
+    feature_layers: Sequence[str],
+    freeze_until: str | None = None,
+    freeze_batch_norm: bool = False,
+    alpha: float = 1.0,
+) -> keras.Model:
+    """MobileNetV2 (arXiv 1801.04381), its feature maps as in section 6.2: block 13's expansion and the last layer.
+
+    Args:
+        image_size: side of the square input in pixels.
+        weights: "imagenet", a `.weights.h5` file of keras.applications' MobileNetV2 without top, or None.
+        feature_layers: names of the layers whose output is a feature map.
+        freeze_until: this layer and all before it keep their weights; None trains all.
+        freeze_batch_norm: batch norms keep the statistics and factors they were loaded with.
+        alpha: width multiplier; pretrained weights must have the same.
+
+    Returns:
+        A model (B, S, S, 3) uint8 → list of feature maps.
+
+    Raises:
+        UserError: weights that cannot be loaded, or a layer name that does not exist.
+    """
+    images = keras.Input((image_size, image_size, 3), dtype="uint8", name="image")
+    pixels = Preprocess(1 / 127.5, [1.0, 1.0, 1.0], name="preprocess")(images)
+    body = _application(keras.applications.MobileNetV2, weights, input_tensor=pixels, alpha=alpha)
+    maps = _outputs(body, feature_layers)
+    _freeze(body, freeze_until, freeze_batch_norm)
+    return keras.Model(images, maps, name="mobilenet_v2")
+
+
+def _application(build: Callable[..., keras.Model], weights: str | None, **arguments: Any) -> keras.Model:
+    """A body of keras.applications without top, with its weights or a sentence that says why not."""
+    try:
+        return build(include_top=False, weights=weights, **arguments)
+    except Exception as error:  # h5py, Keras and the download raise many kinds
+        if weights == "imagenet":
+            raise UserError(
+                f"backbone.weights=imagenet could not be downloaded ({_first_line(error)}); connect to the internet, or "
+                "give backbone.weights=FILE.weights.h5, or backbone.weights=null to start from random weights"
+            ) from error
+        if weights is not None and Path(weights).exists():
+            raise UserError(
+                f"backbone.weights={weights} does not fit {build.__name__} without top ({_first_line(error)}); give "
+                f"weights saved from keras.applications.{build.__name__}(include_top=False) of the same alpha"
+            ) from error
+        raise
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _outputs(model: keras.Model, names: Sequence[str]) -> list[keras.KerasTensor]:
+    known = [layer.name for layer in model.layers]
+    for name in names:
+        if name not in known:
+            raise UserError(f"backbone.feature_layers: there is no layer '{name}'{nearest(name, known)}")
+    return [model.get_layer(name).output for name in names]
+
+
+def _freeze(model: keras.Model, until: str | None, batch_norm: bool) -> None:
+    """Freezes the layers up to `until` and, on request, every batch norm (which then uses its stored statistics)."""
+    names = [layer.name for layer in model.layers]
+    if until is not None and until not in names:
+        raise UserError(f"backbone.freeze_until: there is no layer '{until}'{nearest(until, names)}")
+    frozen = names.index(until) + 1 if until else 0
+    for index, layer in enumerate(model.layers):
+        if index < frozen or (batch_norm and isinstance(layer, keras.layers.BatchNormalization)):
+            layer.trainable = False

@@ -1,0 +1,87 @@
+"""The layers SSD needs and Keras does not have."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable("ssd")
+class Preprocess(keras.layers.Layer):
+    """uint8 RGB → what the backbone was pretrained on, float: (channels · scale - mean), optionally as BGR.
+
+    Args:
+        scale: factor on the 0-255 values.
+        mean: subtracted after scaling, in the order of the output's channels.
+        bgr: reverse the channels (the Caffe VGG16).
+    """
+
+    def __init__(self, scale: float, mean: list[float], bgr: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scale = scale
+        self.mean = list(mean)
+        self.bgr = bgr
+
+    def call(self, images: tf.Tensor) -> tf.Tensor:
+        """(B, H, W, 3) uint8 → the same shape in the layer's compute dtype."""
+        values = tf.cast(images, tf.float32) * self.scale
+        values = tf.reverse(values, axis=[-1]) if self.bgr else values
+        return tf.cast(values - tf.constant(self.mean), self.compute_dtype)
+
+    def compute_output_spec(self, images: keras.KerasTensor) -> keras.KerasTensor:
+        """The same shape, float."""
+        return keras.KerasTensor(images.shape, dtype=self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """All constructor arguments."""
+        return super().get_config() | {"scale": self.scale, "mean": self.mean, "bgr": self.bgr}
+
+
+@keras.saving.register_keras_serializable("ssd")
+class L2Norm(keras.layers.Layer):
+    """Each position's channels scaled to length one, then by a learnt factor per channel (ParseNet, section 3.3).
+
+    Args:
+        initial_scale: first value of the factors; 20 in SSD.
+    """
+
+    def __init__(self, initial_scale: float = 20.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.initial_scale = initial_scale
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """One factor per channel."""
+        self.gamma = self.add_weight(
+            name="gamma", shape=(input_shape[-1],), initializer=keras.initializers.Constant(self.initial_scale)
+        )
+
+    def call(self, features: tf.Tensor) -> tf.Tensor:
+        """(B, H, W, C) → the same shape; the norm is taken in float32."""
+        normal = tf.math.l2_normalize(tf.cast(features, tf.float32), axis=-1, epsilon=1e-10)
+        return tf.cast(normal, self.compute_dtype) * tf.cast(self.gamma, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Unchanged."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """All constructor arguments."""
+        return super().get_config() | {"initial_scale": self.initial_scale}
+
+
+def separable_conv(
+    inputs: keras.KerasTensor, filters: int, kernel: int, stride: int, padding: int, name: str
+) -> keras.KerasTensor:
+    """Depthwise convolution, batch norm, ReLU6, then a 1x1 convolution (MobileNetV2 paper, section 6.2: SSDLite)."""
+    hidden = pad(inputs, padding, name)
+    hidden = keras.layers.DepthwiseConv2D(
+        kernel, strides=stride, use_bias=False, depthwise_initializer="glorot_uniform", name=f"{name}_depthwise"
+    )(hidden)
+    hidden = keras.layers.BatchNormalization(epsilon=1e-3, momentum=0.97, name=f"{name}_depthwise_bn")(hidden)
+    hidden = keras.layers.ReLU(6.0, name=f"{name}_depthwise_relu")(hidden)
+    return keras.layers.Conv2D(filters, 1, kernel_initializer="glorot_uniform", name=f"{name}_pointwise")(hidden)
+
+
+def pad(inputs: keras.KerasTensor, padding: int, name: str) -> keras.KerasTensor:
+    """`padding` zeros on each side: symmetric, unlike TensorFlow's "same" on even sizes."""
+    return keras.layers.ZeroPadding2D(padding, name=f"{name}_pad")(inputs) if padding else inputs

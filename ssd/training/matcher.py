@@ -1,0 +1,80 @@
+"""Which prior learns which object (SSD paper, section 2.2, "Matching strategy")."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from ssd.boxes import pairwise_iou
+
+
+class Matches(NamedTuple):
+    """For every prior of every image.
+
+    Attributes:
+        row: (B, P) int32, the object's row in the padded ground truth; 0 where unmatched.
+        positive: (B, P) bool, whether the prior is matched.
+    """
+
+    row: tf.Tensor
+    positive: tf.Tensor
+
+
+def match(boxes: tf.Tensor, valid: tf.Tensor, prior_corners: tf.Tensor, match_iou: float) -> Matches:
+    """Bipartite matching, then every prior whose best object overlaps it enough (Caffe: bbox_util.cpp, MatchBBox).
+
+    The bipartite part is greedy over all pairs, the best pair first, so that every object gets a prior of its own and
+    two objects never lose one to the other: with IoUs
+
+                 prior 0   prior 1
+        object 0   0.9       0.6
+        object 1   0.8       0.1
+
+    object 0 takes prior 0 and object 1, though it prefers prior 0, takes prior 1. An object that overlaps no free
+    prior gets none.
+
+    Args:
+        boxes: (B, M, 4) float32 corners, padded.
+        valid: (B, M) bool, False for padding, which never matches.
+        prior_corners: (P, 4) float32 corners.
+        match_iou: IoU from which a prior is matched to its best object.
+    """
+    iou = tf.where(valid[..., None], pairwise_iou(boxes, prior_corners), -1.0)  # (B, M, P)
+    row = tf.argmax(iou, axis=1, output_type=tf.int32)  # (B, P)
+    positive = tf.reduce_max(iou, axis=1) >= match_iou
+    claimed = _bipartite(iou)  # (B, M), prior per object or -1
+    claims = tf.one_hot(claimed, tf.shape(prior_corners)[0], on_value=True, off_value=False, dtype=tf.bool)
+    by_claim = tf.argmax(tf.cast(claims, tf.int32), axis=1, output_type=tf.int32)
+    is_claimed = tf.reduce_any(claims, axis=1)
+    positive = positive | is_claimed
+    row = tf.where(is_claimed, by_claim, row)
+    return Matches(tf.where(positive, row, 0), positive)
+
+
+def _bipartite(iou: tf.Tensor) -> tf.Tensor:
+    """(B, M, P) IoU → (B, M) int32, the prior that each object claims, -1 for none.
+
+    At most M - 1 of an object's priors can be taken by others, so its M best ones are enough to search: the greedy
+    rounds then run over (B, M, M) instead of (B, M, P).
+    """
+    objects = tf.shape(iou)[1]
+    best, prior = tf.math.top_k(iou, tf.minimum(objects, tf.shape(iou)[2]), sorted=True)  # (B, M, K)
+    batch, candidates = tf.shape(iou)[0], tf.shape(best)[2]
+
+    def claim(step: tf.Tensor, best: tf.Tensor, claimed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        flat = tf.reshape(best, [batch, -1])
+        pair = tf.argmax(flat, axis=1, output_type=tf.int32)
+        found = tf.reduce_max(flat, axis=1) > 0.0
+        winner = pair // candidates  # (B,)
+        taken = tf.gather(tf.reshape(prior, [batch, -1]), pair, batch_dims=1)
+        is_winner = tf.equal(tf.range(objects), winner[:, None]) & found[:, None]  # (B, M)
+        claimed = tf.where(is_winner, taken[:, None], claimed)
+        gone = is_winner[..., None] | (tf.equal(prior, taken[:, None, None]) & found[:, None, None])
+        return step + 1, tf.where(gone, -1.0, best), claimed
+
+    claimed = tf.fill([batch, objects], -1)
+    return tf.while_loop(
+        lambda step, best, claimed: (step < objects) & tf.reduce_any(best > 0.0),
+        claim,
+        (tf.constant(0), best, claimed),
+        shape_invariants=(tf.TensorShape([]), best.shape, claimed.shape),
+    )[2]
