@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssd.data.images import decode_image
+from ssd.errors import UserError
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,9 +62,19 @@ class Dataset:
         return len(self.annotations)
 
     def __getitem__(self, index: int) -> Sample:
-        """Decodes image `index`. Raises UserError naming the image when its file is damaged."""
+        """Decodes image `index`.
+
+        Raises:
+            UserError: the file is damaged, or its size is not the one its boxes were normalised by.
+        """
         annotation = self.annotations[index]
-        return Sample(decode_image(self.read(index), annotation.id), annotation)
+        image = decode_image(self.read(index), annotation.id)
+        if image.shape[:2] != (annotation.height, annotation.width):
+            raise UserError(
+                f"The image {annotation.id} of {self.name} has height and width {image.shape[:2]}, but its annotation "
+                f"says {(annotation.height, annotation.width)}: correct the annotation or put the right image there."
+            )
+        return Sample(image, annotation)
 
 
 @dataclass(frozen=True, eq=False)

