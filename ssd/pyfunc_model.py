@@ -1,0 +1,70 @@
+"""The detector as an MLflow pyfunc ("models from code"): MLflow copies this file into the model and runs it.
+
+Used through MLflow, with a batch of images of any size as uint8 RGB::
+
+    model = mlflow.pyfunc.load_model("models:/m-...")
+    table = model.predict(images, params={"score_threshold": 0.3})  # images: (N, H, W, 3) uint8
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from mlflow.models import ModelSignature, set_model
+from mlflow.pyfunc import PythonModel, PythonModelContext
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
+
+from ssd.inference.predictor import Predictor
+
+COLUMNS = {
+    "image": DataType.long,
+    "class_name": DataType.string,
+    "label": DataType.long,
+    "score": DataType.double,
+    "ymin": DataType.double,
+    "xmin": DataType.double,
+    "ymax": DataType.double,
+    "xmax": DataType.double,
+}
+
+
+class PyfuncDetector(PythonModel):
+    """Gives one row per detection, best first within an image; an image without detections has no row."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        self.predictor = Predictor.load(Path(context.artifacts["checkpoint"]))
+
+    def predict(self, context: PythonModelContext, model_input: Any, params: dict[str, Any] | None = None) -> Any:
+        """Detects objects.
+
+        Args:
+            context: unused here, given by MLflow.
+            model_input: (N, H, W, 3) uint8 RGB.
+            params: score_threshold, the least score of a row.
+
+        Returns:
+            DataFrame with image (row in the batch), class_name, label, score and ymin, xmin, ymax, xmax in pixels.
+        """
+        threshold = float((params or {}).get("score_threshold", 0.5))
+        names = self.predictor.class_names
+        height, width = model_input.shape[1:3]
+        rows = [
+            (image, names[label], int(label), float(score), *map(float, box * (height, width, height, width)))
+            for image, found in enumerate(self.predictor.predict(list(model_input)))
+            for box, label, score in zip(found.boxes, found.labels, found.scores, strict=True)
+            if score >= threshold
+        ]
+        return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def signature() -> ModelSignature:
+    """What `PyfuncDetector.predict` takes and gives."""
+    return ModelSignature(
+        inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, -1, -1, 3))]),
+        outputs=Schema([ColSpec(kind, name) for name, kind in COLUMNS.items()]),
+        params=ParamSchema([ParamSpec("score_threshold", DataType.double, 0.5)]),
+    )
+
+
+set_model(PyfuncDetector())

@@ -1,0 +1,303 @@
+"""What a run tells MLflow and TensorBoard: the only module that imports mlflow.
+
+Nothing here stops a training: what cannot be recorded is said once, in one sentence, and the run goes on.
+"""
+
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import Any, Self
+
+# Read by mlflow when it is imported or first asks a server. With its own values a dead server holds a run for minutes.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
+
+import mlflow
+import numpy as np
+import pandas as pd
+from filelock import FileLock
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from numpy.typing import NDArray
+from PIL import Image
+
+from ssd import tracking_values as values
+
+log = logging.getLogger(__name__)
+
+MODEL_PACKAGES = ("mlflow", "tensorflow", "keras", "numpy", "opencv-python-headless", "pandas")
+
+
+class Tracker:
+    """One MLflow run, from start to status, and its TensorBoard scalars when asked for.
+
+    Metrics and pictures are sent by one background thread, in order; the rest is sent before the call returns. After a
+    failure every call returns at once; the metrics are kept and tried once more when the run ends.
+
+    >>> with Tracker("sqlite:///outputs/mlflow.db", "ssd", "first", Path("outputs/first")) as tracker:
+    ...     tracker.log_metrics({"train/loss": 3.2}, step=1)
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        experiment: str,
+        run_name: str,
+        folder: Path,
+        *,
+        run_id: str | None = None,
+        parent_run_id: str | None = None,
+        enabled: bool = True,
+        system_metrics: bool = False,
+        tensorboard: bool = False,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Only remembers; the run starts when the context is entered.
+
+        Args:
+            uri: of the store: sqlite:///file (relative to the current folder), http://host:port, ...
+            experiment: its name; made if missing. Artifacts of a sqlite store lie beside the database in `mlartifacts`.
+            run_name: shown in the table of runs.
+            folder: the run folder; TensorBoard's files go to `folder/tensorboard`.
+            run_id: of the run to continue; a new one starts, with a warning, if the store does not have it.
+            parent_run_id: of the sweep this run is a job of.
+            enabled: False leaves MLflow out.
+            system_metrics: processor, memory and GPU use, every 10 seconds.
+            tensorboard: writes the metrics for TensorBoard too.
+            tags: on the run.
+        """
+        self.uri = values.absolute_uri(uri)
+        self.run_id: str | None = None
+        self._start = (experiment, run_name, run_id, parent_run_id, system_metrics, dict(tags or {}))
+        self._folder = folder
+        self._enabled = enabled
+        self._tensorboard = tensorboard
+        self._scalars: Any = None
+        self._resumed = False
+        self._failed = False
+        self._pending: list[Metric] = []
+        self._lock = Lock()
+        self._worker = ThreadPoolExecutor(1, "tracking")
+
+    @property
+    def ui_command(self) -> str:
+        """What shows the runs: a command for a local store, the address of a server."""
+        return values.ui_command(self.uri)
+
+    def __enter__(self) -> Self:
+        if self._tensorboard:
+            attempt(f"open TensorBoard's files in {self._folder}", self._open_scalars)
+        if self._enabled:
+            self._try("start a run", self._start_run)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if error is None or (isinstance(error, SystemExit) and not error.code):
+            self.close("FINISHED")
+        elif isinstance(error, KeyboardInterrupt):
+            self.close("KILLED")
+        else:
+            self.set_tags({"error": f"{type(error).__name__}: {error}"})
+            self.close("FAILED")
+
+    def close(self, status: str) -> None:
+        """Sends what is left and ends the run as FINISHED, FAILED or KILLED; a second call does nothing."""
+        self._worker.shutdown(wait=True)
+        if self._scalars is not None:
+            attempt("close TensorBoard's files", self._scalars.close)
+            self._scalars = None
+        if self.run_id is not None:
+            self._try("write the last metrics", self._send_metrics)
+            self._try("end the run", lambda: mlflow.end_run(status))
+            self.run_id = None
+
+    def log_config(self, config: Mapping[str, Any]) -> None:
+        """Records a nested configuration as params, `optimizer.learning_rate: 0.001`.
+
+        MLflow's params are written once: a continued run keeps those it has. Values over MLflow's limit are cut.
+        """
+        params = [
+            Param(values.clean(key), values.shorten(value, values.MAX_PARAM))
+            for key, value in values.flatten(config).items()
+        ]
+
+        def send(run: str) -> None:
+            for first in range(0, len(params), values.MAX_PARAMS_PER_REQUEST):
+                self._client.log_batch(run, params=params[first : first + values.MAX_PARAMS_PER_REQUEST])
+
+        if not self._resumed:
+            self._record("write the configuration", send)
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
+        """Records scalars in the background. A continued run repeats the steps that it wrote after its checkpoint."""
+        if self._scalars is not None and not attempt(
+            f"write TensorBoard's files in {self._folder}", lambda: self._scalars.write(metrics, step)
+        ):
+            self._scalars = None
+        if self.run_id is not None:
+            now = int(time.time() * 1000)
+            with self._lock:
+                self._pending += [Metric(values.clean(key), float(value), now, step) for key, value in metrics.items()]
+            self._record("write metrics", lambda _: self._send_metrics(), background=True)
+
+    def log_dataset(
+        self, name: str, context: str, digest: str, images: int, class_counts: Mapping[str, int], source: str
+    ) -> None:
+        """Records a data set as an input of the run.
+
+        Args:
+            name: e.g. "voc_folder:test".
+            context: what it is used for, "training" or "validation".
+            digest: of its annotations; MLflow keeps 36 characters.
+            images: how many.
+            class_counts: objects of every class.
+            source: where it came from: a path or a name.
+        """
+        objects = sum(class_counts.values())
+        profile = {"num_rows": images, "num_elements": objects, "objects_per_class": dict(class_counts)}
+        where = json.dumps({"uri": source})
+        dataset = Dataset(name, digest[:36], "local", where, profile=json.dumps(profile))
+        entry = DatasetInput(dataset, [InputTag("mlflow.data.context", context)])
+        self._record("write the data set", lambda run: self._client.log_inputs(run, [entry]))
+
+    def log_image(self, image: Path | NDArray[np.uint8], key: str, step: int) -> None:
+        """Adds a picture, a file or (H, W, 3) uint8 RGB, to the page's image grid, with a slider over the steps."""
+
+        def read(run: str) -> None:
+            pixels = np.asarray(Image.open(image).convert("RGB")) if isinstance(image, Path) else image
+            self._record("write a picture", lambda run: send(run, pixels), background=True)
+
+        def send(run: str, pixels: NDArray[np.uint8]) -> None:
+            self._client.log_image(run, pixels, key=values.clean(key), step=step, synchronous=True)
+
+        self._record("read a picture", read)
+
+    def log_artifact(self, path: Path, folder: str | None = None) -> None:
+        """Copies a file into the run's artifacts."""
+        self._record("write an artifact", lambda run: self._client.log_artifact(run, str(path), folder))
+
+    def log_table(self, rows: Sequence[Mapping[str, Any]], name: str) -> None:
+        """Writes rows as a CSV artifact, which the page shows as a table."""
+        text = pd.DataFrame(list(rows)).to_csv(index=False)
+        self._record("write a table", lambda run: self._client.log_text(run, text, name))
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Sets tags, `mlflow.note.content` (the description, in Markdown) among them."""
+        entries = [RunTag(values.clean(key), values.shorten(value, values.MAX_TAG)) for key, value in tags.items()]
+        self._record("write tags", lambda run: self._client.log_batch(run, tags=entries))
+
+    def log_model(self, checkpoint: Path) -> None:
+        """Logs the checkpoint as a pyfunc, with signature and example; see `ssd/pyfunc_model.py` for its use."""
+        package = Path(__file__).parent
+
+        def send(run: str) -> None:
+            from ssd.pyfunc_model import signature  # here, as it loads TensorFlow
+
+            mlflow.pyfunc.log_model(
+                name="model",
+                python_model=str(package / "pyfunc_model.py"),
+                artifacts={"checkpoint": str(checkpoint)},
+                code_paths=[str(package)],
+                signature=signature(),
+                input_example=np.zeros((1, 32, 32, 3), np.uint8),
+                pip_requirements=[f"{name}=={version(name)}" for name in MODEL_PACKAGES],
+            )
+
+        self._record("write the model", send)
+
+    @property
+    def _client(self) -> mlflow.MlflowClient:
+        return mlflow.MlflowClient(self.uri)
+
+    def _start_run(self) -> None:
+        experiment, run_name, run_id, parent, system_metrics, tags = self._start
+        for noisy in ("mlflow", "alembic", "urllib3.connectionpool"):
+            logging.getLogger(noisy).setLevel(logging.ERROR)
+        mlflow.set_tracking_uri(self.uri)
+        experiment_id = open_experiment(self.uri, experiment)
+        if run_id is not None:
+            try:
+                mlflow.start_run(run_id, log_system_metrics=system_metrics, nested=True, tags=tags)
+                self.run_id, self._resumed = run_id, True
+                return
+            except MlflowException as error:
+                if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                    raise
+                log.warning("MLflow at %s has no run %s to continue; a new run starts", self.uri, run_id)
+        run = mlflow.start_run(
+            experiment_id=experiment_id,
+            run_name=run_name,
+            nested=True,  # a sweep's own run may be open in this process
+            parent_run_id=parent,
+            tags={**values.git_tags(Path(__file__).parents[1]), **tags},
+            log_system_metrics=system_metrics,
+        )
+        self.run_id = run.info.run_id
+
+    def _open_scalars(self) -> None:
+        from ssd.tensorboard import ScalarWriter  # here, so that a sweep's parent does not load TensorFlow
+
+        self._scalars = ScalarWriter(self._folder / "tensorboard")
+
+    def _send_metrics(self) -> None:
+        with self._lock:
+            batch, self._pending = self._pending, []
+        try:
+            for first in range(0, len(batch), values.MAX_METRICS_PER_REQUEST):
+                self._client.log_batch(self.run_id or "", metrics=batch[first : first + values.MAX_METRICS_PER_REQUEST])
+        except Exception:
+            with self._lock:
+                self._pending = batch + self._pending
+            raise
+
+    def _record(self, what: str, action: Callable[[str], object], background: bool = False) -> None:
+        """Runs an action on an open run that has not failed yet."""
+        run = self.run_id
+        if run is None or self._failed:
+            return
+        if background:
+            self._worker.submit(lambda: None if self._failed else self._try(what, lambda: action(run)))
+        else:
+            self._try(what, lambda: action(run))
+
+    def _try(self, what: str, action: Callable[[], object]) -> None:
+        done = attempt(f"{what} in MLflow at {self.uri}", action, silent=self._failed)
+        self._failed = self._failed or not done
+
+
+def attempt(what: str, action: Callable[[], object], silent: bool = False) -> bool:
+    """Whether an action succeeded; if not, says so in one sentence, unless silent."""
+    try:
+        action()
+    except Exception as error:  # whatever mlflow, a database driver, a server or a disk raises
+        reason = values.shorten(" ".join(str(error).split()) or type(error).__name__, 300)
+        log.log(
+            logging.DEBUG if silent else logging.WARNING, "Could not %s (%s); the run goes on without it", what, reason
+        )
+        return False
+    return True
+
+
+def open_experiment(uri: str, name: str) -> str:
+    """The id of an experiment; store and experiment are made if missing.
+
+    Two processes that make the same sqlite store at once break each other's migration, so one waits for the other.
+    """
+    client = mlflow.MlflowClient(uri)
+    if not uri.startswith(values.SQLITE):
+        found = client.get_experiment_by_name(name)
+        return found.experiment_id if found else client.create_experiment(name)
+    artifacts = values.database_file(uri).parent / "mlartifacts"
+    artifacts.mkdir(parents=True, exist_ok=True)
+    with FileLock(artifacts / ".lock", timeout=120):
+        found = client.get_experiment_by_name(name)
+        return found.experiment_id if found else client.create_experiment(name, artifact_location=artifacts.as_uri())

@@ -1,0 +1,78 @@
+"""What tracking records, in the form that MLflow accepts: addresses, names, values, git's revision."""
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+SQLITE = "sqlite:///"
+
+# MLflow's own limits (mlflow/utils/validation.py): characters, and entries of one request.
+MAX_NAME, MAX_PARAM, MAX_TAG = 250, 6000, 8000
+MAX_PARAMS_PER_REQUEST, MAX_METRICS_PER_REQUEST = 100, 1000
+
+
+def absolute_uri(uri: str) -> str:
+    """The same uri; a sqlite file's path is made absolute, so that it means the same in every folder."""
+    if not uri.startswith(SQLITE):
+        return uri
+    _, mark, options = uri.partition("?")
+    return f"{SQLITE}{database_file(uri).as_posix()}{mark}{options}"
+
+
+def database_file(uri: str) -> Path:
+    """The absolute path of a sqlite uri's file."""
+    return Path(uri.removeprefix(SQLITE).partition("?")[0]).expanduser().resolve()
+
+
+def ui_command(uri: str) -> str:
+    """What shows the runs of a store: a command for a local one, the address of a server."""
+    if uri.startswith(("http://", "https://")):
+        return uri
+    return f"mlflow ui --backend-store-uri {shlex.quote(absolute_uri(uri))}"
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested mappings as `a.b` -> text, the way a user would type it: null, true, 0.001, [1, 2].
+
+    >>> flatten({"optimizer": {"learning_rate": 0.001, "nesterov": False}})
+    {'optimizer.learning_rate': '0.001', 'optimizer.nesterov': 'false'}
+    """
+    flat: dict[str, str] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping) and value:
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value if isinstance(value, str) else json.dumps(value, default=str)
+    return flat
+
+
+def git_tags(folder: Path) -> dict[str, str]:
+    """Revision and branch of the repository at `folder`, and whether files differ from it; empty outside of one."""
+    try:
+        import git  # here, as it raises where the git program is missing
+    except ImportError:
+        return {}
+    try:
+        repository = git.Repo(folder)
+        tags = {
+            "mlflow.source.git.commit": repository.head.commit.hexsha,
+            "git.dirty": str(repository.is_dirty(untracked_files=True)).lower(),
+        }
+        if not repository.head.is_detached:
+            tags["mlflow.source.git.branch"] = repository.active_branch.name
+    except (git.GitError, OSError, ValueError):  # no repository, or one without a commit
+        return {}
+    return tags
+
+
+def clean(name: str) -> str:
+    """A name with only what MLflow allows in keys: letters, digits, and - . / _ and blanks."""
+    return re.sub(r"[^\w\-. /]", "_", name, flags=re.ASCII)[:MAX_NAME]
+
+
+def shorten(text: str, limit: int) -> str:
+    """At most `limit` characters; the last one shows that some are missing."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
