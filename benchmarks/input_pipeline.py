@@ -1,0 +1,105 @@
+"""How many images per second the input pipeline gives, beside the decoder alone as its limit.
+
+    python benchmarks/input_pipeline.py path/of/a/voc/folder
+
+Reads the folder's training split and runs the SSD augmentation at 300 x 300 in batches of 8, nothing else on the
+machine. The first epoch decodes every image; in the later ones decoded images come from memory.
+"""
+
+import argparse
+import os
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import albumentations as A
+from rich.console import Console
+from rich.table import Table
+
+from ssd.data.augmentation import Augmentation
+from ssd.data.pipeline import Batches
+from ssd.data.sample import Dataset
+from ssd.data.transforms import (
+    Expand,
+    MinIoUCrop,
+    PhotometricDistort,
+    RandomInterpolationResize,
+)
+from ssd.data.voc_folder import voc_folder
+
+SIZE = 300
+BATCH = 8
+
+
+def ssd_augmentation() -> Augmentation:
+    """The transforms of conf/augmentation/ssd.yaml."""
+    return Augmentation(
+        [
+            PhotometricDistort(),
+            Expand(),
+            MinIoUCrop(),
+            RandomInterpolationResize(size=SIZE),
+            A.HorizontalFlip(p=0.5),
+        ]
+    )
+
+
+def decoding(dataset: Dataset) -> float:
+    """Images per second of reading and decoding alone, in one thread."""
+    begin = time.perf_counter()
+    for index in range(len(dataset)):
+        dataset[index]
+    return len(dataset) / (time.perf_counter() - begin)
+
+
+def epochs(batches: Batches, count: int) -> list[float]:
+    """Images per second of each epoch, with nobody using the images."""
+    rates = []
+    for epoch in range(count):
+        begin = time.perf_counter()
+        images = sum(len(batch["index"]) for batch in batches.epoch(epoch))
+        rates.append(images / (time.perf_counter() - begin))
+    return rates
+
+
+def main() -> None:
+    """Prints one table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("path", help="folder in VOC layout")
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    arguments = parser.parse_args()
+    dataset = voc_folder(
+        arguments.path, "trainval", "test", class_names=None, val_fraction=0.2, seed=0
+    ).train
+
+    table = Table(
+        "augmentation",
+        "workers",
+        "first epoch",
+        "later epochs, best",
+        title="images per second",
+    )
+    table.add_row("decoding alone", "1", f"{decoding(dataset):.0f}", "")
+    for name, augmentation in (("none", None), ("ssd", ssd_augmentation())):
+        for workers in arguments.workers:
+            batches = Batches(
+                dataset,
+                image_size=SIZE,
+                batch_size=BATCH,
+                augmentation=augmentation,
+                shuffle=True,
+                seed=0,
+                workers=workers,
+                cache_gb=2.0,
+                drop_remainder=True,
+            )
+            first, *later = epochs(batches, arguments.epochs)
+            table.add_row(name, str(workers), f"{first:.0f}", f"{max(later):.0f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
