@@ -1,0 +1,218 @@
+"""Charts of one evaluation, of a data set and of a training, each written as a PNG.
+
+Drawn with matplotlib's objects: pyplot's global state would leak figures in a long training and is not thread safe.
+"""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from ssd.data.sample import Annotation
+from ssd.evaluation.colours import class_colours
+from ssd.evaluation.evaluate import Curve, Evaluation
+
+_DPI = 130
+_FEW = 10  # curves that can be told apart by colour, and named in a legend
+_BLUE, _RED, _GREEN, _PURPLE = (tuple(value / 255 for value in colour) for colour in class_colours(4))
+_GREY = "0.45"
+
+
+def pr_curves(evaluation: Evaluation, path: Path) -> None:
+    """Writes precision over recall at IoU 0.5: one curve per class with its AP, and their mean in black.
+
+    With more than ten classes only the five best and the five worst are coloured and named.
+    """
+    figure = Figure(figsize=(8.6, 5.2), layout="constrained")
+    axes = _axes(figure.add_subplot(), "recall", "precision", "Precision and recall, IoU 0.5")
+    axes.set(xlim=(0, 1), ylim=(0, 1.03))
+    by_ap = sorted(evaluation.curves, key=lambda curve: -curve.ap50)
+    named = by_ap if len(by_ap) <= _FEW else by_ap[:5] + by_ap[-5:]
+    colours = {curve.name: colour for curve, colour in zip(named, class_colours(len(named)), strict=True)}
+    grid = np.linspace(0, 1, 501)
+    for curve in reversed(by_ap):
+        recall, precision = _steps(curve)
+        if curve.name in colours:
+            colour = tuple(value / 255 for value in colours[curve.name])
+            axes.plot(recall, precision, color=colour, linewidth=1.4, label=f"{curve.name}  {curve.ap50:.3f}", zorder=3)
+        else:
+            axes.plot(recall, precision, color="0.8", linewidth=0.7)
+    if by_ap:
+        average = np.mean([_envelope(curve, grid) for curve in by_ap], axis=0)
+        label = f"all {len(by_ap)} classes  {evaluation.metrics['mAP50']:.3f}"
+        axes.plot(grid, average, color="black", linewidth=2.4, label=label, zorder=4)
+        handles, labels = axes.get_legend_handles_labels()
+        title = "AP50" if len(by_ap) <= _FEW else "AP50, best and worst five"
+        axes.legend(handles[::-1], labels[::-1], title=title, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
+    else:
+        _nothing(axes, "no objects to find")
+    _save(figure, path)
+
+
+def confusion_matrix(evaluation: Evaluation, path: Path) -> None:
+    """Writes the confusion matrix: colour is the part of the row, figures are counts, the last is background."""
+    counts = evaluation.confusion
+    size = len(counts)
+    cell = 0.62 if size <= 12 else 0.42 if size <= 30 else 0.3  # inches: room for the counts
+    letters = 8.5 if size <= 12 else 7 if size <= 30 else 5.5
+    figure = Figure(figsize=(size * cell + 3.2, size * cell + 2.4), layout="constrained")
+    axes = figure.add_subplot()
+    part = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    image = axes.imshow(part, cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.argwhere(counts > 0):
+        colour = "white" if part[row, column] > 0.55 else "0.15"
+        text = _short(int(counts[row, column]))
+        axes.text(column, row, text, ha="center", va="center", fontsize=letters, color=colour)
+    names = [*evaluation.class_names, "background"]
+    axes.set_xticks(range(size), names, rotation=90 if size > 5 else 0, fontsize=letters + 0.5)
+    axes.set_yticks(range(size), names, fontsize=letters + 0.5)
+    axes.set_xticks(np.arange(size + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(size + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="0.9", linewidth=0.6)
+    axes.tick_params(which="both", length=0)
+    axes.spines[:].set_visible(False)
+    axes.set(xlabel="predicted", ylabel="truth")
+    axes.set_title(f"Confusion at score ≥ {evaluation.score_threshold:g}, IoU 0.5", fontsize=11, loc="left")
+    bar = figure.colorbar(image, ax=axes, shrink=min(1.0, 5 / (size * cell)), aspect=24, label="part of the row")
+    bar.outline.set_visible(False)  # type: ignore[operator]  # matplotlib types it as a Spine container
+    _save(figure, path)
+
+
+def label_statistics(annotations: Sequence[Annotation], class_names: Sequence[str], path: Path) -> None:
+    """Writes what is annotated: objects per class, per image, their sizes and where they are.
+
+    Sizes and places are parts of the image. Difficult objects are counted, crowds, which are never trained on, are not.
+    """
+    keep = [~annotation.crowd for annotation in annotations]
+    pairs = list(zip(annotations, keep, strict=True))
+    labels = np.concatenate([np.zeros(0, np.int32), *(annotation.labels[kept] for annotation, kept in pairs)])
+    boxes = np.concatenate([np.zeros((0, 4)), *(annotation.boxes[kept] for annotation, kept in pairs)])
+    per_image = np.array([kept.sum() for kept in keep], np.int64)
+    rows = len(class_names)
+    figure = Figure(figsize=(11.5, max(6.8, 0.17 * rows + 1.2)), layout="constrained")
+    figure.suptitle(f"{len(labels):,} objects in {len(annotations):,} images", fontsize=12, x=0.01, ha="left")
+    places = figure.add_gridspec(2, 3, width_ratios=(1.15, 1, 1))
+    _class_bars(figure.add_subplot(places[:, 0]), np.bincount(labels, minlength=rows), class_names)
+    axes = _axes(figure.add_subplot(places[0, 1:]), "objects in an image", "images", "Objects per image")
+    if len(per_image):
+        width = max(1, int(np.ceil((per_image.max() + 1) / 60)))  # whole objects per bar, 60 bars at most
+        axes.hist(per_image, bins=np.arange(0, per_image.max() + width + 1, width) - 0.5, color=_BLUE, rwidth=0.9)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    sizes, centres = boxes[:, 2:] - boxes[:, :2], (boxes[:, 2:] + boxes[:, :2]) / 2
+    _heat_map(figure, figure.add_subplot(places[1, 1]), sizes[:, 1], sizes[:, 0], ("box width", "box height"))
+    axes = figure.add_subplot(places[1, 2])
+    _heat_map(figure, axes, centres[:, 1], centres[:, 0], ("box centre, x", "box centre, y"))
+    axes.invert_yaxis()
+    _save(figure, path)
+
+
+def curves_from_csv(results: Path, path: Path) -> None:
+    """Writes losses, mAP and learning rate over the epochs from a run's results.csv.
+
+    Args:
+        results: columns epoch, train/loss, train/loss_cls, train/loss_box, val/..., val/mAP50, val/mAP50_07, val/mAP,
+            lr; an empty cell (an epoch without validation) or a missing column is a point or line that is not drawn.
+        path: of the PNG.
+    """
+    with results.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    figure = Figure(figsize=(13, 4), layout="constrained")
+    losses, precision, rate = (_axes(axes, "epoch", "", "") for axes in figure.subplots(1, 3))
+    for name, colour in (("loss", _BLUE), ("loss_cls", _RED), ("loss_box", _GREEN)):
+        _line(losses, rows, f"train/{name}", color=colour, linewidth=1.6)
+        _line(losses, rows, f"val/{name}", color=colour, linewidth=1.2, linestyle="--", marker="o", markersize=3)
+    for name, colour in (("val/mAP50", _BLUE), ("val/mAP50_07", _PURPLE), ("val/mAP", _RED)):
+        _line(precision, rows, name, color=colour, linewidth=1.6, marker="o", markersize=3)
+    _line(rate, rows, "lr", color=_GREY, linewidth=1.6)
+    precision.set_ylim(0, 1)
+    losses.set_ylim(bottom=0)
+    rate.set_ylim(bottom=0)
+    for axes, title in ((losses, "Loss"), (precision, "Mean average precision"), (rate, "Learning rate")):
+        axes.set_title(title, fontsize=11, loc="left")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if axes.lines:
+            axes.legend(frameon=False, fontsize=8.5)
+        else:
+            _nothing(axes, "nothing yet")
+    _save(figure, path)
+
+
+def _class_bars(axes: Axes, counts: NDArray[np.int64], class_names: Sequence[str]) -> None:
+    _axes(axes, "objects", "", "Objects per class")
+    size = 8.5 if len(counts) <= 40 else 7
+    bars = axes.barh(range(len(counts)), counts, color=_BLUE, height=0.75)
+    axes.bar_label(bars, [f"{count:,}" for count in counts], padding=3, fontsize=size, color=_GREY)
+    axes.set_yticks(range(len(counts)), class_names, fontsize=size)
+    axes.set_ylim(len(counts) - 0.4, -0.6)
+    axes.set_xlim(0, max(counts.max(initial=0), 1) * 1.22)  # room for the figures
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.grid(visible=False, axis="y")
+
+
+def _heat_map(figure: Figure, axes: Axes, x: NDArray, y: NDArray, names: tuple[str, str]) -> None:
+    """Counts on a 40 x 40 grid of the unit square, on a logarithmic scale: a few common places hide nothing rare."""
+    _axes(axes, names[0], names[1], "")
+    axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    axes.grid(visible=False)
+    counts = np.histogram2d(x, y, bins=40, range=((0, 1), (0, 1)))[0].T
+    if not counts.any():
+        return _nothing(axes, "no objects")
+    norm = LogNorm(1, max(counts.max(), 2))
+    mesh = axes.pcolormesh(*[np.linspace(0, 1, 41)] * 2, np.ma.masked_equal(counts, 0), norm=norm, cmap="viridis_r")
+    bar = figure.colorbar(mesh, ax=axes, shrink=0.9, aspect=24, label="objects")
+    bar.outline.set_visible(False)  # type: ignore[operator]
+    return None
+
+
+def _line(axes: Axes, rows: Sequence[dict[str, str]], column: str, **style: object) -> None:
+    """Draws one column over the epochs where it holds a finite number."""
+    points = [(row["epoch"], row[column]) for row in rows if row.get(column) and row.get("epoch")]
+    values = np.array(points, np.float64).reshape(-1, 2)
+    values = values[np.isfinite(values).all(axis=1)]
+    if len(values):
+        single = {"marker": "o", "markersize": 3} if len(values) == 1 else {}
+        axes.plot(values[:, 0], values[:, 1], label=column, **{**single, **style})  # type: ignore[arg-type]
+
+
+def _steps(curve: Curve) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The curve from recall 0 on, and straight down where the last detection ends it."""
+    if not len(curve.recall):
+        return np.zeros(2), np.zeros(2)
+    recall = np.concatenate([[0.0], curve.recall, [curve.recall[-1]]])
+    return recall, np.concatenate([curve.precision[:1], curve.precision, [0.0]])
+
+
+def _envelope(curve: Curve, grid: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The best precision at each recall of the grid or above, as the average precision counts it."""
+    best = np.maximum.accumulate(curve.precision[::-1])[::-1]
+    return np.append(best, 0.0)[np.searchsorted(curve.recall, grid)]
+
+
+def _axes(axes: Axes, x: str, y: str, title: str) -> Axes:
+    axes.set(xlabel=x, ylabel=y)
+    axes.set_title(title, fontsize=11, loc="left")
+    axes.grid(color="0.9", linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=9, color="0.7")
+    return axes
+
+
+def _nothing(axes: Axes, text: str) -> None:
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=_GREY)
+
+
+def _short(count: int) -> str:
+    return f"{count}" if count < 10_000 else f"{count / 1000:.0f}k"
+
+
+def _save(figure: Figure, path: Path) -> None:
+    FigureCanvasAgg(figure).print_figure(path, dpi=_DPI, format="png", facecolor="white")
