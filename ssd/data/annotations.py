@@ -102,7 +102,7 @@ def build_annotations(
 
 def _clip_and_normalise(
     pixels: NDArray[np.float64], limits: NDArray[np.float64], describe: Callable[[int], str]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+) -> tuple[NDArray[np.float64], Any]:
     """(N, 4) pixels and image sizes (height, width, height, width) → normalised boxes and which ones were clipped."""
     _refuse(~np.isfinite(pixels).all(axis=1), "has a coordinate that is not a finite number", pixels, describe)
     flat = (pixels[:, 2:] <= pixels[:, :2]).any(axis=1)

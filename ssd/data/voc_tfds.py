@@ -8,10 +8,9 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from ssd.data.annotations import Objects, build_annotations, unknown_name
-from ssd.data.images import encoded_size
+from ssd.data.annotations import unknown_name
 from ssd.data.sample import Dataset, Splits
-from ssd.data.tfds_store import EncodedImages, encoded_source, prepared
+from ssd.data.tfds_store import encoded_source, prepared, read_dataset
 from ssd.errors import UserError
 
 # The mirror of tensorflow-datasets' own builder: its checksums are registered under these addresses.
@@ -96,8 +95,8 @@ def _prepare(year: str, data_dir: str | None, archives: str | None) -> Any:
         return builder
     files = list(_ARCHIVES[year].values())
     advice = (
-        f"download {' and '.join(files)} from http://host.robots.ox.ac.uk/pascal/VOC/voc{year}/ into one folder and set "
-        "dataset.archives to it"
+        f"download {' and '.join(files)} from http://host.robots.ox.ac.uk/pascal/VOC/voc{year}/ into one folder and "
+        "set dataset.archives to it"
     )
     if folder is None:
         what = f"VOC {year} could not be downloaded and prepared"
@@ -134,35 +133,9 @@ def _dataset(name: str, builders: dict[str, Any], wanted: Sequence[tuple[str, st
         raise UserError(
             f"{name} cannot be read from {[f'{y}/{s}' for y, s in wanted]}: {_first_line(error)}."
         ) from error
-    ids: list[str] = []
-    sizes: list[tuple[int, int]] = []
-    objects = Objects()
-    for source in sources:
-        for i in range(len(source)):
-            _append(source[i], ids, sizes, objects)
-    if not ids:
+    if not any(len(source) for source in sources):
         raise UserError(f"{name} has no images in {[f'{y}/{s}' for y, s in wanted]}: widen the slice.")
-    features = builders[wanted[0][0]].info.features
-    class_names = tuple(features["objects"]["label"].names)
-
-    def describe(i: int) -> str:
-        return f"an object ({class_names[objects.label[i]]}) in {ids[objects.image[i]]}"
-
-    return Dataset(name, class_names, build_annotations(ids, sizes, objects, describe, name), EncodedImages(sources))
-
-
-def _append(record: dict[str, Any], ids: list[str], sizes: list[tuple[int, int]], objects: Objects) -> None:
-    """Adds one image and its objects.
-
-    tensorflow-datasets divides VOC's 1-based coordinates by the image's size as they are; the minima move by one pixel
-    here, so that boxes are the same as those `voc_folder` reads (see `parse_voc_xml`).
-    """
-    name = record["image/filename"].decode()
-    height, width = encoded_size(record["image"], name)
-    found = record["objects"]
-    for box, label, difficult in zip(found["bbox"], found["label"], found["is_difficult"], strict=True):
-        ymin, xmin, ymax, xmax = (float(value) for value in box)
-        pixels = (ymin * height - 1, xmin * width - 1, ymax * height, xmax * width)
-        objects.add(len(ids), pixels, int(label), difficult=bool(difficult))
-    ids.append(name)
-    sizes.append((height, width))
+    class_names = builders[wanted[0][0]].info.features["objects"]["label"].names
+    # tensorflow-datasets divides VOC's coordinates, which count from 1, by the image's size as they are; moving the
+    # minima makes the boxes the same as those `voc_folder` reads (see `parse_voc_xml`).
+    return read_dataset(name, class_names, sources, first_pixel=1)
