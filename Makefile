@@ -1,0 +1,41 @@
+# make demo   sets up and trains on the embedded data set
+# make test   sets up and runs every check
+# Nothing has to be installed before, except Python 3.11 or newer.
+
+SHELL := /bin/bash
+PYTHON := .venv/bin/python
+INSTALLED := .venv/.installed
+
+.PHONY: setup demo test clean
+
+setup: $(INSTALLED)
+
+demo: setup
+	$(PYTHON) run.py experiment=demo
+
+test: setup
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+	TF_CPP_MIN_LOG_LEVEL=2 $(PYTHON) -m pytest
+
+# Asks each Python for its version instead of trusting its name: a version manager's stand-in may be there without a
+# Python behind it.
+$(INSTALLED): pyproject.toml constraints.txt
+	@if ! [ -x $(PYTHON) ]; then \
+	  for candidate in python3.13 python3.12 python3.11 python3 python; do \
+	    if "$$candidate" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+	        >/dev/null 2>&1; then \
+	      echo "Setting up .venv with $$("$$candidate" --version)"; \
+	      "$$candidate" -m venv .venv && break || exit 1; \
+	    fi; \
+	  done; \
+	fi
+	@[ -x $(PYTHON) ] || { \
+	  echo "error: no Python 3.11, 3.12 or 3.13 with venv was found; install one (Debian: python3-venv) and try again" >&2; \
+	  exit 1; }
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache *.egg-info

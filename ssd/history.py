@@ -1,0 +1,100 @@
+"""What an earlier run was started with, so that resuming, evaluating and predicting need not repeat it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import OverrideParseException
+from omegaconf import OmegaConf
+
+from ssd.composition import explain, quote
+from ssd.errors import UserError
+from ssd.validation import PATHS
+
+# What a stored command asked of that run only.
+_OF_ONE_RUN = ("task", "resume", "checkpoint", "source")
+
+
+def with_history(overrides: Sequence[str], multirun: bool) -> list[str]:
+    """The overrides of the run named by `resume=` or `checkpoint=`, then the user's own, which win.
+
+    `checkpoint=` of a training names weights to start from: its settings are not taken over. A checkpoint outside of
+    a run folder has no history.
+
+    Raises:
+        UserError: a folder that is no run, a resume without anything to go on from, or several of them in a multirun.
+    """
+    try:
+        given = {parsed.key_or_group: parsed for parsed in OverridesParser.create().parse_overrides(list(overrides))}
+    except OverrideParseException as error:
+        raise UserError(explain(error)) from error
+    resume = _path(given.get("resume"), "resume")
+    checkpoint = _path(given.get("checkpoint"), "checkpoint")
+    task = given["task"].get_value_element_as_str() if "task" in given else "train"
+    if resume is not None:
+        if multirun:
+            raise UserError("resume continues one run; leave -m out")
+        return _resumed(resume, overrides, given)
+    if checkpoint is not None and checkpoint.exists():
+        # resolved, because outputs/latest will point elsewhere as soon as another training starts
+        overrides = [*_without(overrides, ("checkpoint",)), f"checkpoint={quote(str(checkpoint.resolve()))}"]
+        folder = _run_folder(checkpoint.resolve())
+        if folder is not None and task in ("evaluate", "predict"):
+            return [*_stored(folder, given), *overrides]
+    return list(overrides)
+
+
+def _path(override: Override | None, key: str) -> Path | None:
+    value = override.value() if override is not None else None
+    if override is not None and override.is_sweep_override():
+        raise UserError(f"{key} takes one path; run the command once for each of {override.get_value_string()}")
+    return Path(str(value)) if value is not None else None
+
+
+def _resumed(given_path: Path, overrides: Sequence[str], given: dict[str, Override]) -> list[str]:
+    folder = given_path.resolve()
+    if not folder.exists():
+        raise UserError(f"resume={given_path}: there is no such folder; paths are relative to {Path.cwd()}")
+    if not (folder / ".hydra" / "overrides.yaml").is_file():
+        raise UserError(f"resume={given_path} is not a run folder: it has no .hydra/overrides.yaml")
+    if not (folder / "checkpoints" / "last.keras").is_file():
+        raise UserError(f"resume={given_path} has no checkpoints/last.keras to go on from; start a new run")
+    mine = [*_without(overrides, ("resume", "hydra.run.dir")), f"resume={quote(str(folder))}"]
+    config = folder / "config.yaml"
+    if config.is_file() and "tracking.uri" not in given:
+        # its default depends on the folder one calls from, and the run goes on in its own store
+        uri = OmegaConf.select(OmegaConf.load(config), "tracking.uri")
+        mine += [f"tracking.uri={quote(str(uri))}"] if uri else []
+    return [*_stored(folder, given), *mine, f"hydra.run.dir={quote(str(folder))}"]
+
+
+def _run_folder(checkpoint: Path) -> Path | None:
+    """The run folder that a checkpoint (a folder, or folder/checkpoints/x.keras) belongs to."""
+    folder = checkpoint if checkpoint.is_dir() else checkpoint.parent.parent
+    return folder if (folder / ".hydra" / "overrides.yaml").is_file() else None
+
+
+def _without(overrides: Sequence[str], keys: Sequence[str]) -> list[str]:
+    return [line for line in overrides if line.lstrip("+~").split("=", 1)[0] not in keys]
+
+
+def _stored(folder: Path, given: dict[str, Override]) -> list[str]:
+    """The overrides stored in a run folder, without those given anew; relative paths keep their meaning."""
+    stored = [str(line) for line in OmegaConf.load(folder / ".hydra" / "overrides.yaml")]
+    lines = _without(stored, (*_OF_ONE_RUN, *given))
+    return [_anchored(line, _called_from(folder)) for line in lines]
+
+
+def _called_from(folder: Path) -> Path:
+    runtime = OmegaConf.select(OmegaConf.load(folder / ".hydra" / "hydra.yaml"), "hydra.runtime.cwd")
+    return Path(str(runtime))
+
+
+def _anchored(line: str, called_from: Path) -> str:
+    """A path that was relative to the folder the run was called from, made absolute."""
+    (parsed,) = OverridesParser.create().parse_overrides([line])
+    value = parsed.value()
+    if parsed.key_or_group in PATHS and value is not None and (path := called_from / str(value)).exists():
+        return f"{parsed.get_key_element()}={quote(str(path))}"
+    return line
