@@ -17,6 +17,7 @@ from ssd.tracking import Tracker
 from ssd.training.checkpoints import Checkpoints
 from ssd.training.loss import Losses
 from ssd.training.meter import LossMeter
+from ssd.training.pictures import ValidationPictures
 from ssd.training.progress import epoch_bar
 from ssd.training.step import Batch, Validator
 
@@ -64,7 +65,7 @@ class Trainer:
         epochs: in all.
         evaluate_every: epochs between validations; the last epoch is always validated.
         patience: validations without a better val/mAP50 before it stops; None: never.
-        checkpoints, results, tracker: where things are written.
+        checkpoints, results, pictures, tracker: where things are written.
     """
 
     model: SSD
@@ -77,6 +78,7 @@ class Trainer:
     patience: int | None
     checkpoints: Checkpoints
     results: Path
+    pictures: ValidationPictures
     tracker: Tracker
 
     def run(self, history: History) -> History:
@@ -92,7 +94,7 @@ class Trainer:
                 row = {"epoch": epoch + 1, **self._train(epoch, skip if epoch == first else 0)}
                 row |= {"step": self._steps_done(), "lr": float(self.optimizer.learning_rate)}
                 if (epoch + 1) % self.evaluate_every == 0 or epoch + 1 == self.epochs:
-                    row |= self._validate()
+                    row |= self._validate(epoch + 1)
                 row["minutes"] = history.minutes = (monotonic() - start) / 60
                 self._record(row, history)
                 if self.patience is not None and history.validations_since_best >= self.patience:
@@ -128,10 +130,12 @@ class Trainer:
             "lower optimizer.learning_rate, raise schedule.warmup_steps or set optimizer.global_clipnorm"
         )
 
-    def _validate(self) -> dict[str, float]:
+    def _validate(self, epoch: int) -> dict[str, float]:
         dataset = self.validator.batches.dataset
         validation = self.validator()
-        metrics = evaluate(validation.detections, dataset.annotations, dataset.class_names).metrics
+        annotations = dataset.annotations[: len(validation.detections)]
+        metrics = evaluate(validation.detections, annotations, dataset.class_names).metrics
+        self.tracker.log_image(self.pictures.draw(validation.detections), "predictions", epoch)
         return {f"val/{name}": value for name, value in (validation.losses | metrics).items()}
 
     def _record(self, row: dict[str, float], history: History) -> None:

@@ -1,0 +1,32 @@
+"""Hydra's `instantiate` with a sentence for the user where a `_target_` or its arguments are wrong."""
+
+from typing import Any
+
+import hydra.utils
+from hydra.errors import InstantiationException
+from omegaconf import DictConfig
+
+from ssd.errors import UserError
+
+
+def instantiate(node: DictConfig, key: str, **arguments: Any) -> Any:
+    """Builds what `node._target_` names, with the node's own values and `arguments` (which win).
+
+    Args:
+        node: with a `_target_`.
+        key: the node's place in the configuration, for the message.
+        arguments: given by the program.
+
+    Raises:
+        UserError: the target does not exist or does not take an argument; UserErrors of the target itself pass.
+    """
+    try:
+        return hydra.utils.instantiate(node, _convert_="all", **arguments)
+    except InstantiationException as error:
+        cause = error.__cause__ or error.__context__
+        if isinstance(cause, UserError):
+            raise cause from None
+        if isinstance(cause, (TypeError, ValueError, ImportError, AttributeError, type(None))):
+            reason = str(cause if cause is not None else error).splitlines()[0]
+            raise UserError(f"{key}: {node['_target_']} cannot be made ({reason}); correct it in the YAML") from error
+        raise

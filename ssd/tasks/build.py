@@ -1,0 +1,99 @@
+"""From the configuration to the parts of a run: with the task modules, the only code that reads the configuration."""
+
+import keras
+from omegaconf import DictConfig, OmegaConf
+
+from ssd.data.augmentation import Augmentation
+from ssd.data.pipeline import Batches
+from ssd.data.sample import Dataset, Splits
+from ssd.inference.decoder import NMSSettings
+from ssd.instantiate import instantiate
+from ssd.models.detector import SSD, ExtraLevel, PriorSpec
+from ssd.training.loss import MultiBoxLoss
+from ssd.training.step import exclude_from_weight_decay
+
+
+def build_splits(cfg: DictConfig) -> Splits:
+    """The data set's two splits."""
+    arguments = {key: value for key, value in cfg.dataset.items() if key != "pretrained_weights"}
+    return instantiate(OmegaConf.create(arguments), "dataset")
+
+
+def build_train_batches(cfg: DictConfig, dataset: Dataset) -> Batches:
+    """Shuffled, augmented batches."""
+    transforms = [
+        instantiate(node, f"augmentation.transforms[{index}]") for index, node in enumerate(cfg.augmentation.transforms)
+    ]
+    return Batches(
+        dataset,
+        image_size=cfg.detector.image_size,
+        batch_size=cfg.training.batch_size,
+        augmentation=Augmentation(transforms) if transforms else None,
+        shuffle=True,
+        seed=cfg.seed,
+        workers=cfg.pipeline.workers,
+        cache_gb=cfg.pipeline.cache_gb,
+        drop_remainder=True,
+        limit=cfg.training.limit_batches,
+    )
+
+
+def build_val_batches(cfg: DictConfig, dataset: Dataset, image_size: int) -> Batches:
+    """Batches in the data set's order, images only resized."""
+    return Batches(
+        dataset,
+        image_size=image_size,
+        batch_size=cfg.training.batch_size,
+        augmentation=None,
+        shuffle=False,
+        seed=cfg.seed,
+        workers=cfg.pipeline.workers,
+        cache_gb=cfg.pipeline.cache_gb,
+        drop_remainder=False,
+        limit=cfg.training.limit_batches,
+    )
+
+
+def build_detector(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
+    """The network, in Keras' current precision."""
+    arguments = {key: value for key, value in cfg.backbone.items() if key != "name"}
+    backbone = instantiate(OmegaConf.create(arguments), "backbone", image_size=cfg.detector.image_size)
+    detector = cfg.detector
+    return SSD(
+        backbone,
+        class_names,
+        extras=[ExtraLevel(**extra) for extra in detector.extras],
+        priors=PriorSpec(
+            tuple(detector.scales), tuple(map(tuple, detector.aspect_ratios)), detector.prior_steps.name, detector.clip_priors
+        ),
+        variances=detector.variances,
+        separable=detector.separable,
+        nms=NMSSettings(
+            detector.score_threshold, detector.nms_iou, detector.max_per_class, detector.max_detections
+        ),
+        name=cfg.detector.name,
+    )
+
+
+def build_loss(cfg: DictConfig, model: SSD) -> MultiBoxLoss:
+    """The MultiBox loss over the model's priors."""
+    detector = cfg.detector
+    return MultiBoxLoss(
+        model.priors, model.variances, detector.match_iou, detector.negative_ratio, detector.box_loss_weight
+    )
+
+
+def build_optimizer(cfg: DictConfig, model: SSD, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    """The optimizer with its schedule, built for the model, weight decay on kernels only."""
+    schedule = instantiate(
+        cfg.schedule,
+        "schedule",
+        learning_rate=cfg.optimizer.learning_rate,
+        total_steps=steps_per_epoch * cfg.training.epochs,
+    )
+    optimizer = instantiate(cfg.optimizer, "optimizer", learning_rate=schedule)
+    exclude_from_weight_decay(optimizer, model)
+    if model.dtype_policy.name == "mixed_float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    optimizer.build(model.trainable_variables)
+    return optimizer

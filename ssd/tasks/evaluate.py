@@ -1,0 +1,71 @@
+"""Evaluating a checkpoint on a data set's validation split."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+
+import numpy as np
+import rich
+from omegaconf import DictConfig, OmegaConf
+
+from ssd.data.sample import Dataset
+from ssd.device import prepare
+from ssd.errors import UserError
+from ssd.evaluation.evaluate import as_table
+from ssd.inference.predictor import checkpoint_file, load_detector
+from ssd.tasks import build, publish
+from ssd.training.pictures import ValidationPictures
+from ssd.training.step import Validator
+
+log = logging.getLogger(__name__)
+
+
+def run(cfg: DictConfig, folder: Path) -> float:
+    """Evaluates the checkpoint, leaves the results in `folder`, and gives its mAP50."""
+    prepare(cfg.gpu_memory_growth, cfg.seed)
+    model = load_detector(cfg.checkpoint)
+    log.info("evaluating %s", checkpoint_file(cfg.checkpoint))
+    dataset = with_classes(build.build_splits(cfg).val, model.class_names)
+    batches = build.build_val_batches(cfg, dataset, model.image_size)
+    with publish.tracker(cfg, folder) as tracker:
+        tracker.log_config(OmegaConf.to_container(cfg, resolve=True, enum_to_str=True))
+        publish.log_data(tracker, {"validation": dataset})
+        start = monotonic()
+        validator = Validator(model, build.build_loss(cfg, model), batches)
+        evaluation, detections = publish.evaluate_with(validator, cfg.task.score_threshold)
+        minutes = (monotonic() - start) / 60
+        pictures = publish.draw_evaluation(folder, evaluation)
+        drawing = ValidationPictures(folder, dataset, cfg.task.pictures, cfg.task.score_threshold)
+        pictures["Truth beside prediction"] = drawing.draw(detections)
+        publish.write_results(
+            cfg,
+            folder,
+            evaluation,
+            tracker=tracker,
+            minutes=minutes,
+            facts={"images_per_second": len(detections) / (60 * minutes), "parameters": model.count_params()},
+            datasets=[publish.dataset_row("val", dataset)],
+            pictures=pictures,
+        )
+        rich.print(as_table(evaluation))
+        publish.say_where(folder, pictures, tracker)
+    return evaluation.metrics.get("mAP50", 0.0)
+
+
+def with_classes(dataset: Dataset, class_names: tuple[str, ...]) -> Dataset:
+    """The data set with its labels in the order of a detector's class names, matched by name.
+
+    Raises:
+        UserError: where the data set has a class that the detector does not know.
+    """
+    if dataset.class_names == class_names:
+        return dataset
+    if unknown := [name for name in dataset.class_names if name not in class_names]:
+        raise UserError(
+            f"the checkpoint does not know {', '.join(unknown)} of {dataset.name}; it detects {', '.join(class_names)}: "
+            "evaluate it on a data set of these classes"
+        )
+    order = np.array([class_names.index(name) for name in dataset.class_names], np.int32)
+    annotations = [replace(annotation, labels=order[annotation.labels]) for annotation in dataset.annotations]
+    return replace(dataset, class_names=class_names, annotations=annotations)

@@ -1,0 +1,122 @@
+"""Training, from a configuration to a run folder and an MLflow run."""
+
+import logging
+from pathlib import Path
+
+import keras
+import rich
+from omegaconf import DictConfig, OmegaConf
+
+from ssd.data.sample import Splits
+from ssd.device import choose_precision, has_gpu, prepare
+from ssd.errors import UserError
+from ssd.evaluation.evaluate import as_table
+from ssd.evaluation.plots import curves_from_csv
+from ssd.inference.predictor import checkpoint_file, load_detector
+from ssd.models.detector import SSD
+from ssd.run_folder import read_results, truncate_results
+from ssd.tasks import build, publish
+from ssd.tracking import Tracker
+from ssd.training.checkpoints import Checkpoints, copy_weights
+from ssd.training.loop import BEST_BY, History, Trainer
+from ssd.training.pictures import ValidationPictures
+from ssd.training.step import Validator, make_train_step
+
+log = logging.getLogger(__name__)
+
+
+def run(cfg: DictConfig, folder: Path) -> float:
+    """Trains as configured, leaves everything in `folder`, and gives the best val/mAP50."""
+    prepare(cfg.gpu_memory_growth, cfg.seed)
+    splits = build.build_splits(cfg)
+    model = _build_in_precision(cfg, splits.train.class_names)
+    if cfg.checkpoint is not None:
+        copy_weights(load_detector(cfg.checkpoint), model, checkpoint_file(cfg.checkpoint))
+    with publish.tracker(cfg, folder) as tracker:
+        publish.remember_run(folder, tracker)
+        log.info("run folder: %s", folder)
+        log.info("MLflow: %s", tracker.ui_command)
+        tracker.log_config(OmegaConf.to_container(cfg, resolve=True, enum_to_str=True))
+        publish.log_data(tracker, {"training": splits.train, "validation": splits.val})
+        trainer, history = _trainer(cfg, folder, model, splits, tracker)
+        pictures = publish.draw_data(folder, trainer.batches)
+        history = trainer.run(history)
+        return _finish(cfg, folder, trainer, history, splits, pictures)
+
+
+def _build_in_precision(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
+    """The network in the precision that fits it and this device: built once to be looked at, and again if need be."""
+    keras.config.set_dtype_policy("float32")
+    model = build.build_detector(cfg, class_names)
+    policy, why = choose_precision(cfg.precision.name, model)
+    log.info("precision %s (%s)", policy, why)
+    if policy == "float32":
+        return model
+    keras.config.set_dtype_policy(policy)
+    return build.build_detector(cfg, class_names)
+
+
+def _trainer(
+    cfg: DictConfig, folder: Path, model: SSD, splits: Splits, tracker: Tracker
+) -> tuple[Trainer, History]:
+    """The parts of the training, at their beginning or where a resumed run stopped."""
+    batches = build.build_train_batches(cfg, splits.train)
+    val_batches = build.build_val_batches(cfg, splits.val, model.image_size)
+    optimizer = build.build_optimizer(cfg, model, len(batches))
+    loss = build.build_loss(cfg, model)
+    results = folder / "results.csv"
+    checkpoints = Checkpoints(folder / "checkpoints")
+    if cfg.resume is not None and checkpoints.last.exists():
+        checkpoints.restore(model, optimizer)
+        epoch, step = divmod(int(optimizer.iterations), len(batches))
+        truncate_results(results, epoch)
+        log.info("resuming after %d epochs and %d steps", epoch, step)
+    trainer = Trainer(
+        model=model,
+        optimizer=optimizer,
+        train_step=make_train_step(model, optimizer, loss, jit_compile=has_gpu()),
+        batches=batches,
+        validator=Validator(model, loss, val_batches),
+        epochs=cfg.training.epochs,
+        evaluate_every=cfg.training.evaluate_every,
+        patience=cfg.training.patience,
+        checkpoints=checkpoints,
+        results=results,
+        pictures=ValidationPictures(folder, splits.val, cfg.task.pictures, cfg.task.score_threshold),
+        tracker=tracker,
+    )
+    return trainer, History.of(read_results(results) if results.exists() else [])
+
+
+def _finish(
+    cfg: DictConfig, folder: Path, trainer: Trainer, history: History, splits: Splits, pictures: dict[str, Path]
+) -> float:
+    """Evaluates the best checkpoint once more, whole, and writes, prints and tracks what came out."""
+    if not history.best:
+        raise UserError("the run ended before its first validation; set training.evaluate_every lower or resume it")
+    best = load_detector(trainer.checkpoints.best)
+    validator = Validator(best, build.build_loss(cfg, best), trainer.validator.batches)
+    evaluation, detections = publish.evaluate_with(validator, cfg.task.score_threshold)
+    curves = folder / "plots" / "curves.png"
+    curves_from_csv(trainer.results, curves)
+    pictures = {"Loss and mAP": curves, **pictures, **publish.draw_evaluation(folder, evaluation)}
+    pictures["Truth beside prediction"] = trainer.pictures.draw(detections)
+    publish.write_results(
+        cfg,
+        folder,
+        evaluation,
+        tracker=trainer.tracker,
+        minutes=history.minutes,
+        facts={
+            "epoch": history.best["epoch"],
+            "parameters": best.count_params(),
+            "images_per_second": read_results(trainer.results)[-1]["train/images_per_second"],
+        },
+        datasets=[publish.dataset_row("train", splits.train), publish.dataset_row("val", splits.val)],
+        pictures=pictures,
+    )
+    if cfg.tracking.log_model:
+        trainer.tracker.log_model(trainer.checkpoints.best)
+    rich.print(as_table(evaluation))
+    publish.say_where(folder, pictures, trainer.tracker)
+    return history.best[BEST_BY]
