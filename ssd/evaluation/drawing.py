@@ -31,9 +31,7 @@ class Tag(NamedTuple):
     colour: Colour
 
 
-def draw_detections(
-    image: NDArray[np.uint8], detections: Detections, class_names: Sequence[str]
-) -> NDArray[np.uint8]:
+def draw_detections(image: NDArray[np.uint8], detections: Detections, class_names: Sequence[str]) -> NDArray[np.uint8]:
     """Draws all given detections, with class and score, on a copy of the image.
 
     Lines and letters grow with the image. Labels never cover each other: where boxes are dense a label is shortened to

@@ -10,43 +10,45 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from ssd.data.sample import Annotation
 from ssd.evaluation.colours import class_colours
-from ssd.evaluation.evaluate import Curve, Evaluation
+from ssd.evaluation.evaluate import Curve
 
 _DPI = 130
 _FEW = 10  # curves that can be told apart by colour, and named in a legend
-_BLUE, _RED, _GREEN, _PURPLE = (tuple(value / 255 for value in colour) for colour in class_colours(4))
+_BLUE, _RED, _GREEN, _PURPLE = ("#{:02x}{:02x}{:02x}".format(*colour) for colour in class_colours(4))
 _GREY = "0.45"
 
 
-def pr_curves(evaluation: Evaluation, path: Path) -> None:
-    """Writes precision over recall at IoU 0.5: one curve per class with its AP, and their mean in black.
+def pr_curves(curves: Sequence[Curve], path: Path) -> None:
+    """Writes precision over recall at IoU 0.5: one curve per class with its AP, and the mean of their envelopes.
 
     With more than ten classes only the five best and the five worst are coloured and named.
     """
     figure = Figure(figsize=(8.6, 5.2), layout="constrained")
     axes = _axes(figure.add_subplot(), "recall", "precision", "Precision and recall, IoU 0.5")
     axes.set(xlim=(0, 1), ylim=(0, 1.03))
-    by_ap = sorted(evaluation.curves, key=lambda curve: -curve.ap50)
+    by_ap = sorted(curves, key=lambda curve: -curve.ap50)
     named = by_ap if len(by_ap) <= _FEW else by_ap[:5] + by_ap[-5:]
     colours = {curve.name: colour for curve, colour in zip(named, class_colours(len(named)), strict=True)}
     grid = np.linspace(0, 1, 501)
     for curve in reversed(by_ap):
         recall, precision = _steps(curve)
         if curve.name in colours:
-            colour = tuple(value / 255 for value in colours[curve.name])
+            colour = "#{:02x}{:02x}{:02x}".format(*colours[curve.name])
             axes.plot(recall, precision, color=colour, linewidth=1.4, label=f"{curve.name}  {curve.ap50:.3f}", zorder=3)
         else:
             axes.plot(recall, precision, color="0.8", linewidth=0.7)
     if by_ap:
         average = np.mean([_envelope(curve, grid) for curve in by_ap], axis=0)
-        label = f"all {len(by_ap)} classes  {evaluation.metrics['mAP50']:.3f}"
+        label = f"mean of {len(by_ap)}  {np.mean([curve.ap50 for curve in by_ap]):.3f}"
         axes.plot(grid, average, color="black", linewidth=2.4, label=label, zorder=4)
         handles, labels = axes.get_legend_handles_labels()
         title = "AP50" if len(by_ap) <= _FEW else "AP50, best and worst five"
@@ -56,22 +58,27 @@ def pr_curves(evaluation: Evaluation, path: Path) -> None:
     _save(figure, path)
 
 
-def confusion_matrix(evaluation: Evaluation, path: Path) -> None:
-    """Writes the confusion matrix: colour is the part of the row, figures are counts, the last is background."""
-    counts = evaluation.confusion
-    size = len(counts)
-    cell = 0.62 if size <= 12 else 0.42 if size <= 30 else 0.3  # inches: room for the counts
-    letters = 8.5 if size <= 12 else 7 if size <= 30 else 5.5
-    figure = Figure(figsize=(size * cell + 3.2, size * cell + 2.4), layout="constrained")
+def confusion_matrix(confusion: NDArray[np.int64], class_names: Sequence[str], path: Path) -> None:
+    """Writes the confusion matrix: colours are parts of the row, figures are counts.
+
+    Args:
+        confusion: (C + 1, C + 1) counts, row truth, column prediction, last background; see `Evaluation.confusion`.
+        class_names: C names.
+        path: of the PNG.
+    """
+    size = len(confusion)
+    cell, letters = (0.62, 8.5) if size <= 12 else (0.42, 7) if size <= 30 else (0.3, 5.5)  # inches, points
+    side = size * cell
+    figure = Figure(figsize=(side + 2.8, side + 1.8), layout="constrained")
     axes = figure.add_subplot()
-    part = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    part = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(part, cmap="Blues", vmin=0, vmax=1)
-    for row, column in np.argwhere(counts > 0):
+    for row, column in np.argwhere(confusion > 0):
         colour = "white" if part[row, column] > 0.55 else "0.15"
-        text = _short(int(counts[row, column]))
+        text = _short(int(confusion[row, column]))
         axes.text(column, row, text, ha="center", va="center", fontsize=letters, color=colour)
-    names = [*evaluation.class_names, "background"]
-    axes.set_xticks(range(size), names, rotation=90 if size > 5 else 0, fontsize=letters + 0.5)
+    names = [*class_names, "background"]
+    axes.set_xticks(range(size), names, rotation=90, fontsize=letters + 0.5)
     axes.set_yticks(range(size), names, fontsize=letters + 0.5)
     axes.set_xticks(np.arange(size + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(size + 1) - 0.5, minor=True)
@@ -79,9 +86,9 @@ def confusion_matrix(evaluation: Evaluation, path: Path) -> None:
     axes.tick_params(which="both", length=0)
     axes.spines[:].set_visible(False)
     axes.set(xlabel="predicted", ylabel="truth")
-    axes.set_title(f"Confusion at score ≥ {evaluation.score_threshold:g}, IoU 0.5", fontsize=11, loc="left")
-    bar = figure.colorbar(image, ax=axes, shrink=min(1.0, 5 / (size * cell)), aspect=24, label="part of the row")
-    bar.outline.set_visible(False)  # type: ignore[operator]  # matplotlib types it as a Spine container
+    axes.set_title("Confusion, IoU 0.5", fontsize=11, loc="left")
+    height = min(1.0, 3.5 / side)
+    _colour_bar(figure, image, axes.inset_axes((1 + 0.2 / side, 1 - height, 0.16 / side, height)), "part of the row")
     _save(figure, path)
 
 
@@ -94,22 +101,15 @@ def label_statistics(annotations: Sequence[Annotation], class_names: Sequence[st
     pairs = list(zip(annotations, keep, strict=True))
     labels = np.concatenate([np.zeros(0, np.int32), *(annotation.labels[kept] for annotation, kept in pairs)])
     boxes = np.concatenate([np.zeros((0, 4)), *(annotation.boxes[kept] for annotation, kept in pairs)])
-    per_image = np.array([kept.sum() for kept in keep], np.int64)
-    rows = len(class_names)
-    figure = Figure(figsize=(11.5, max(6.8, 0.17 * rows + 1.2)), layout="constrained")
-    figure.suptitle(f"{len(labels):,} objects in {len(annotations):,} images", fontsize=12, x=0.01, ha="left")
-    places = figure.add_gridspec(2, 3, width_ratios=(1.15, 1, 1))
-    _class_bars(figure.add_subplot(places[:, 0]), np.bincount(labels, minlength=rows), class_names)
-    axes = _axes(figure.add_subplot(places[0, 1:]), "objects in an image", "images", "Objects per image")
-    if len(per_image):
-        width = max(1, int(np.ceil((per_image.max() + 1) / 60)))  # whole objects per bar, 60 bars at most
-        axes.hist(per_image, bins=np.arange(0, per_image.max() + width + 1, width) - 0.5, color=_BLUE, rwidth=0.9)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    figure = Figure(figsize=(13, 8.2), layout=ConstrainedLayoutEngine(h_pad=0.12, w_pad=0.08))
+    places = figure.add_gridspec(2, 3)
+    title = f"Objects per class: {len(labels):,} objects in {len(annotations):,} images"
+    _class_bars(figure.add_subplot(places[0, :]), np.bincount(labels, minlength=len(class_names)), class_names, title)
+    _per_image(figure.add_subplot(places[1, 0]), np.array([kept.sum() for kept in keep], np.int64))
     sizes, centres = boxes[:, 2:] - boxes[:, :2], (boxes[:, 2:] + boxes[:, :2]) / 2
-    _heat_map(figure, figure.add_subplot(places[1, 1]), sizes[:, 1], sizes[:, 0], ("box width", "box height"))
+    _heat_map(figure, figure.add_subplot(places[1, 1]), sizes, ("box width", "box height"), "Sizes")
     axes = figure.add_subplot(places[1, 2])
-    _heat_map(figure, axes, centres[:, 1], centres[:, 0], ("box centre, x", "box centre, y"))
+    _heat_map(figure, axes, centres, ("box centre, x", "box centre, y"), "Places")
     axes.invert_yaxis()
     _save(figure, path)
 
@@ -125,7 +125,7 @@ def curves_from_csv(results: Path, path: Path) -> None:
     with results.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     figure = Figure(figsize=(13, 4), layout="constrained")
-    losses, precision, rate = (_axes(axes, "epoch", "", "") for axes in figure.subplots(1, 3))
+    losses, precision, rate = (_axes(axes, "epoch", "", "") for axes in figure.subplots(1, 3, sharex=True))
     for name, colour in (("loss", _BLUE), ("loss_cls", _RED), ("loss_box", _GREEN)):
         _line(losses, rows, f"train/{name}", color=colour, linewidth=1.6)
         _line(losses, rows, f"val/{name}", color=colour, linewidth=1.2, linestyle="--", marker="o", markersize=3)
@@ -138,38 +138,59 @@ def curves_from_csv(results: Path, path: Path) -> None:
     for axes, title in ((losses, "Loss"), (precision, "Mean average precision"), (rate, "Learning rate")):
         axes.set_title(title, fontsize=11, loc="left")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        if axes.lines:
+        if len(axes.lines) > 1:
             axes.legend(frameon=False, fontsize=8.5)
-        else:
+        elif not axes.lines:
             _nothing(axes, "nothing yet")
+    epochs = {float(row["epoch"]) for row in rows if row.get("epoch")}
+    if len(epochs) == 1:  # a single point: whole epochs around it, not hundredths
+        losses.set_xlim(min(epochs) - 1, min(epochs) + 1)
     _save(figure, path)
 
 
-def _class_bars(axes: Axes, counts: NDArray[np.int64], class_names: Sequence[str]) -> None:
-    _axes(axes, "objects", "", "Objects per class")
+def _class_bars(axes: Axes, counts: NDArray[np.int64], class_names: Sequence[str], title: str) -> None:
+    _axes(axes, "", "objects", title)
+    crowded = len(counts) > 12
     size = 8.5 if len(counts) <= 40 else 7
-    bars = axes.barh(range(len(counts)), counts, color=_BLUE, height=0.75)
-    axes.bar_label(bars, [f"{count:,}" for count in counts], padding=3, fontsize=size, color=_GREY)
-    axes.set_yticks(range(len(counts)), class_names, fontsize=size)
-    axes.set_ylim(len(counts) - 0.4, -0.6)
-    axes.set_xlim(0, max(counts.max(initial=0), 1) * 1.22)  # room for the figures
-    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    axes.grid(visible=False, axis="y")
+    bars = axes.bar(range(len(counts)), counts, color=_BLUE, width=min(0.8, 0.08 * len(counts) + 0.1))
+    figures = [f"{count:,}" if count else "" for count in counts]
+    axes.bar_label(bars, figures, padding=3, fontsize=size, color=_GREY, rotation=90 if crowded else 0)
+    axes.set_xticks(range(len(counts)), class_names, fontsize=size, rotation=90 if crowded else 0)
+    axes.set_xlim(-0.7, len(counts) - 0.3)
+    axes.set_ylim(0, max(counts.max(initial=0), 1) * 1.18)  # room for the figures
+    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.grid(visible=False, axis="x")
 
 
-def _heat_map(figure: Figure, axes: Axes, x: NDArray, y: NDArray, names: tuple[str, str]) -> None:
-    """Counts on a 40 x 40 grid of the unit square, on a logarithmic scale: a few common places hide nothing rare."""
-    _axes(axes, names[0], names[1], "")
+def _per_image(axes: Axes, counts: NDArray[np.int64]) -> None:
+    _axes(axes, "objects in an image", "images", "Objects per image")
+    if not len(counts):
+        return _nothing(axes, "no images")
+    width = max(1, int(np.ceil((counts.max() + 1) / 40)))  # whole objects per bar, 40 bars at most
+    axes.hist(counts, bins=(np.arange(0, counts.max() + width + 1, width) - 0.5).tolist(), color=_BLUE, rwidth=0.9)
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.grid(visible=False, axis="x")
+    return None
+
+
+def _heat_map(figure: Figure, axes: Axes, points: NDArray[np.float64], names: tuple[str, str], title: str) -> None:
+    """Counts (y, x) points on a 40 x 40 grid of the unit square; on a logarithmic scale, so that rare ones show."""
+    _axes(axes, names[0], names[1], title)
     axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
     axes.grid(visible=False)
-    counts = np.histogram2d(x, y, bins=40, range=((0, 1), (0, 1)))[0].T
+    counts = np.histogram2d(points[:, 0], points[:, 1], bins=40, range=((0, 1), (0, 1)))[0]
     if not counts.any():
         return _nothing(axes, "no objects")
-    norm = LogNorm(1, max(counts.max(), 2))
-    mesh = axes.pcolormesh(*[np.linspace(0, 1, 41)] * 2, np.ma.masked_equal(counts, 0), norm=norm, cmap="viridis_r")
-    bar = figure.colorbar(mesh, ax=axes, shrink=0.9, aspect=24, label="objects")
-    bar.outline.set_visible(False)  # type: ignore[operator]
-    return None
+    norm, edges = LogNorm(1, max(counts.max(), 10)), np.linspace(0, 1, 41)
+    mesh = axes.pcolormesh(edges, edges, np.ma.masked_equal(counts, 0), norm=norm, cmap="viridis_r")
+    return _colour_bar(figure, mesh, axes.inset_axes((1.04, 0, 0.05, 1)), "objects")
+
+
+def _colour_bar(figure: Figure, mappable: ScalarMappable, place: Axes, label: str) -> None:
+    bar = figure.colorbar(mappable, cax=place, label=label)
+    bar.ax.tick_params(labelsize=9, color="0.7")
+    place.spines[:].set_visible(False)
 
 
 def _line(axes: Axes, rows: Sequence[dict[str, str]], column: str, **style: object) -> None:
