@@ -12,19 +12,14 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import albumentations as A
+import albumentations as alb
 from rich.console import Console
 from rich.table import Table
 
 from ssd.data.augmentation import Augmentation
 from ssd.data.pipeline import Batches
 from ssd.data.sample import Dataset
-from ssd.data.transforms import (
-    Expand,
-    MinIoUCrop,
-    PhotometricDistort,
-    RandomInterpolationResize,
-)
+from ssd.data.transforms import Expand, MinIoUCrop, PhotometricDistort, RandomInterpolationResize
 from ssd.data.voc_folder import voc_folder
 
 SIZE = 300
@@ -34,13 +29,7 @@ BATCH = 8
 def ssd_augmentation() -> Augmentation:
     """The transforms of conf/augmentation/ssd.yaml."""
     return Augmentation(
-        [
-            PhotometricDistort(),
-            Expand(),
-            MinIoUCrop(),
-            RandomInterpolationResize(size=SIZE),
-            A.HorizontalFlip(p=0.5),
-        ]
+        [PhotometricDistort(), Expand(), MinIoUCrop(), RandomInterpolationResize(size=SIZE), alb.HorizontalFlip(p=0.5)]
     )
 
 
@@ -64,24 +53,14 @@ def epochs(batches: Batches, count: int) -> list[float]:
 
 def main() -> None:
     """Prints one table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("path", help="folder in VOC layout")
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     arguments = parser.parse_args()
-    dataset = voc_folder(
-        arguments.path, "trainval", "test", class_names=None, val_fraction=0.2, seed=0
-    ).train
+    dataset = voc_folder(arguments.path, "trainval", "test", class_names=None, val_fraction=0.2, seed=0).train
 
-    table = Table(
-        "augmentation",
-        "workers",
-        "first epoch",
-        "later epochs, best",
-        title="images per second",
-    )
+    table = Table("augmentation", "workers", "first epoch", "later epochs, best", title="images per second")
     table.add_row("decoding alone", "1", f"{decoding(dataset):.0f}", "")
     for name, augmentation in (("none", None), ("ssd", ssd_augmentation())):
         for workers in arguments.workers:

@@ -4,23 +4,17 @@ import copy
 import os
 import random
 import threading
-import warnings
 from collections.abc import Sequence
 
 # albumentations asks the network for its newest version on import unless told not to
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
-import albumentations as A
+import albumentations as alb
 import numpy as np
 from numpy.typing import NDArray
 
 from ssd.data.sample import Annotation, Sample
 from ssd.errors import UserError
-
-# a list of colour transforms only is a sensible list
-warnings.filterwarnings(
-    "ignore", message="Got processor for bboxes, but no transform to process it"
-)
 
 MIN_PIXELS = 1.0  # a box cut down to less than this area shows nothing of its object
 
@@ -32,7 +26,7 @@ class Augmentation:
         transforms: any transforms of albumentations that work on an image, or an image and its boxes, in this order.
     """
 
-    def __init__(self, transforms: Sequence[A.BasicTransform]) -> None:
+    def __init__(self, transforms: Sequence[alb.BasicTransform]) -> None:
         self._transforms = list(transforms)
         self._own = threading.local()
 
@@ -55,35 +49,25 @@ class Augmentation:
         root = np.random.SeedSequence([part % 2**64 for part in seed])
         # Not Compose.set_random_seed: it starts every transform from the same state, so that their draws coincide
         # (two flips of probability 0.5 would always happen together). One shared state gives each its own draws.
-        compose.set_random_state(
-            np.random.default_rng(root),
-            random.Random(int(root.generate_state(1, np.uint64)[0])),
-        )
+        compose.set_random_state(np.random.default_rng(root), random.Random(int(root.generate_state(1, np.uint64)[0])))
         # A copy, because a transform may work in place and the image may be kept in a cache.
-        result = compose(
-            image=sample.image.copy(),
-            bboxes=_to_albumentations(sample.annotation.boxes),
-        )
+        result = compose(image=sample.image.copy(), bboxes=_to_albumentations(sample.annotation.boxes))
         image = result["image"]
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise UserError(
                 f"augmentation.transforms gave an image of type {image.dtype} and shape {image.shape}, but the network"
                 " takes uint8 RGB: leave out transforms that normalise, convert to tensors or drop channels"
             )
-        return Sample(
-            image, _annotation(sample.annotation, result["bboxes"], *image.shape[:2])
-        )
+        return Sample(image, _annotation(sample.annotation, result["bboxes"], *image.shape[:2]))
 
-    def _compose(self) -> A.Compose:
+    def _compose(self) -> alb.Compose:
         """This thread's own copy of the transforms: they keep their random state and parameters inside them."""
         if not hasattr(self._own, "compose"):
-            self._own.compose = A.Compose(
-                copy.deepcopy(self._transforms),
-                bbox_params=A.BboxParams(
-                    format="albumentations",
-                    clip=True,
-                    filter_invalid_bboxes=True,
-                    min_area=MIN_PIXELS,
+            self._own.compose = alb.Compose(
+                # NoOp: albumentations warns about boxes in a list of colour transforms only, which is a sensible list
+                [*copy.deepcopy(self._transforms), alb.NoOp(p=0)],
+                bbox_params=alb.BboxParams(
+                    format="albumentations", clip=True, filter_invalid_bboxes=True, min_area=MIN_PIXELS
                 ),
             )
         return self._own.compose
@@ -91,14 +75,10 @@ class Augmentation:
 
 def _to_albumentations(boxes: NDArray[np.float32]) -> NDArray[np.float64]:
     """(N, 4) ymin, xmin, ymax, xmax → (N, 5) x_min, y_min, x_max, y_max, row; the row finds labels and flags again."""
-    return np.column_stack([boxes[:, [1, 0, 3, 2]], np.arange(len(boxes))]).astype(
-        np.float64
-    )
+    return np.column_stack([boxes[:, [1, 0, 3, 2]], np.arange(len(boxes))]).astype(np.float64)
 
 
-def _annotation(
-    source: Annotation, bboxes: NDArray[np.float64], height: int, width: int
-) -> Annotation:
+def _annotation(source: Annotation, bboxes: NDArray[np.float64], height: int, width: int) -> Annotation:
     """The annotation of the augmented image from what `_to_albumentations` has become."""
     boxes = np.clip(bboxes[:, [1, 0, 3, 2]], 0, 1).astype(np.float32)
     visible = np.all(boxes[:, 2:] > boxes[:, :2], axis=1)

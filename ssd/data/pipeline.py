@@ -60,9 +60,7 @@ class Batches:
         limit: int | None = None,
     ) -> None:
         if len(dataset) == 0:
-            raise UserError(
-                f"the data set {dataset.name} has no images: check its path and splits"
-            )
+            raise UserError(f"the data set {dataset.name} has no images: check its path and splits")
         if drop_remainder and len(dataset) < batch_size:
             raise UserError(
                 f"training.batch_size is {batch_size}, but {dataset.name} has only {len(dataset)} images:"
@@ -117,25 +115,17 @@ class Batches:
     def indices(self, epoch: int) -> NDArray[np.int32]:
         """(len(self) * B,) the images of an epoch in their order, -1 for padding images."""
         count = len(self.dataset)
-        rows = (
-            np.random.default_rng((self._seed % 2**64, epoch)).permutation(count)
-            if self._shuffle
-            else range(count)
-        )
+        rows = np.random.default_rng((self._seed % 2**64, epoch)).permutation(count) if self._shuffle else range(count)
         indices = np.full(self._length * self.batch_size, -1, np.int32)
         used = min(count, len(indices))
         indices[:used] = rows[:used]
         return indices
 
-    def _tf_dataset(
-        self, epoch: int, start: int, failures: dict[int, Exception]
-    ) -> tf.data.Dataset:
+    def _tf_dataset(self, epoch: int, start: int, failures: dict[int, Exception]) -> tf.data.Dataset:
         # TensorFlow never forgets a function given to numpy_function; this way it does not keep the cache with it
         batches = weakref.proxy(self)
 
-        def load(
-            index: NDArray[np.int32],
-        ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int32]]:
+        def load(index: NDArray[np.int32]) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int32]]:
             try:
                 return batches._load(int(index), epoch)
             except Exception as error:  # all: out of a dataset it would come as a tf.errors without its type
@@ -143,9 +133,7 @@ class Batches:
                 return batches._padding()
 
         def example(index: tf.Tensor) -> dict[str, tf.Tensor]:
-            image, boxes, labels = tf.numpy_function(
-                load, [index], (tf.uint8, tf.float32, tf.int32), stateful=False
-            )
+            image, boxes, labels = tf.numpy_function(load, [index], (tf.uint8, tf.float32, tf.int32), stateful=False)
             return {
                 "image": tf.ensure_shape(image, (self.image_size, self.image_size, 3)),
                 "boxes": tf.ensure_shape(boxes, (self.max_boxes, 4)),
@@ -153,22 +141,14 @@ class Batches:
                 "index": index,
             }
 
-        data = tf.data.Dataset.from_tensor_slices(
-            self.indices(epoch)[start * self.batch_size :]
-        )
+        data = tf.data.Dataset.from_tensor_slices(self.indices(epoch)[start * self.batch_size :])
         data = data.map(example, num_parallel_calls=self._workers, deterministic=True)
-        data = data.batch(
-            self.batch_size, drop_remainder=True
-        )  # exact already: makes the batch dimension static
+        data = data.batch(self.batch_size, drop_remainder=True)  # exact already: makes the batch dimension static
         options = tf.data.Options()
-        options.threading.private_threadpool_size = (
-            self._workers
-        )  # blocked workers must not block TensorFlow's pool
+        options.threading.private_threadpool_size = self._workers  # blocked workers must not block TensorFlow's pool
         return data.with_options(options).prefetch(PREFETCHED_BATCHES)
 
-    def _load(
-        self, index: int, epoch: int
-    ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int32]]:
+    def _load(self, index: int, epoch: int) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int32]]:
         """One image with its padded boxes and labels; `index` -1 is a padding image."""
         if index < 0:
             return self._padding()
@@ -180,9 +160,7 @@ class Batches:
                 image = self._resized(image)
             self._cache.put(index, image)
         if self._augmentation is not None:
-            sample = self._augmentation(
-                Sample(image, annotation), (self._seed, epoch, index)
-            )
+            sample = self._augmentation(Sample(image, annotation), (self._seed, epoch, index))
             image, annotation = self._resized(sample.image), sample.annotation
         return image, *self._padded(annotation)
 
@@ -190,24 +168,18 @@ class Batches:
         size = (self.image_size, self.image_size)
         return image if image.shape[:2] == size else cv2.resize(image, size)  # type: ignore[return-value]
 
-    def _padded(
-        self, annotation: Annotation
-    ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    def _padded(self, annotation: Annotation) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         """Boxes (M, 4) and labels (M,). Only an augmentation that repeats objects can have more than M: the largest."""
         rows = np.arange(len(annotation.boxes))
         if len(rows) > self.max_boxes:
-            rows = np.sort(
-                np.argsort(-annotation.areas, kind="stable")[: self.max_boxes]
-            )
+            rows = np.sort(np.argsort(-annotation.areas, kind="stable")[: self.max_boxes])
         boxes = np.zeros((self.max_boxes, 4), np.float32)
         labels = np.full(self.max_boxes, -1, np.int32)
         boxes[: len(rows)] = annotation.boxes[rows]
         labels[: len(rows)] = annotation.labels[rows]
         return boxes, labels
 
-    def _padding(
-        self,
-    ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int32]]:
+    def _padding(self) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int32]]:
         return (
             np.zeros((self.image_size, self.image_size, 3), np.uint8),
             np.zeros((self.max_boxes, 4), np.float32),
@@ -235,11 +207,7 @@ class _Cache:
 
 def _cores() -> int:
     """Cores this process may use; where the system does not tell (macOS, Windows), those of the machine."""
-    return (
-        len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count() or 1
-    )
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _without_crowds(annotation: Annotation) -> Annotation:
@@ -258,7 +226,5 @@ def _without_crowds(annotation: Annotation) -> Annotation:
 
 def _padded_boxes(dataset: Dataset) -> int:
     """The largest number of objects of an image without crowds, rounded up."""
-    most = max(
-        int(np.count_nonzero(~annotation.crowd)) for annotation in dataset.annotations
-    )
+    most = max(int(np.count_nonzero(~annotation.crowd)) for annotation in dataset.annotations)
     return BOX_MULTIPLE * math.ceil(max(most, 1) / BOX_MULTIPLE)

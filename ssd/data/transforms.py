@@ -12,35 +12,18 @@ from typing import Any
 # albumentations asks the network for its newest version on import unless told not to
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
-import albumentations as A
+import albumentations as alb
 import cv2
 import numpy as np
 from albumentations.core.type_definitions import Targets
 from cv2.typing import MatLike
-from numpy.typing import NDArray
 
-Boxes = NDArray[np.floating[Any]]
-Window = tuple[
-    int, int, int, int
-]  # top, left, bottom, right in pixels; the last two are exclusive
+from ssd.data.crop_window import Boxes, Window, centres_inside, min_iou_window
 
-MIN_IOUS = (0.1, 0.3, 0.5, 0.7, 0.9)
-TRIALS = 50
-SCALE = (0.3, 1.0)  # of the crop: the square root of its share of the image's area
-ASPECT = (
-    0.5,
-    2.0,
-)  # of the crop relative to the image's own aspect, as in Caffe, which samples in [0, 1] x [0, 1]
-INTERPOLATIONS = (
-    cv2.INTER_NEAREST,
-    cv2.INTER_LINEAR,
-    cv2.INTER_CUBIC,
-    cv2.INTER_AREA,
-    cv2.INTER_LANCZOS4,
-)
+INTERPOLATIONS = (cv2.INTER_NEAREST, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_AREA, cv2.INTER_LANCZOS4)
 
 
-class PhotometricDistort(A.ImageOnlyTransform):
+class PhotometricDistort(alb.ImageOnlyTransform):
     """SSD's colour distortion of a uint8 RGB image (Caffe `im_transforms.cpp`, ApplyDistort).
 
     Brightness first; then, with equal chance, contrast → saturation → hue or saturation → hue → contrast; each of the
@@ -106,13 +89,11 @@ class PhotometricDistort(A.ImageOnlyTransform):
 
 
 def _scale(image: MatLike, factor: float) -> MatLike:
-    """Multiplies by a positive factor, rounds and clips: OpenCV's fastest function for that, whose "abs" does nothing."""
+    """Multiplies by a positive factor, rounds and clips: OpenCV's fastest function for it; its "abs" does nothing."""
     return cv2.convertScaleAbs(image, alpha=factor)
 
 
-def _change_saturation_and_hue(
-    image: MatLike, saturation: float | None, hue: float | None
-) -> MatLike:
+def _change_saturation_and_hue(image: MatLike, saturation: float | None, hue: float | None) -> MatLike:
     """Both on 8-bit HSV in one look-up, since a step on 256 levels is a table."""
     levels = np.arange(256)
     tables = np.stack([levels, levels, levels], axis=-1)[:, None]
@@ -124,7 +105,7 @@ def _change_saturation_and_hue(
     return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
 
 
-class Expand(A.DualTransform):
+class Expand(alb.DualTransform):
     """Zooms out: puts the image at a random place on a larger canvas of one colour (Caffe `ExpandImage`).
 
     Args:
@@ -135,56 +116,32 @@ class Expand(A.DualTransform):
 
     _targets = (Targets.IMAGE, Targets.BBOXES)
 
-    def __init__(
-        self,
-        max_ratio: float = 4.0,
-        fill: Sequence[float] = (123, 117, 104),
-        p: float = 0.5,
-    ) -> None:
+    def __init__(self, max_ratio: float = 4.0, fill: Sequence[float] = (123, 117, 104), p: float = 0.5) -> None:
         super().__init__(p=p)
         self.max_ratio = max_ratio
         self.fill = tuple(fill)
 
-    def get_params_dependent_on_data(
-        self, params: dict[str, Any], data: dict[str, Any]
-    ) -> dict[str, Any]:
+    def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
         """Draws the canvas (height, width in pixels) and where the image's upper left corner comes to lie."""
         height, width = params["shape"][:2]
         ratio = self.py_random.uniform(1, self.max_ratio)
         canvas = int(height * ratio), int(width * ratio)
         return {
             "canvas": canvas,
-            "corner": (
-                self.py_random.randint(0, canvas[0] - height),
-                self.py_random.randint(0, canvas[1] - width),
-            ),
+            "corner": (self.py_random.randint(0, canvas[0] - height), self.py_random.randint(0, canvas[1] - width)),
         }
 
-    def apply(
-        self,
-        img: MatLike,
-        canvas: tuple[int, int],
-        corner: tuple[int, int],
-        **params: Any,
-    ) -> MatLike:
+    def apply(self, img: MatLike, canvas: tuple[int, int], corner: tuple[int, int], **params: Any) -> MatLike:
         (height, width), (top, left) = img.shape[:2], corner
         bottom, right = canvas[0] - top - height, canvas[1] - left - width
-        return cv2.copyMakeBorder(
-            img, top, bottom, left, right, cv2.BORDER_CONSTANT, value=self.fill
-        )
+        return cv2.copyMakeBorder(img, top, bottom, left, right, cv2.BORDER_CONSTANT, value=self.fill)
 
-    def apply_to_bboxes(
-        self,
-        bboxes: Boxes,
-        canvas: tuple[int, int],
-        corner: tuple[int, int],
-        **params: Any,
-    ) -> Boxes:
+    def apply_to_bboxes(self, bboxes: Boxes, canvas: tuple[int, int], corner: tuple[int, int], **params: Any) -> Boxes:
         height, width = params["shape"][:2]
         return _move(bboxes, (height, width), (-corner[0], -corner[1]), canvas)
 
 
-class MinIoUCrop(A.DualTransform):
+class MinIoUCrop(alb.DualTransform):
     """SSD's crop: the whole image, or a part that shows some object by at least a given IoU, see `min_iou_window`.
 
     An object stays when its centre is inside the crop, and is clipped to it. An image without objects stays whole:
@@ -199,14 +156,10 @@ class MinIoUCrop(A.DualTransform):
     def __init__(self, p: float = 1.0) -> None:
         super().__init__(p=p)
 
-    def get_params_dependent_on_data(
-        self, params: dict[str, Any], data: dict[str, Any]
-    ) -> dict[str, Any]:
+    def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
         """Draws the window to keep."""
         boxes = np.asarray(data["bboxes"])[:, [1, 0, 3, 2]]
-        return {
-            "window": min_iou_window(self.random_generator, boxes, *params["shape"][:2])
-        }
+        return {"window": min_iou_window(self.random_generator, boxes, *params["shape"][:2])}
 
     def apply(self, img: MatLike, window: Window, **params: Any) -> MatLike:
         top, left, bottom, right = window
@@ -215,18 +168,13 @@ class MinIoUCrop(A.DualTransform):
     def apply_to_bboxes(self, bboxes: Boxes, window: Window, **params: Any) -> Boxes:
         top, left, bottom, right = window
         height, width = params["shape"][:2]
-        kept = bboxes[centres_inside(bboxes[:, [1, 0, 3, 2]], height, width, window)]
+        kept = bboxes[centres_inside(bboxes[:, [1, 0, 3, 2]], height, width, np.array([window]))[0]]
         moved = _move(kept, (height, width), (top, left), (bottom - top, right - left))
         moved[:, :4] = np.clip(moved[:, :4], 0, 1)
         return moved
 
 
-def _move(
-    bboxes: Boxes,
-    size: tuple[int, int],
-    origin: tuple[int, int],
-    new_size: tuple[int, int],
-) -> Boxes:
+def _move(bboxes: Boxes, size: tuple[int, int], origin: tuple[int, int], new_size: tuple[int, int]) -> Boxes:
     """Boxes (N, 4 + any, albumentations' x first) of an image of `size` seen from a window at `origin`, in pixels."""
     moved = bboxes.astype(np.float64)
     moved[:, [0, 2]] = (moved[:, [0, 2]] * size[1] - origin[1]) / new_size[1]
@@ -234,82 +182,7 @@ def _move(
     return moved
 
 
-def min_iou_window(
-    rng: np.random.Generator, boxes: Boxes, height: int, width: int
-) -> Window:
-    """Draws the window that SSD crops from an image of (height, width) pixels with normalised boxes (N, 4).
-
-    One of {whole image, minimum IoU 0.1, 0.3, 0.5, 0.7, 0.9, unconstrained} is chosen with equal chance, then up to 50
-    windows are tried; if none satisfies, another choice is made, so that this always ends. Choosing first is how
-    amdegroot/ssd.pytorch (`augmentations.py`, RandomSampleCrop) and torchvision (RandomIoUCrop) do it; Caffe tries all
-    seven and picks one of those that succeeded, which is the same choice.
-    """
-    whole = (0, 0, height, width)
-    if len(boxes) == 0:
-        return whole
-    while True:
-        choice = int(rng.integers(len(MIN_IOUS) + 2))
-        if choice == len(MIN_IOUS) + 1:
-            return whole
-        window = try_windows(rng, boxes, height, width, (*MIN_IOUS, 0.0)[choice])
-        if window is not None:
-            return window
-
-
-def try_windows(
-    rng: np.random.Generator,
-    boxes: Boxes,
-    height: int,
-    width: int,
-    min_iou: float,
-) -> Window | None:
-    """The first of 50 random windows whose IoU with any box is at least `min_iou` (0: unconstrained), or None.
-
-    The window must also hold the centre of at least one object, otherwise the crop would train on a piece of an object
-    as background; amdegroot, torchvision and MMDetection ask the same, Caffe does not.
-    Sizes are drawn as in Caffe's `SampleBBox`: the scale, then an aspect that leaves no side longer than the image.
-    """
-    scale = rng.uniform(*SCALE, TRIALS)
-    aspect = rng.uniform(
-        np.maximum(ASPECT[0], scale**2), np.minimum(ASPECT[1], scale**-2)
-    )
-    heights = np.clip(np.rint(scale / np.sqrt(aspect) * height), 1, height).astype(int)
-    widths = np.clip(np.rint(scale * np.sqrt(aspect) * width), 1, width).astype(int)
-    tops = rng.integers(0, height - heights, endpoint=True)
-    lefts = rng.integers(0, width - widths, endpoint=True)
-    windows = np.stack([tops, lefts, tops + heights, lefts + widths], axis=-1)
-
-    pixels = boxes * np.array([height, width, height, width])
-    overlap = np.minimum(windows[:, None, 2:], pixels[:, 2:]) - np.maximum(
-        windows[:, None, :2], pixels[:, :2]
-    )
-    shared = np.prod(np.maximum(overlap, 0), axis=-1)
-    iou = shared / (
-        (heights * widths)[:, None]
-        + np.prod(pixels[:, 2:] - pixels[:, :2], axis=-1)
-        - shared
-    )
-    centres = (pixels[:, :2] + pixels[:, 2:]) / 2
-    inside = np.all(
-        (centres >= windows[:, None, :2]) & (centres < windows[:, None, 2:]), axis=-1
-    )
-
-    satisfied = np.flatnonzero(np.any(iou >= min_iou, axis=1) & np.any(inside, axis=1))
-    if len(satisfied) == 0:
-        return None
-    top, left, bottom, right = windows[satisfied[0]].tolist()
-    return top, left, bottom, right
-
-
-def centres_inside(
-    boxes: Boxes, height: int, width: int, window: Window
-) -> NDArray[np.bool_]:
-    """Which normalised boxes (N, 4) of an image of (height, width) pixels have their centre in the window."""
-    centres = (boxes[:, :2] + boxes[:, 2:4]) / 2 * (height, width)
-    return np.all((centres >= window[:2]) & (centres < window[2:]), axis=-1)
-
-
-class RandomInterpolationResize(A.DualTransform):
+class RandomInterpolationResize(alb.DualTransform):
     """Resizes to a square without keeping the aspect, by nearest, linear, cubic, area or Lanczos with equal chance.
 
     Args:
