@@ -4,7 +4,7 @@ from typing import Any
 
 import hydra.utils
 from hydra.errors import InstantiationException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from ssd.errors import UserError
 
@@ -21,7 +21,8 @@ def instantiate(node: DictConfig, key: str, **arguments: Any) -> Any:
         UserError: the target does not exist or does not take an argument; UserErrors of the target itself pass.
     """
     try:
-        return hydra.utils.instantiate(node, _convert_="all", **arguments)
+        # plain, because a typed node would refuse an object in the place of a number
+        return hydra.utils.instantiate(OmegaConf.to_container(node, resolve=True), _convert_="all", **arguments)
     except InstantiationException as error:
         cause = error.__cause__ or error.__context__
         if isinstance(cause, UserError):

@@ -12,7 +12,6 @@ from typing import Any
 import keras
 import numpy as np
 import psutil
-import rich
 import tensorflow as tf
 from omegaconf import DictConfig
 
@@ -35,8 +34,8 @@ def draw_data(folder: Path, train: Batches) -> dict[str, Path]:
     """Label statistics of the training set and the first augmented batch, drawn into plots/; caption → file."""
     names = train.dataset.class_names
     pictures = {
-        "Label statistics": folder / "plots" / "label_statistics.png",
-        "An augmented training batch": folder / "plots" / "training_batch.png",
+        "Label statistics": _plot(folder, "label_statistics"),
+        "An augmented training batch": _plot(folder, "training_batch"),
     }
     statistics, batch_picture = pictures.values()
     label_statistics(train.dataset.annotations, names, statistics)
@@ -48,13 +47,19 @@ def draw_data(folder: Path, train: Batches) -> dict[str, Path]:
 def draw_evaluation(folder: Path, evaluation: Evaluation) -> dict[str, Path]:
     """Precision-recall curves and confusion matrix, drawn into plots/; caption → file."""
     pictures = {
-        "Precision and recall": folder / "plots" / "pr_curves.png",
-        "Confusion matrix": folder / "plots" / "confusion_matrix.png",
+        "Precision and recall": _plot(folder, "pr_curves"),
+        "Confusion matrix": _plot(folder, "confusion_matrix"),
     }
     curves, matrix = pictures.values()
     pr_curves(evaluation.curves, curves)
     confusion_matrix(evaluation.confusion, evaluation.class_names, matrix)
     return pictures
+
+
+def _plot(folder: Path, name: str) -> Path:
+    path = folder / "plots" / f"{name}.png"
+    path.parent.mkdir(exist_ok=True)
+    return path
 
 
 def class_counts(dataset: Dataset) -> dict[str, int]:
@@ -191,9 +196,10 @@ def settings(cfg: DictConfig) -> dict[str, Any]:
 
 
 def say_where(folder: Path, pictures: Mapping[str, Path], tracker: Tracker) -> None:
-    """Tells on the terminal where the results are."""
-    rich.print("\n".join(f"{caption}: {path}" for caption, path in pictures.items()))
-    rich.print(f"Report: {folder / 'report.md'}\nMLflow: {tracker.ui_command}")
+    """Tells on the terminal where the results are, in lines that can be copied."""
+    for caption, path in {**pictures, "Report": folder / "report.md"}.items():
+        print(f"{caption}: {os.path.relpath(path)}")
+    print(f"MLflow: {tracker.ui_command}")
 
 
 def hardware() -> str:

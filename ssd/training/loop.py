@@ -12,7 +12,7 @@ from ssd.data.pipeline import Batches
 from ssd.errors import UserError
 from ssd.evaluation.evaluate import evaluate
 from ssd.models.detector import SSD
-from ssd.run_folder import append_result
+from ssd.run_folder import COLUMNS, append_result
 from ssd.tracking import Tracker
 from ssd.training.checkpoints import Checkpoints
 from ssd.training.loss import Losses
@@ -142,7 +142,7 @@ class Trainer:
         """Writes an epoch: the best checkpoint, results.csv, the last checkpoint, then MLflow and the terminal."""
         if history.add(row):
             self.checkpoints.save_best(self.model)
-        append_result(self.results, row)
+        append_result(self.results, {name: row[name] for name in COLUMNS if name in row})
         self.checkpoints.save_last(self.model, self.optimizer)
         best = {f"best/{BEST_BY.removeprefix('val/')}": history.best[BEST_BY]} if history.best else {}
         self.tracker.log_metrics({k: v for k, v in row.items() if k not in ("epoch", "step")} | best, row["epoch"])

@@ -30,6 +30,7 @@ class ValidationPictures:
     def draw(self, detections: Sequence[Detections]) -> Path:
         """Writes plots/predictions.png from the detections of the first `len(detections)` images."""
         path = self.folder / "plots" / "predictions.png"
+        path.parent.mkdir(exist_ok=True)
         rows = np.unique(np.linspace(0, len(detections) - 1, self.count).round().astype(int))
         truth_and_prediction(
             [self.dataset[row].image for row in rows],
