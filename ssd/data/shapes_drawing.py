@@ -1,6 +1,7 @@
 """Draws the scenes of the `shapes` data set: coloured, turned, overlapping shapes on textured backgrounds."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -59,7 +60,7 @@ def draw_scene(rng: np.random.Generator, size: int) -> Scene:
     return Scene(np.clip(np.rint(image), 0, 255).astype(np.uint8), boxes, np.array(labels, np.int64))
 
 
-def _background(rng: np.random.Generator, height: int, width: int) -> NDArray[np.float32]:
+def _background(rng: np.random.Generator, height: int, width: int) -> NDArray[Any]:
     """(H, W, 3) float32: blurred colour patches, sometimes stripes, and thin lines that are no objects."""
     cells = rng.integers(2, 9, size=2)
     base, spread = rng.uniform(40, 215, size=3), rng.uniform(15, 60)
@@ -71,7 +72,7 @@ def _background(rng: np.random.Generator, height: int, width: int) -> NDArray[np
         angle, period = rng.uniform(0, np.pi), rng.uniform(6, 40)
         wave = np.sin((x * np.cos(angle) + y * np.sin(angle)) * (2 * np.pi / period))
         canvas = canvas + (wave * rng.uniform(6, 22)).astype(np.float32)[..., None]
-    canvas = np.ascontiguousarray(np.clip(canvas, 0, 255), np.float32)
+    canvas = np.clip(canvas, 0, 255).astype(np.float32)
     for _ in range(rng.integers(0, 6)):
         ends = rng.integers(0, (width, height), size=(2, 2)).tolist()
         colour = rng.uniform(0, 255, size=3).tolist()
@@ -105,7 +106,7 @@ def _place(
     visible: list[NDArray[np.bool_]],
     areas: list[float],
 ) -> tuple[NDArray[np.float32], float] | None:
-    """Coverage (H, W) in [0, 1] of a new shape and its area before the border cuts it; None where no place was found."""
+    """Coverage (H, W) in [0, 1] of a new shape, and its area with what the border cuts; None: no place was found."""
     height, width = shape
     for _ in range(_TRIALS):
         side = rng.triangular(*_SIDES) * size
@@ -125,7 +126,7 @@ def _place(
     return None
 
 
-def _rasterise(polygons: list[NDArray[np.float64]], height: int, width: int) -> tuple[NDArray[np.float32], float]:
+def _rasterise(polygons: list[NDArray[np.float64]], height: int, width: int) -> tuple[NDArray[Any], float]:
     """Anti-aliased coverage in the image, and the area of the whole shape in pixels, border or not."""
     mask = np.zeros((height, width), np.uint8)
     area = 0.0
@@ -134,7 +135,7 @@ def _rasterise(polygons: list[NDArray[np.float64]], height: int, width: int) -> 
         points = np.rint((polygon - 0.5) * 2**_SUBPIXEL).astype(np.int32)
         cv2.fillPoly(mask, [points], value, cv2.LINE_AA, _SUBPIXEL)
         area += cv2.contourArea(polygon.astype(np.float32)) * (1 if value else -1)
-    return mask.astype(np.float32) / 255, area
+    return mask.astype(np.float32) / np.float32(255), area
 
 
 def _paint(rng: np.random.Generator, canvas: NDArray[np.float32], alpha: NDArray[np.float32]) -> None:

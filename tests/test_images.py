@@ -1,0 +1,106 @@
+"""Decoding: every kind of file a user may have, and every way it may be broken."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from ssd.data.images import ImageFiles, decode_image, encoded_size, image_size
+from ssd.errors import UserError
+
+
+def _encode(image: np.ndarray, extension: str) -> bytes:
+    return cv2.imencode(extension, image)[1].tobytes()
+
+
+def _jpeg() -> bytes:
+    return _encode(np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8), ".jpg")
+
+
+def test_channels_come_out_as_red_green_blue() -> None:
+    bgr = np.full((3, 5, 3), (30, 20, 10), np.uint8)
+    image = decode_image(_encode(bgr, ".png"), "a.png")
+    assert image.dtype == np.uint8
+    assert image.shape == (3, 5, 3)
+    assert image[1, 2].tolist() == [10, 20, 30]
+
+
+def test_grey_gets_three_equal_channels() -> None:
+    image = decode_image(_encode(np.full((3, 5), 77, np.uint8), ".png"), "grey.png")
+    assert image.shape == (3, 5, 3)
+    assert (image == 77).all()
+
+
+def test_alpha_is_dropped_and_not_blended() -> None:
+    image = decode_image(_encode(np.full((3, 5, 4), (30, 20, 10, 0), np.uint8), ".png"), "alpha.png")
+    assert image.shape == (3, 5, 3)
+    assert image[0, 0].tolist() == [10, 20, 30]
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (3, 5, 3), (3, 5, 4)])
+def test_sixteen_bits_keep_the_upper_eight(shape: tuple[int, ...]) -> None:
+    image = decode_image(_encode(np.full(shape, 200 * 256 + 3, np.uint16), ".png"), "deep.png")
+    assert image.dtype == np.uint8
+    assert image.shape == (3, 5, 3)
+    assert (image == 200).all()
+
+
+def test_the_orientation_tag_does_not_turn_the_image() -> None:
+    # An EXIF segment with orientation 6 (turn by 90 degrees), as a camera writes it after the start marker.
+    tiff = b"II*\0\x08\0\0\0" + b"\x01\0" + b"\x12\x01\x03\0\x01\0\0\0\x06\0\0\0" + b"\0\0\0\0"
+    segment = b"\xff\xe1" + (len(tiff) + 8).to_bytes(2, "big") + b"Exif\0\0" + tiff
+    data = _jpeg()[:2] + segment + _jpeg()[2:]
+    assert decode_image(data, "turned.jpg").shape == (48, 64, 3)
+    assert encoded_size(data, "turned.jpg") == (48, 64)
+
+
+@pytest.mark.parametrize("kept", [0.02, 0.3, 0.6, 0.9, 0.999])
+@pytest.mark.parametrize("extension", [".jpg", ".png"])
+def test_a_file_that_ends_early_is_refused(kept: float, extension: str) -> None:
+    data = _encode(np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8), extension)
+    with pytest.raises(UserError, match=r"holiday.* cannot be decoded: it is cut short"):
+        decode_image(data[: int(len(data) * kept)], "holiday")
+
+
+def test_a_jpeg_without_its_last_marker_is_refused() -> None:
+    with pytest.raises(UserError, match="cut short"):
+        decode_image(_jpeg()[:-2], "a.jpg")
+
+
+def test_bytes_after_the_image_are_fine() -> None:
+    assert decode_image(_jpeg() + b"\0\0extra", "a.jpg").shape == (48, 64, 3)
+
+
+def test_an_empty_file_is_named() -> None:
+    with pytest.raises(UserError, match=r"a\.jpg is an empty file"):
+        decode_image(b"", "a.jpg")
+
+
+@pytest.mark.parametrize("data", [b"hello", b"\xff\xd8\xff", b"<html>not found</html>" * 50])
+def test_what_is_no_image_is_named(data: bytes) -> None:
+    with pytest.raises(UserError, match=r"a\.jpg cannot be decoded"):
+        decode_image(data, "a.jpg")
+    with pytest.raises(UserError, match=r"a\.jpg cannot be read"):
+        encoded_size(data, "a.jpg")
+
+
+def test_size_from_the_header_alone(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(_jpeg()[:-500])
+    assert image_size(tmp_path / "a.jpg") == (48, 64)
+
+
+def test_size_of_a_missing_or_empty_file_is_a_user_error(tmp_path: Path) -> None:
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    with pytest.raises(UserError, match=r"empty\.jpg cannot be read"):
+        image_size(tmp_path / "empty.jpg")
+    with pytest.raises(UserError, match=r"gone\.jpg cannot be opened"):
+        image_size(tmp_path / "gone.jpg")
+
+
+def test_files_are_read_by_index_and_a_vanished_one_is_named(tmp_path: Path) -> None:
+    (tmp_path / "b").write_bytes(b"two")
+    read = ImageFiles([tmp_path / "a", tmp_path / "b"])
+    assert read(1) == b"two"
+    with pytest.raises(UserError, match="a cannot be read"):
+        read(0)
