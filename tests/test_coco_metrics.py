@@ -14,7 +14,7 @@ NAMES += ["AR1", "AR10", "AR100", "AR_small", "AR_medium", "AR_large"]
 
 
 def random_set(seed, images=15, classes=4, ties=False, most=40):
-    """Objects from small to large, some crowds and difficult ones, detections near and astray; some images are empty."""
+    """Objects of all sizes, some crowds and difficult ones, detections near and astray; some images are empty."""
     rng = np.random.default_rng(seed)
     annotations, detections = [], []
     for index in range(images):
