@@ -72,7 +72,7 @@ def confusion_matrix(confusion: NDArray[np.int64], class_names: Sequence[str], p
     figure = Figure(figsize=(side + 2.8, side + 1.8), layout="constrained")
     axes = figure.add_subplot()
     part = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-    image = axes.pcolormesh(part, cmap="Blues", vmin=0, vmax=1, edgecolors="0.9", linewidth=0.6)
+    image = axes.pcolormesh(part, cmap="Blues", vmin=0, vmax=1, edgecolors="0.9", linewidth=0.4)
     for row, column in np.argwhere(confusion > 0):
         colour = "white" if part[row, column] > 0.55 else "0.15"
         text = _short(int(confusion[row, column]))
