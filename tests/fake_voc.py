@@ -62,7 +62,7 @@ def write_voc(
 
 
 def write_official_archives(folder: Path) -> Path:
-    """The official tar files but with few and small images: each image `k` has a dog, every second a difficult person."""
+    """The official tar files with few, small images: each image has a dog, every second one a difficult person too."""
     folder.mkdir(parents=True, exist_ok=True)
     for file, (year, splits) in OFFICIAL.items():
         stems = [stem for listed in splits.values() for stem in listed]

@@ -51,7 +51,7 @@ def test_labels_are_contiguous_in_the_order_of_the_ids(tmp_path: Path) -> None:
     assert b.labels.tolist() == [2, 0]
     assert b.crowd.tolist() == [False, True]
     assert not b.difficult.any()
-    np.testing.assert_allclose(b.boxes, [[0.25, 0.1, 0.5, 0.5], [0, 0, 1, 1]], rtol=1e-6)
+    np.testing.assert_allclose(b.boxes, [[0.25, 0.1, 0.5, 0.5], [0.0, 0.0, 1.0, 1.0]], rtol=1e-6)
     np.testing.assert_allclose(b.areas, [120.5, 2000])
     assert (a.id, a.height, a.width, a.boxes.shape) == ("a.jpg", 20, 10, (0, 4))
     assert splits.train[1].image.shape == (20, 10, 3)

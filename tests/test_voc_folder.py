@@ -39,7 +39,7 @@ def _rewrite(root: Path, stem: str, *items: tuple[str, str, str, str, str, bool]
 def test_pixels_count_from_one_and_both_ends_belong_to_the_object(root: Path) -> None:
     splits = _read(root)
     one, three = splits.train.annotations
-    np.testing.assert_allclose(one.boxes, [[4 / 40, 10 / 50, 20 / 40, 30 / 50], [0, 0, 1, 1]], rtol=1e-6)
+    np.testing.assert_allclose(one.boxes, [[4 / 40, 10 / 50, 20 / 40, 30 / 50], [0.0, 0.0, 1.0, 1.0]], rtol=1e-6)
     np.testing.assert_allclose(splits.val.annotations[0].boxes, [[4.5 / 40, 9.5 / 50, 20 / 40, 30 / 50]], rtol=1e-6)
     np.testing.assert_allclose(one.areas, [20 * 16, 2000], rtol=1e-6)
     assert one.difficult.tolist() == [False, True]

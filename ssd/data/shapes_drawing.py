@@ -17,6 +17,7 @@ _SIDES = (0.08, 0.2, 0.55)  # least, most frequent and largest longer side of an
 _MIN_VISIBLE = 0.6  # of an object's own area, after the image's border and the objects in front of it
 _MIN_CONTRAST = 75.0  # distance in RGB between a shape and what is behind it
 _TRIALS = 20  # places tried per object; a full image gets fewer objects
+_OVERSAMPLING = 4
 _SUBPIXEL = 4  # fractional bits of the coordinates given to OpenCV
 
 
@@ -128,14 +129,21 @@ def _place(
 
 def _rasterise(polygons: list[NDArray[np.float64]], height: int, width: int) -> tuple[NDArray[Any], float]:
     """Anti-aliased coverage in the image, and the area of the whole shape in pixels, border or not."""
-    mask = np.zeros((height, width), np.uint8)
+    alpha = np.zeros((height, width), np.float32)
+    low = np.clip(np.floor(polygons[0].min(axis=0)), 0, (width - 1, height - 1)).astype(int)
+    high = np.clip(np.ceil(polygons[0].max(axis=0)), low + 1, (width, height)).astype(int)
+    columns, rows = (high - low).tolist()
+    # Filled at several times the size and averaged: OpenCV's own anti-aliasing makes shapes a pixel wider.
+    mask = np.zeros((rows * _OVERSAMPLING, columns * _OVERSAMPLING), np.uint8)
     area = 0.0
     for polygon, value in zip(polygons, (255, 0), strict=False):
         # Pixel i spans i to i + 1 here; OpenCV puts its centre at i.
-        points = np.rint((polygon - 0.5) * 2**_SUBPIXEL).astype(np.int32)
-        cv2.fillPoly(mask, [points], value, cv2.LINE_AA, _SUBPIXEL)
+        points = np.rint(((polygon - low) * _OVERSAMPLING - 0.5) * 2**_SUBPIXEL).astype(np.int32)
+        cv2.fillPoly(mask, [points], value, cv2.LINE_8, _SUBPIXEL)
         area += cv2.contourArea(polygon.astype(np.float32)) * (1 if value else -1)
-    return mask.astype(np.float32) / np.float32(255), area
+    small = cv2.resize(mask, (columns, rows), interpolation=cv2.INTER_AREA)
+    alpha[low[1] : high[1], low[0] : high[0]] = small.astype(np.float32) / 255
+    return alpha, area
 
 
 def _paint(rng: np.random.Generator, canvas: NDArray[np.float32], alpha: NDArray[np.float32]) -> None:

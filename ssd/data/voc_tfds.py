@@ -133,8 +133,6 @@ def _dataset(name: str, builders: dict[str, Any], wanted: Sequence[tuple[str, st
         raise UserError(
             f"{name} cannot be read from {[f'{y}/{s}' for y, s in wanted]}: {_first_line(error)}."
         ) from error
-    if not any(len(source) for source in sources):
-        raise UserError(f"{name} has no images in {[f'{y}/{s}' for y, s in wanted]}: widen the slice.")
     class_names = builders[wanted[0][0]].info.features["objects"]["label"].names
     # tensorflow-datasets divides VOC's coordinates, which count from 1, by the image's size as they are; moving the
     # minima makes the boxes the same as those `voc_folder` reads (see `parse_voc_xml`).
