@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
@@ -13,7 +14,9 @@ NAMES = ["mAP", "mAP50_coco", "mAP75", "mAP_small", "mAP_medium", "mAP_large"]
 NAMES += ["AR1", "AR10", "AR100", "AR_small", "AR_medium", "AR_large"]
 
 
-def random_set(seed, images=15, classes=4, ties=False, most=40):
+def random_set(
+    seed: int, images: int = 15, classes: int = 4, ties: bool = False, most: int = 40
+) -> tuple[list[Detections], list[Annotation]]:
     """Objects of all sizes, some crowds and difficult ones, detections near and astray; some images are empty."""
     rng = np.random.default_rng(seed)
     annotations, detections = [], []
@@ -39,13 +42,13 @@ def random_set(seed, images=15, classes=4, ties=False, most=40):
     return detections, annotations
 
 
-def coco_box(box, annotation):
+def coco_box(box: NDArray[np.float32], annotation: Annotation) -> list[float]:
     top, left, bottom, right = (float(value) for value in box)
     height, width = annotation.height, annotation.width
     return [left * width, top * height, right * width - left * width, bottom * height - top * height]
 
 
-def pycocotools_evaluation(detections, annotations, classes):
+def pycocotools_evaluation(detections: list[Detections], annotations: list[Annotation], classes: int) -> COCOeval:
     truth, found = COCO(), COCO()
     for data in (truth, found):
         data.dataset = {
@@ -75,7 +78,7 @@ def pycocotools_evaluation(detections, annotations, classes):
 
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("ties", [False, True])
-def test_the_numbers_of_pycocotools(seed, ties):
+def test_the_numbers_of_pycocotools(seed: int, ties: bool) -> None:
     detections, annotations = random_set(seed, ties=ties)
     reference = pycocotools_evaluation(detections, annotations, 4)
     result = coco_results(detections, annotations, 4)
@@ -86,14 +89,14 @@ def test_the_numbers_of_pycocotools(seed, ties):
         assert ap == (pytest.approx(of_class.mean(), abs=1e-14) if (of_class > -1).all() else None)
 
 
-def test_only_the_best_hundred_of_an_image_and_class_count_as_in_pycocotools():
+def test_only_the_best_hundred_of_an_image_and_class_count_as_in_pycocotools() -> None:
     detections, annotations = random_set(3, images=4, classes=1, most=400)
     assert max(map(len, detections)) > 200
     reference = pycocotools_evaluation(detections, annotations, 1)
     assert coco_results(detections, annotations, 1).metrics["mAP"] == pytest.approx(reference.stats[0], abs=1e-14)
 
 
-def test_perfect_detections_are_perfect():
+def test_perfect_detections_are_perfect() -> None:
     _, annotations = random_set(0)
     perfect = [
         Detections(a.boxes[~a.crowd], a.labels[~a.crowd], np.linspace(1, 0.5, int((~a.crowd).sum()), dtype=np.float32))
@@ -104,14 +107,14 @@ def test_perfect_detections_are_perfect():
         assert result.metrics[name] == pytest.approx(1.0)
 
 
-def test_difficult_objects_are_ordinary_objects():
+def test_difficult_objects_are_ordinary_objects() -> None:
     boxes, flag = np.array([[0, 0, 0.5, 0.5]], np.float32), np.array([True])
     label, area = np.zeros(1, np.int32), np.array([2500], np.float32)
     annotation = Annotation("a", 100, 100, boxes, label, flag, ~flag, area)
     assert coco_results([Detections(boxes, label, np.ones(1, np.float32))], [annotation], 1).metrics["mAP"] == 1.0
 
 
-def test_sizes_without_objects_are_left_out():
+def test_sizes_without_objects_are_left_out() -> None:
     boxes, flag = np.array([[0, 0, 0.5, 0.5]], np.float32), np.array([False])
     label, area = np.zeros(1, np.int32), np.array([2500], np.float32)  # 32x32 < 2500 < 96x96: medium
     annotation = Annotation("a", 100, 100, boxes, label, flag, flag, area)
@@ -120,14 +123,14 @@ def test_sizes_without_objects_are_left_out():
     assert not {"mAP_small", "mAP_large", "AR_small", "AR_large"} & set(metrics)
 
 
-def test_objects_without_any_detection_score_zero():
+def test_objects_without_any_detection_score_zero() -> None:
     _, annotations = random_set(1)
     nothing = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.int32), np.zeros(0, np.float32))
     result = coco_results([nothing] * len(annotations), annotations, 4)
     assert result.metrics["mAP"] == result.metrics["AR100"] == 0.0
 
 
-def test_without_objects_nothing_is_defined():
+def test_without_objects_nothing_is_defined() -> None:
     detections, annotations = random_set(2)
     none = [
         Annotation(a.id, a.height, a.width, a.boxes[:0], a.labels[:0], a.difficult[:0], a.crowd[:0], a.areas[:0])
@@ -137,7 +140,7 @@ def test_without_objects_nothing_is_defined():
         assert (result.metrics, result.ap) == ({}, [None] * 4)
 
 
-def test_only_crowds_define_nothing():
+def test_only_crowds_define_nothing() -> None:
     boxes, flag = np.array([[0, 0, 0.5, 0.5]], np.float32), np.array([True])
     label, area = np.zeros(1, np.int32), np.array([2500], np.float32)
     annotation = Annotation("a", 100, 100, boxes, label, ~flag, flag, area)
@@ -145,6 +148,6 @@ def test_only_crowds_define_nothing():
     assert (result.metrics, result.ap) == ({}, [None, None])
 
 
-def test_nothing_is_printed(capfd):
+def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
     coco_results(*random_set(0), 4)
     assert capfd.readouterr() == ("", "")

@@ -3,6 +3,7 @@
 import io
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from rich.console import Console
 
 from ssd.data.sample import Annotation
 from ssd.evaluation.confusion import confusion
-from ssd.evaluation.evaluate import as_table, evaluate
+from ssd.evaluation.evaluate import Evaluation, as_table, evaluate
 from ssd.inference.detections import Detections
 
 NAMES = ("cat", "dog", "sheep")
@@ -18,7 +19,7 @@ LEFT, RIGHT = (0.0, 0.0, 0.5, 0.5), (0.5, 0.5, 1.0, 1.0)
 INSIDE = (0.1, 0.1, 0.2, 0.2)
 
 
-def annotation(*objects):
+def annotation(*objects: Any) -> Annotation:
     """objects: (label, box, "" | "difficult" | "crowd")."""
     flags = np.array([flag for *_, flag in objects], dtype="U9")
     boxes = np.array([box for _, box, _ in objects], np.float32).reshape(-1, 4)
@@ -34,7 +35,7 @@ def annotation(*objects):
     )
 
 
-def detections(*found):
+def detections(*found: Any) -> Detections:
     """found: (label, score, box)."""
     return Detections(
         np.array([box for *_, box in found], np.float32).reshape(-1, 4),
@@ -43,7 +44,7 @@ def detections(*found):
     )
 
 
-def printed(evaluation):
+def printed(evaluation: Evaluation) -> str:
     text = io.StringIO()
     Console(file=text, width=100).print(as_table(evaluation))
     return text.getvalue()
@@ -53,7 +54,7 @@ FOUND = [detections((0, 0.9, LEFT), (1, 0.8, RIGHT), (0, 0.3, RIGHT)), detection
 TRUTH = [annotation((0, LEFT, ""), (0, RIGHT, "")), annotation((1, LEFT, ""), (1, RIGHT, "difficult")), annotation()]
 
 
-def test_rows_by_hand():
+def test_rows_by_hand() -> None:
     cat, dog, sheep = evaluate(FOUND, TRUTH, NAMES).per_class
     assert (cat.name, cat.images, cat.objects, cat.precision, cat.recall, cat.ap50) == ("cat", 1, 2, 1.0, 0.5, 1.0)
     assert (dog.images, dog.objects, dog.precision, dog.recall) == (1, 1, 0.5, 1.0)  # wrong at 0.8, right at 0.7
@@ -61,7 +62,7 @@ def test_rows_by_hand():
     assert (sheep.objects, sheep.precision, sheep.recall, sheep.ap50, sheep.ap) == (0, None, None, None, None)
 
 
-def test_the_row_of_all_classes_and_the_metrics_by_hand():
+def test_the_row_of_all_classes_and_the_metrics_by_hand() -> None:
     evaluation = evaluate(FOUND, TRUTH, NAMES)
     total, metrics = evaluation.total, evaluation.metrics
     assert (total.name, total.images, total.objects) == ("all", 2, 3)
@@ -72,7 +73,7 @@ def test_the_row_of_all_classes_and_the_metrics_by_hand():
     assert metrics["mAP"] == total.ap
 
 
-def test_the_score_threshold_moves_precision_and_recall_but_no_average_precision():
+def test_the_score_threshold_moves_precision_and_recall_but_no_average_precision() -> None:
     low, high = evaluate(FOUND, TRUTH, NAMES, score_threshold=0.1), evaluate(FOUND, TRUTH, NAMES, score_threshold=0.95)
     assert (low.total.precision, low.total.recall) == (0.75, 1.0)
     assert (high.total.precision, high.total.recall) == (None, 0.0)
@@ -81,7 +82,7 @@ def test_the_score_threshold_moves_precision_and_recall_but_no_average_precision
     assert low.metrics["mAP"] == high.metrics["mAP"]
 
 
-def test_curves_are_those_of_classes_with_objects():
+def test_curves_are_those_of_classes_with_objects() -> None:
     evaluation = evaluate(FOUND, TRUTH, NAMES)
     assert [curve.name for curve in evaluation.curves] == ["cat", "dog"]
     cat, dog = evaluation.curves
@@ -90,7 +91,7 @@ def test_curves_are_those_of_classes_with_objects():
     assert dog.ap50 == evaluation.per_class[1].ap50
 
 
-def test_perfect_detections_are_perfect_everywhere():
+def test_perfect_detections_are_perfect_everywhere() -> None:
     found = [
         Detections(a.boxes[~a.difficult], a.labels[~a.difficult], np.full((~a.difficult).sum(), 0.9, np.float32))
         for a in TRUTH
@@ -114,7 +115,7 @@ def test_perfect_detections_are_perfect_everywhere():
     ],
     ids=["no images", "nothing at all", "no objects", "only difficult", "only a crowd", "no detections"],
 )
-def test_nothing_is_ever_nan(found, truth):
+def test_nothing_is_ever_nan(found: list[Detections], truth: list[Annotation]) -> None:
     evaluation = evaluate(found, truth, NAMES)
     json.dumps(evaluation.metrics, allow_nan=False)
     for row in (*evaluation.per_class, evaluation.total):
@@ -125,7 +126,7 @@ def test_nothing_is_ever_nan(found, truth):
         assert evaluation.curves == ()
 
 
-def test_the_table_shows_every_class_and_all():
+def test_the_table_shows_every_class_and_all() -> None:
     table = printed(evaluate(FOUND, TRUTH, ("cat", "dog [bold]", "sheep")))
     lines = [line for line in table.splitlines() if "│" in line]
     cells = [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
@@ -136,13 +137,13 @@ def test_the_table_shows_every_class_and_all():
     assert len(cells) == 4
 
 
-def test_lengths_must_agree():
+def test_lengths_must_agree() -> None:
     with pytest.raises(ValueError, match="1 images have detections and 2 have annotations"):
         evaluate(FOUND[:1], TRUTH[:2], NAMES)
 
 
 @pytest.mark.parametrize("label", [-1, 3])
-def test_labels_must_have_a_class(label):
+def test_labels_must_have_a_class(label: int) -> None:
     with pytest.raises(ValueError, match=r"detected label is outside 0\.\.2"):
         evaluate([detections((label, 0.5, LEFT))], [annotation()], NAMES)
     with pytest.raises(ValueError, match=r"annotated label is outside 0\.\.2"):
@@ -152,33 +153,33 @@ def test_labels_must_have_a_class(label):
 # --- the confusion matrix ---------------------------------------------------------------------------------------------
 
 
-def one_confusion(found, *objects, score_threshold=0.5):
+def one_confusion(found: list[Any], *objects: Any, score_threshold: float = 0.5) -> list[list[int]]:
     return confusion([detections(*found)], [annotation(*objects)], 2, score_threshold).tolist()
 
 
-def test_right_confused_missed_and_invented():
+def test_right_confused_missed_and_invented() -> None:
     found = [(0, 0.9, LEFT), (1, 0.8, RIGHT), (1, 0.7, (0, 0.6, 0.3, 0.9)), (1, 0.4, (0.6, 0, 0.9, 0.3))]
     objects = [(0, LEFT, ""), (0, RIGHT, ""), (1, (0.6, 0, 0.9, 0.3), "")]
     # rows: a cat found, a cat taken for a dog; a dog missed (its detection is below the threshold); a dog invented
     assert one_confusion(found, *objects) == [[1, 1, 0], [0, 0, 1], [0, 1, 0]]
 
 
-def test_the_best_score_claims_the_object_and_the_other_is_background():
+def test_the_best_score_claims_the_object_and_the_other_is_background() -> None:
     assert one_confusion([(1, 0.6, LEFT), (0, 0.9, LEFT)], (0, LEFT, "")) == [[1, 0, 0], [0, 0, 0], [0, 1, 0]]
 
 
-def test_a_detection_takes_the_free_object_when_the_better_one_is_claimed():
+def test_a_detection_takes_the_free_object_when_the_better_one_is_claimed() -> None:
     shifted = (0.0, 0.1, 0.5, 0.6)
     found = [(0, 0.9, LEFT), (1, 0.8, (0.0, 0.02, 0.5, 0.52))]
     assert one_confusion(found, (0, LEFT, ""), (1, shifted, "")) == [[1, 0, 0], [0, 1, 0], [0, 0, 0]]
 
 
-def test_difficult_objects_and_crowds_count_nowhere():
+def test_difficult_objects_and_crowds_count_nowhere() -> None:
     found = [(0, 0.9, LEFT), (1, 0.8, LEFT), (1, 0.7, (0.6, 0.6, 0.7, 0.7))]
     assert one_confusion(found, (0, LEFT, "difficult"), (0, RIGHT, "crowd")) == [[0, 0, 0]] * 3
 
 
-def test_sums_are_objects_and_detections():
+def test_sums_are_objects_and_detections() -> None:
     rng = np.random.default_rng(0)
     corners = rng.uniform(0, 0.6, (40, 2))
     boxes = np.concatenate([corners, corners + rng.uniform(0.1, 0.4, (40, 2))], axis=1)
