@@ -6,6 +6,7 @@ Used through MLflow, with a batch of images of any size as uint8 RGB::
     table = model.predict(images, params={"score_threshold": 0.3})  # images: (N, H, W, 3) uint8
 """
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from mlflow.pyfunc import PythonModel, PythonModelContext
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
 from ssd.inference.predictor import Predictor
+
+warnings.filterwarnings("ignore", message="(?s).*Add type hints to the `predict` method")  # see predict
 
 COLUMNS = {
     "image": DataType.long,
@@ -35,7 +38,8 @@ class PyfuncDetector(PythonModel):
     def load_context(self, context: PythonModelContext) -> None:
         self.predictor = Predictor.load(Path(context.artifacts["checkpoint"]))
 
-    def predict(self, context: PythonModelContext, model_input: Any, params: dict[str, Any] | None = None) -> Any:
+    # Without a hint for model_input: MLflow would take it for a schema, and it only knows lists.
+    def predict(self, context: PythonModelContext, model_input, params: dict[str, Any] | None = None) -> pd.DataFrame:  # type: ignore[no-untyped-def]
         """Detects objects.
 
         Args:

@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
@@ -20,6 +21,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 import mlflow
 import numpy as np
@@ -292,12 +294,15 @@ def open_experiment(uri: str, name: str) -> str:
 
     Two processes that make the same sqlite store at once break each other's migration, so one waits for the other.
     """
-    client = mlflow.MlflowClient(uri)
-    if not uri.startswith(values.SQLITE):
+    kind = {"mlflow.experimentKind": "custom_model_development"}  # else the page opens its language model views
+    location: str | None = None
+    lock: AbstractContextManager = nullcontext()
+    if uri.startswith(values.SQLITE):
+        artifacts = values.database_file(uri).parent / "mlartifacts"
+        artifacts.mkdir(parents=True, exist_ok=True)
+        location = artifacts.as_uri()
+        lock = FileLock(artifacts / ".lock", timeout=120)
+    with lock:
+        client = mlflow.MlflowClient(uri)  # makes the tables
         found = client.get_experiment_by_name(name)
-        return found.experiment_id if found else client.create_experiment(name)
-    artifacts = values.database_file(uri).parent / "mlartifacts"
-    artifacts.mkdir(parents=True, exist_ok=True)
-    with FileLock(artifacts / ".lock", timeout=120):
-        found = client.get_experiment_by_name(name)
-        return found.experiment_id if found else client.create_experiment(name, artifact_location=artifacts.as_uri())
+        return found.experiment_id if found else client.create_experiment(name, location, kind)

@@ -34,7 +34,7 @@ def ui_command(uri: str) -> str:
     return f"mlflow ui --backend-store-uri {shlex.quote(absolute_uri(uri))}"
 
 
-def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+def flatten(config: Mapping[Any, Any], prefix: str = "") -> dict[str, str]:
     """Nested mappings as `a.b` -> text, the way a user would type it: null, true, 0.001, [1, 2].
 
     >>> flatten({"optimizer": {"learning_rate": 0.001, "nesterov": False}})
@@ -42,6 +42,8 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """
     flat: dict[str, str] = {}
     for key, value in config.items():
+        if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+            value = dict(enumerate(value))
         if isinstance(value, Mapping) and value:
             flat |= flatten(value, f"{prefix}{key}.")
         else:
