@@ -20,6 +20,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
@@ -79,7 +80,15 @@ def prepare(args: Namespace, multirun: bool) -> list[str]:
     key = "hydra.sweep.dir" if multirun else "hydra.run.dir"
     if args.cfg or any(line.startswith(f"{key}=") for line in overrides):
         return overrides
-    return [*overrides, f"{key}={quote(str(reserve(Path(OmegaConf.select(jobs[0], key)))))}"]
+    folder = f"{key}={quote(str(reserve(Path(OmegaConf.select(jobs[0], key)))))}"
+    return [*overrides, folder, *(_name_jobs_by_what_varies(overrides) if multirun else ())]
+
+
+def _name_jobs_by_what_varies(overrides: Sequence[str]) -> list[str]:
+    """Keeps what all jobs share out of the names of their folders."""
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    shared = [override.key_or_group for override in parsed if not override.is_sweep_override()]
+    return [f"hydra.job.config.override_dirname.exclude_keys=[{','.join(map(quote, shared))}]"]
 
 
 def reserve(folder: Path) -> Path:

@@ -55,7 +55,7 @@ def register() -> None:
 
 def slug(text: str) -> str:
     """A part of a folder's name: whatever is awkward in one becomes a dash, and it stays short."""
-    return re.sub(r"[^\w.=,+-]+", "-", str(text))[:80].strip("-.") or "job"
+    return re.sub(r"[^\w.=,+-]+", "-", str(text))[:80].strip("-.,") or "job"
 
 
 def compose_jobs(
@@ -132,7 +132,8 @@ def unknown_key(full_key: str, siblings: Iterable[str]) -> str:
     if close := get_close_matches(leaf, siblings, n=1):
         return f"unknown key '{full_key}'; did you mean '{prefix}{dot}{close[0]}'?"
     elsewhere = {key.rpartition(".")[2]: key for key in schema_keys(schemas.Config)}
-    if close := get_close_matches(leaf, elsewhere, n=1, cutoff=0.8):
+    close = get_close_matches(leaf, elsewhere, n=1, cutoff=0.8)
+    if close and elsewhere[close[0]] != full_key:
         return f"unknown key '{full_key}'; did you mean '{elsewhere[close[0]]}'?"
     return f"unknown key '{full_key}'{nearest(leaf, siblings)}"
 

@@ -1,5 +1,6 @@
 """What an earlier run was started with, so that resuming, evaluating and predicting need not repeat it."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -58,8 +59,8 @@ def _resumed(given_path: Path, overrides: Sequence[str], given: dict[str, Overri
         raise UserError(f"resume={given_path}: there is no such folder; paths are relative to {Path.cwd()}")
     if not (folder / ".hydra" / "overrides.yaml").is_file():
         raise UserError(f"resume={given_path} is not a run folder: it has no .hydra/overrides.yaml")
-    if not (folder / "checkpoints" / "last.keras").is_file():
-        raise UserError(f"resume={given_path} has no checkpoints/last.keras to go on from; start a new run")
+    if any(re.match(r"task=(?!train$)", line) for line in _lines(folder)):
+        raise UserError(f"resume={given_path} is not the folder of a training; only a training can be continued")
     mine = [*_without(overrides, ("resume", "hydra.run.dir")), f"resume={quote(str(folder))}"]
     config = folder / "config.yaml"
     if config.is_file() and "tracking.uri" not in given:
@@ -81,9 +82,11 @@ def _without(overrides: Sequence[str], keys: Sequence[str]) -> list[str]:
 
 def _stored(folder: Path, given: dict[str, Override]) -> list[str]:
     """The overrides stored in a run folder, without those given anew; relative paths keep their meaning."""
-    stored = [str(line) for line in OmegaConf.load(folder / ".hydra" / "overrides.yaml")]
-    lines = _without(stored, (*_OF_ONE_RUN, *given))
-    return [_anchored(line, _called_from(folder)) for line in lines]
+    return [_anchored(line, _called_from(folder)) for line in _without(_lines(folder), (*_OF_ONE_RUN, *given))]
+
+
+def _lines(folder: Path) -> list[str]:
+    return [str(line) for line in OmegaConf.load(folder / ".hydra" / "overrides.yaml")]
 
 
 def _called_from(folder: Path) -> Path:

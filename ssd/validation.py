@@ -102,15 +102,16 @@ def validate(cfg: DictConfig) -> None:
         UserError: one sentence on the first mistake found.
     """
     check_keys(cfg)
-    for key in sorted(OmegaConf.missing_keys(cfg)):
-        raise UserError(f"{key} has no value; give {key}=...")
-    for group in OPEN_GROUPS:
-        if not (isinstance(cfg[group], DictConfig) and isinstance(cfg[group].get("_target_"), str)):
-            raise UserError(f"{group} has no `_target_`; its YAML must name the class or function to call")
     try:
-        values = plain(cfg)
+        missing = sorted(OmegaConf.missing_keys(cfg))
+        values = {} if missing else plain(cfg)
     except OmegaConfBaseException as error:
         raise UserError(explain(error)) from error
+    if missing:
+        raise UserError(f"{missing[0]} has no value; give {missing[0]}=...")
+    for group in OPEN_GROUPS:
+        if not (isinstance(values[group], dict) and isinstance(values[group].get("_target_"), str)):
+            raise UserError(f"{group} has no `_target_`; its YAML must name the class or function to call")
     _check_ranges(values)
     _check_levels(values)
     _check_task(values)
@@ -119,8 +120,6 @@ def validate(cfg: DictConfig) -> None:
 
 def check_keys(node: Any, prefix: str = "") -> None:
     """Refuses keys that are no field of a node's dataclass: `+key=` gets past Hydra's own check."""
-    if OmegaConf.is_missing({"node": node}, "node"):
-        return
     children: list[tuple[str, Any]] = []
     if isinstance(node, DictConfig):
         schema = OmegaConf.get_type(node)
@@ -130,10 +129,10 @@ def check_keys(node: Any, prefix: str = "") -> None:
                 if key not in names:
                     raise UserError(unknown_key(f"{prefix}{key!s}", names))
             for name in names:
-                if name not in node:
+                if name not in list(node.keys()):  # `in` is false for a mandatory value not yet given
                     raise UserError(f"the key '{prefix}{name}' was removed; set it to a value instead")
         children = [(f"{prefix}{key!s}", node._get_node(key)) for key in node]
-    elif isinstance(node, ListConfig) and not (node._is_none() or node._is_interpolation() or node._is_missing()):
+    elif isinstance(node, ListConfig):
         children = [(f"{prefix[:-1]}[{i}]", node._get_node(i)) for i in range(len(node))]
     for key, child in children:
         if isinstance(child, DictConfig | ListConfig) and not (
@@ -178,14 +177,14 @@ def _check_levels(values: dict[str, Any]) -> None:
 
 def _check_task(values: dict[str, Any]) -> None:
     task = values["task"]["name"]
+    if task != "train" and values["resume"]:
+        raise UserError(f"resume continues a training, and the task is {task}; leave one of the two out")
     if task in ("evaluate", "predict") and not values["checkpoint"]:
         raise UserError(f"task={task} needs a trained detector; give checkpoint=RUN_FOLDER, for example outputs/latest")
     if task == "predict" and not values["source"]:
         raise UserError("task=predict needs images; give source=IMAGE or source=FOLDER")
     if task != "predict" and values["source"]:
         raise UserError(f"source is for task=predict, not for task={task}; leave it out or set the task")
-    if task != "train" and values["resume"]:
-        raise UserError(f"resume continues a training, and the task is {task}; leave one of the two out")
     if values["resume"] and values["checkpoint"]:
         raise UserError("resume and checkpoint exclude each other: a resumed run goes on from its own last checkpoint")
 
