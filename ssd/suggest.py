@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """"; did you mean 'x'?" where a known name is like `name`, else "; choose one of …" of at most a dozen names."""
+    """ "; did you mean 'x'?" where a known name is like `name`, else "; choose one of …" of at most a dozen names."""
     names = list(known)
     if close := get_close_matches(name, names, n=1):
         return f"; did you mean '{close[0]}'?"

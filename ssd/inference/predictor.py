@@ -30,7 +30,9 @@ def checkpoint_file(checkpoint: str | Path) -> Path:
     for name in ("best.keras", "last.keras"):
         if (file := path / "checkpoints" / name).is_file():
             return file
-    raise UserError(f"checkpoint={checkpoint} is neither a .keras file nor a run folder with checkpoints; check the path")
+    raise UserError(
+        f"checkpoint={checkpoint} is neither a .keras file nor a run folder with checkpoints; check the path"
+    )
 
 
 def load_detector(checkpoint: str | Path) -> SSD:
@@ -46,7 +48,9 @@ def load_detector(checkpoint: str | Path) -> SSD:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"{file} cannot be read as a checkpoint ({first}); give one that this program wrote") from error
     if not isinstance(model, SSD):
-        raise UserError(f"{file} holds a {type(model).__name__}, not a detector; give a checkpoint that this program wrote")
+        raise UserError(
+            f"{file} holds a {type(model).__name__}, not a detector; give a checkpoint that this program wrote"
+        )
     return model
 
 

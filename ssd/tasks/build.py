@@ -64,13 +64,14 @@ def build_detector(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
         class_names,
         extras=[ExtraLevel(**extra) for extra in detector.extras],
         priors=PriorSpec(
-            tuple(detector.scales), tuple(map(tuple, detector.aspect_ratios)), detector.prior_steps.name, detector.clip_priors
+            tuple(detector.scales),
+            tuple(map(tuple, detector.aspect_ratios)),
+            detector.prior_steps.name,
+            detector.clip_priors,
         ),
         variances=detector.variances,
         separable=detector.separable,
-        nms=NMSSettings(
-            detector.score_threshold, detector.nms_iou, detector.max_per_class, detector.max_detections
-        ),
+        nms=NMSSettings(detector.score_threshold, detector.nms_iou, detector.max_per_class, detector.max_detections),
         name=cfg.detector.name,
     )
 

@@ -60,13 +60,13 @@ def image_files(source: Path) -> list[Path]:
         return [source]
     files = sorted(file for file in source.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file())
     if not files:
-        raise UserError(f"source={source} holds no image ({', '.join(IMAGE_SUFFIXES)}); give an image or a folder of images")
+        raise UserError(
+            f"source={source} holds no image ({', '.join(IMAGE_SUFFIXES)}); give an image or a folder of images"
+        )
     return files
 
 
-def as_record(
-    file: Path, size: tuple[int, int], detections: Detections, class_names: Sequence[str]
-) -> dict[str, Any]:
+def as_record(file: Path, size: tuple[int, int], detections: Detections, class_names: Sequence[str]) -> dict[str, Any]:
     """One image's detections for detections.json: boxes in pixels as xmin, ymin, xmax, ymax."""
     height, width = size
     return {

@@ -166,7 +166,9 @@ def write_results(
         mlflow_run=tracker.run_id,
         mlflow_ui=tracker.ui_command,
     )
-    tracker.log_metrics({f"best/{name}": value for name, value in evaluation.metrics.items()}, int(facts.get("epoch", 0)))
+    tracker.log_metrics(
+        {f"best/{name}": value for name, value in evaluation.metrics.items()}, int(facts.get("epoch", 0))
+    )
     tracker.set_tags({"mlflow.note.content": report.read_text(encoding="utf-8")})
     tracker.log_table(per_class, "per_class.csv")
     for file in (report, folder / "metrics.json", folder / "results.csv", folder / "config.yaml"):

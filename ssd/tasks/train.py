@@ -56,9 +56,7 @@ def _build_in_precision(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
     return build.build_detector(cfg, class_names)
 
 
-def _trainer(
-    cfg: DictConfig, folder: Path, model: SSD, splits: Splits, tracker: Tracker
-) -> tuple[Trainer, History]:
+def _trainer(cfg: DictConfig, folder: Path, model: SSD, splits: Splits, tracker: Tracker) -> tuple[Trainer, History]:
     """The parts of the training, at their beginning or where a resumed run stopped."""
     batches = build.build_train_batches(cfg, splits.train)
     val_batches = build.build_val_batches(cfg, splits.val, model.image_size)
