@@ -305,6 +305,7 @@ def test_the_logged_model_detects_in_another_process(
     env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    assert "UserWarning" not in done.stderr
     rows, columns, above_one, source = json.loads(done.stdout.splitlines()[-1])
 
     assert Path(source).parents[1].name == "code"  # the model brings its own
