@@ -22,7 +22,7 @@ class Precision(Enum):
 
 
 class PriorSteps(Enum):
-    """How the distance between prior centres is found: the level's stride (Caffe) or image / feature map (torchvision)."""
+    """What the distance between prior centres is: the level's stride (Caffe) or image / feature map (torchvision)."""
 
     stride = "stride"
     feature_map = "feature_map"

@@ -64,8 +64,8 @@ def plain_match(boxes, valid, priors, match_iou):
     matched = [int(table[:, j].argmax()) if table[:, j].max() >= match_iou else -1 for j in range(len(priors))]
     left = table.copy()
     while left.max() > 0:
-        i, j = np.unravel_index(left.argmax(), left.shape)
-        matched[j] = int(i)
+        i, j = (int(k) for k in np.unravel_index(left.argmax(), left.shape))
+        matched[j] = i
         left[i, :] = -1
         left[:, j] = -1
     return matched

@@ -106,7 +106,7 @@ def _application(build: Callable[..., keras.Model], weights: str | None, **argum
         if weights == "imagenet":
             raise UserError(
                 f"backbone.weights=imagenet could not be downloaded ({_first_line(error)}); connect to the internet, or "
-                "give backbone.weights=FILE.weights.h5, or backbone.weights=null to start from random weights"
+                "give backbone.weights=FILE.weights.h5, or backbone.weights=null for random weights"
             ) from error
         if weights is not None and Path(weights).exists():
             raise UserError(

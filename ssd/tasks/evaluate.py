@@ -7,7 +7,7 @@ from time import monotonic
 
 import numpy as np
 import rich
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from ssd.data.sample import Dataset
 from ssd.device import prepare
@@ -29,7 +29,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
     dataset = with_classes(build.build_splits(cfg).val, model.class_names)
     batches = build.build_val_batches(cfg, dataset, model.image_size)
     with publish.tracker(cfg, folder) as tracker:
-        tracker.log_config(OmegaConf.to_container(cfg, resolve=True, enum_to_str=True))
+        tracker.log_config(publish.plain_config(cfg))
         publish.log_data(tracker, {"validation": dataset})
         start = monotonic()
         validator = Validator(model, build.build_loss(cfg, model), batches)
@@ -63,8 +63,8 @@ def with_classes(dataset: Dataset, class_names: tuple[str, ...]) -> Dataset:
         return dataset
     if unknown := [name for name in dataset.class_names if name not in class_names]:
         raise UserError(
-            f"the checkpoint does not know {', '.join(unknown)} of {dataset.name}; it detects {', '.join(class_names)}: "
-            "evaluate it on a data set of these classes"
+            f"the detector does not know {', '.join(unknown)} of {dataset.name}; it detects {', '.join(class_names)}; "
+            "use a data set of these classes"
         )
     order = np.array([class_names.index(name) for name in dataset.class_names], np.int32)
     annotations = [replace(annotation, labels=order[annotation.labels]) for annotation in dataset.annotations]

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import psutil
 import tensorflow as tf
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from ssd.data.digest import annotation_digest
 from ssd.data.pipeline import Batches
@@ -176,6 +176,11 @@ def write_results(
             tracker.log_artifact(file)
     for picture in pictures.values():
         tracker.log_artifact(picture, "plots")
+
+
+def plain_config(cfg: DictConfig) -> dict[str, Any]:
+    """The configuration as plain containers, enums by name."""
+    return dict(OmegaConf.to_container(cfg, resolve=True, enum_to_str=True))  # type: ignore[arg-type]
 
 
 def settings(cfg: DictConfig) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import keras
 import rich
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from ssd.data.sample import Splits
 from ssd.device import choose_precision, has_gpu, prepare
@@ -36,7 +36,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
         publish.remember_run(folder, tracker)
         log.info("run folder: %s", folder)
         log.info("MLflow: %s", tracker.ui_command)
-        tracker.log_config(OmegaConf.to_container(cfg, resolve=True, enum_to_str=True))
+        tracker.log_config(publish.plain_config(cfg))
         publish.log_data(tracker, {"training": splits.train, "validation": splits.val})
         trainer, history = _trainer(cfg, folder, model, splits, tracker)
         pictures = publish.draw_data(folder, trainer.batches)

@@ -126,8 +126,8 @@ class Trainer:
         annotations = self.batches.dataset.annotations
         ids = ", ".join(annotations[index].id for index in batch["index"].numpy())
         return (
-            f"the loss is not finite at step {self._steps_done()}, in the batch of images {ids}; look at their boxes, or "
-            "lower optimizer.learning_rate, raise schedule.warmup_steps or set optimizer.global_clipnorm"
+            f"the loss is not finite at step {self._steps_done()}, in the batch of images {ids}; look at their boxes, "
+            "or lower optimizer.learning_rate, raise schedule.warmup_steps or set optimizer.global_clipnorm"
         )
 
     def _validate(self, epoch: int) -> dict[str, float]:
@@ -145,7 +145,8 @@ class Trainer:
         append_result(self.results, {name: row[name] for name in COLUMNS if name in row})
         self.checkpoints.save_last(self.model, self.optimizer)
         best = {f"best/{BEST_BY.removeprefix('val/')}": history.best[BEST_BY]} if history.best else {}
-        self.tracker.log_metrics({k: v for k, v in row.items() if k not in ("epoch", "step")} | best, row["epoch"])
+        metrics = {name: value for name, value in row.items() if name not in ("epoch", "step")}
+        self.tracker.log_metrics(metrics | best, int(row["epoch"]))
         shown = ("train/loss", "val/loss", "val/mAP50", "val/mAP", "train/images_per_second", "lr", "minutes")
         parts = [f"{name} {row[name]:.4g}" for name in shown if name in row]
         log.info("epoch %d/%d: %s", row["epoch"], self.epochs, ", ".join(parts))
