@@ -97,7 +97,7 @@ class Tracker:
 
     def __enter__(self) -> Self:
         if self._tensorboard:
-            attempt(f"open TensorBoard's files in {self._folder}", self._open_scalars)
+            self._try_scalars(self._open_scalars)
         if self._enabled:
             self._try("start a run", self._start_run)
         return self
@@ -115,7 +115,7 @@ class Tracker:
         """Sends what is left and ends the run as FINISHED, FAILED or KILLED; a second call does nothing."""
         self._worker.shutdown(wait=True)
         if self._scalars is not None:
-            attempt("close TensorBoard's files", self._scalars.close)
+            self._try_scalars(self._scalars.close)
             self._scalars = None
         if self.run_id is not None:
             self._try("write the last metrics", self._send_metrics)
@@ -141,10 +141,8 @@ class Tracker:
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
         """Records scalars in the background. A continued run repeats the steps that it wrote after its checkpoint."""
-        if self._scalars is not None and not attempt(
-            f"write TensorBoard's files in {self._folder}", lambda: self._scalars.write(metrics, step)
-        ):
-            self._scalars = None
+        if self._scalars is not None:
+            self._try_scalars(lambda: self._scalars.write(metrics, step))
         if self.run_id is not None:
             now = int(time.time() * 1000)
             with self._lock:
@@ -250,6 +248,13 @@ class Tracker:
 
         self._scalars = ScalarWriter(self._folder / "tensorboard")
 
+    def _try_scalars(self, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except Exception as error:  # a full disk, mostly
+            self._scalars = None
+            _say(f"write TensorBoard's files in {self._folder}", error)
+
     def _send_metrics(self) -> None:
         with self._lock:
             batch, self._pending = self._pending, []
@@ -272,21 +277,18 @@ class Tracker:
             self._try(what, lambda: action(run))
 
     def _try(self, what: str, action: Callable[[], object]) -> None:
-        done = attempt(f"{what} in MLflow at {self.uri}", action, silent=self._failed)
-        self._failed = self._failed or not done
+        try:
+            action()
+        except Exception as error:  # whatever mlflow, a database driver, a server or a disk raises
+            with self._lock:  # the background thread may fail at the same time
+                first, self._failed = not self._failed, True
+            if first:
+                _say(f"{what} in MLflow at {self.uri}", error)
 
 
-def attempt(what: str, action: Callable[[], object], silent: bool = False) -> bool:
-    """Whether an action succeeded; if not, says so in one sentence, unless silent."""
-    try:
-        action()
-    except Exception as error:  # whatever mlflow, a database driver, a server or a disk raises
-        reason = values.shorten(" ".join(str(error).split()) or type(error).__name__, 300)
-        log.log(
-            logging.DEBUG if silent else logging.WARNING, "Could not %s (%s); the run goes on without it", what, reason
-        )
-        return False
-    return True
+def _say(what: str, error: Exception) -> None:
+    reason = values.shorten(" ".join(str(error).split()) or type(error).__name__, 250)
+    log.warning("Could not %s (%s); the run goes on without it", what, reason)
 
 
 def open_experiment(uri: str, name: str) -> str:

@@ -257,6 +257,17 @@ def test_tensorboard_gets_the_scalars_without_mlflow(tracker: Callable[..., Trac
     assert value.metadata.plugin_data.plugin_name == "scalars"
 
 
+def test_tensorboard_that_cannot_write_is_said_once(
+    tracker: Callable[..., Tracker], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "tensorboard").write_text("in the way")
+    with tracker(enabled=False, tensorboard=True) as run:
+        run.log_metrics({"train/loss": 1.5}, 1)
+        run.log_metrics({"train/loss": 1.5}, 2)
+    (sentence,) = warnings(caplog)
+    assert sentence.startswith(f"Could not write TensorBoard's files in {tmp_path} (")
+
+
 def save_detector(path: Path) -> None:
     """A detector with random weights, one feature map, two classes."""
     import keras
