@@ -28,7 +28,7 @@ from ssd.composition import CONF, compose_jobs, quote, register, without_hydra
 from ssd.errors import UserError
 from ssd.help import help_text
 from ssd.history import with_history
-from ssd.validation import validate
+from ssd.validation import check_keys, validate
 
 log = logging.getLogger("ssd")
 record = logging.getLogger("ssd.record")  # into run.log only (conf/config.yaml)
@@ -76,7 +76,8 @@ def prepare(args: Namespace, multirun: bool) -> list[str]:
     if not multirun and any(line.startswith("sweeps=") and line != "sweeps=null" for line in args.overrides):
         raise UserError(f"sweeps run several jobs; ask for them with -m: python run.py -m {' '.join(args.overrides)}")
     for job in jobs:
-        validate(without_hydra(job))
+        # shown, a configuration may lack what only a run needs
+        (check_keys if args.cfg else validate)(without_hydra(job))
     key = "hydra.sweep.dir" if multirun else "hydra.run.dir"
     if args.cfg or any(line.startswith(f"{key}=") for line in overrides):
         return overrides
