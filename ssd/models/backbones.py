@@ -13,6 +13,10 @@ from ssd.errors import UserError
 from ssd.models.layers import L2Norm, Preprocess
 from ssd.suggest import nearest
 
+# torchvision's SSDLite. keras.applications' 0.999 follows the statistics only after thousands of steps: a detector
+# trained for an hour would be validated with the statistics it started from.
+BATCH_NORM_MOMENTUM = 0.97
+
 
 def vgg16(
     image_size: int, weights: str | None, feature_layers: Sequence[str], freeze_until: str | None = None
@@ -93,6 +97,9 @@ def mobilenet_v2(
     images = keras.Input((image_size, image_size, 3), dtype="uint8", name="image")
     pixels = Preprocess(1 / 127.5, [1.0, 1.0, 1.0], name="preprocess")(images)
     body = _application(keras.applications.MobileNetV2, weights, input_tensor=pixels, alpha=alpha)
+    for layer in body.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = BATCH_NORM_MOMENTUM
     maps = _outputs(body, feature_layers)
     _freeze(body, freeze_until, freeze_batch_norm)
     return keras.Model(images, maps, name="mobilenet_v2")
@@ -105,8 +112,8 @@ def _application(build: Callable[..., keras.Model], weights: str | None, **argum
     except Exception as error:  # h5py, Keras and the download raise many kinds
         if weights == "imagenet":
             raise UserError(
-                f"backbone.weights=imagenet could not be downloaded ({_first_line(error)}); connect to the internet, or "
-                "give backbone.weights=FILE.weights.h5, or backbone.weights=null for random weights"
+                f"backbone.weights=imagenet could not be downloaded ({_first_line(error)}); connect to the internet, "
+                "or give backbone.weights=FILE.weights.h5, or backbone.weights=null for random weights"
             ) from error
         if weights is not None and Path(weights).exists():
             raise UserError(

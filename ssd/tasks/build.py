@@ -1,5 +1,7 @@
 """From the configuration to the parts of a run: with the task modules, the only code that reads the configuration."""
 
+from pathlib import Path
+
 import keras
 from omegaconf import DictConfig, OmegaConf
 
@@ -9,6 +11,7 @@ from ssd.data.sample import Dataset, Splits
 from ssd.inference.decoder import NMSSettings
 from ssd.instantiate import instantiate
 from ssd.models.detector import SSD, ExtraLevel, PriorSpec
+from ssd.training.checkpoints import Checkpoints
 from ssd.training.loss import MultiBoxLoss
 from ssd.training.step import exclude_from_weight_decay
 
@@ -57,6 +60,8 @@ def build_val_batches(cfg: DictConfig, dataset: Dataset, image_size: int) -> Bat
 def build_detector(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
     """The network, in Keras' current precision."""
     arguments = {key: value for key, value in cfg.backbone.items() if key != "name"}
+    if "weights" in arguments and _starts_from_checkpoint(cfg):
+        arguments["weights"] = None  # all weights are replaced: no download, no file needed
     backbone = instantiate(OmegaConf.create(arguments), "backbone", image_size=cfg.detector.image_size)
     detector = cfg.detector
     return SSD(
@@ -74,6 +79,11 @@ def build_detector(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
         nms=NMSSettings(detector.score_threshold, detector.nms_iou, detector.max_per_class, detector.max_detections),
         name=cfg.detector.name,
     )
+
+
+def _starts_from_checkpoint(cfg: DictConfig) -> bool:
+    resumed = cfg.resume is not None and Checkpoints(Path(cfg.resume) / "checkpoints").last.exists()
+    return resumed or cfg.checkpoint is not None
 
 
 def build_loss(cfg: DictConfig, model: SSD) -> MultiBoxLoss:

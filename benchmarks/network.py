@@ -1,0 +1,82 @@
+"""How many images per second a detector trains on and predicts, in each precision.
+
+    python benchmarks/network.py backbone=vgg16 detector=ssd300
+    python benchmarks/network.py backbone=mobilenet_v2 backbone.freeze_batch_norm=true
+
+Takes the overrides of run.py. Random weights and images, the batch of `training.batch_size`, nothing else on the
+machine; the median of ten steps after two that compile.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from statistics import median
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import tensorflow as tf
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+
+from ssd.composition import compose_jobs, without_hydra
+from ssd.device import choose_precision, has_gpu
+from ssd.inference.predictor import Predictor
+from ssd.tasks.build import build_detector, build_loss, build_optimizer
+from ssd.training.step import make_train_step
+
+CLASSES = tuple(f"class {k}" for k in range(20))  # as many as VOC
+OBJECTS = 8  # per image
+STEPS = 10
+
+
+def seconds(action: Callable[[], object]) -> float:
+    """Median of `STEPS` calls, after two that compile."""
+    times = []
+    for _ in range(STEPS + 2):
+        start = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - start)
+    return median(times[2:])
+
+
+def measure(cfg: DictConfig, policy: str) -> tuple[float, float]:
+    """Images per second of training and of predicting (network, decoding and NMS)."""
+    keras.config.set_dtype_policy(policy)
+    model = build_detector(cfg, CLASSES)
+    optimizer = build_optimizer(cfg, model, steps_per_epoch=1000)
+    step = make_train_step(model, optimizer, build_loss(cfg, model), jit_compile=has_gpu())
+    random = np.random.default_rng(0)
+    size, count = model.image_size, cfg.training.batch_size
+    corners = random.uniform(0, 1, (count, OBJECTS, 2, 2)).astype(np.float32)
+    batch = {
+        "image": tf.constant(random.integers(0, 255, (count, size, size, 3), np.uint8)),
+        "boxes": tf.constant(np.concatenate([corners.min(2), corners.max(2) + 0.01], axis=-1)),
+        "labels": tf.constant(random.integers(0, len(CLASSES), (count, OBJECTS), np.int32)),
+    }
+    training = seconds(lambda: float(step(batch).total))
+    predictor = Predictor(model, model.nms)
+    predicting = seconds(lambda: predictor.predict_batch(batch["image"]))
+    return count / training, count / predicting
+
+
+def main(overrides: Sequence[str]) -> None:
+    """Prints the table."""
+    (job,) = compose_jobs(["backbone.weights=null", *overrides], multirun=False)
+    cfg = without_hydra(job)
+    chosen, why = choose_precision("auto", build_detector(cfg, CLASSES))
+    size, count = cfg.detector.image_size, cfg.training.batch_size
+    table = Table(title=f"{cfg.backbone.name} {cfg.detector.name}, {size} px, batch {count}")
+    for name in ("precision", "trains, images/s", "predicts, images/s"):
+        table.add_column(name, justify="right")
+    for policy in ("float32", "mixed_bfloat16"):
+        trains, predicts = measure(cfg, policy)
+        table.add_row(f"{policy}{' (auto)' if policy == chosen else ''}", f"{trains:.2f}", f"{predicts:.1f}")
+    Console().print(table, why)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
