@@ -10,9 +10,8 @@ import tensorflow as tf
 BFLOAT16_INSTRUCTIONS = ("amx_bf16", "avx512_bf16")
 
 
-def prepare(gpu_memory_growth: bool, seed: int) -> None:
-    """Sets the global seeds and whether TensorFlow takes a GPU's memory as needed or at once."""
-    keras.utils.set_random_seed(seed)
+def set_memory_growth(gpu_memory_growth: bool) -> None:
+    """Whether TensorFlow takes a GPU's memory as needed or at once; before anything is computed."""
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, gpu_memory_growth)
 

@@ -58,7 +58,8 @@ def build_val_batches(cfg: DictConfig, dataset: Dataset, image_size: int) -> Bat
 
 
 def build_detector(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
-    """The network, in Keras' current precision."""
+    """The network, in Keras' current precision; its random weights follow from the seed alone."""
+    keras.utils.set_random_seed(cfg.seed)
     arguments = {key: value for key, value in cfg.backbone.items() if key != "name"}
     if "weights" in arguments and _starts_from_checkpoint(cfg):
         arguments["weights"] = None  # all weights are replaced: no download, no file needed

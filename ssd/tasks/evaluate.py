@@ -10,7 +10,7 @@ import rich
 from omegaconf import DictConfig
 
 from ssd.data.sample import Dataset
-from ssd.device import prepare
+from ssd.device import set_memory_growth
 from ssd.errors import UserError
 from ssd.evaluation.evaluate import as_table
 from ssd.inference.predictor import checkpoint_file, load_detector
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 def run(cfg: DictConfig, folder: Path) -> float:
     """Evaluates the checkpoint, leaves the results in `folder`, and gives its mAP50."""
-    prepare(cfg.gpu_memory_growth, cfg.seed)
+    set_memory_growth(cfg.gpu_memory_growth)
     model = load_detector(cfg.checkpoint)
     log.info("evaluating %s", checkpoint_file(cfg.checkpoint))
     dataset = with_classes(build.build_splits(cfg).val, model.class_names)

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from rich.progress import track
 
 from ssd.data.images import decode_image
-from ssd.device import prepare
+from ssd.device import set_memory_growth
 from ssd.errors import UserError
 from ssd.evaluation.drawing import draw_detections
 from ssd.inference.detections import Detections
@@ -26,7 +26,7 @@ BATCH_SIZE = 8
 
 def run(cfg: DictConfig, folder: Path) -> float:
     """Writes each image with its detections drawn, and detections.json, into `folder`; gives the number of objects."""
-    prepare(cfg.gpu_memory_growth, cfg.seed)
+    set_memory_growth(cfg.gpu_memory_growth)
     source = Path(cfg.source)
     files = image_files(source)
     predictor = Predictor.load(cfg.checkpoint, batch_size=min(BATCH_SIZE, len(files)))

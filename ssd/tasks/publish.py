@@ -3,7 +3,6 @@
 import os
 import platform
 import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +12,7 @@ import keras
 import numpy as np
 import psutil
 import tensorflow as tf
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from ssd.data.digest import annotation_digest
@@ -224,5 +224,5 @@ def versions() -> Mapping[str, str]:
 
 
 def command_line() -> str:
-    """What the user typed."""
-    return shlex.join(["python", *sys.argv])
+    """The command that repeats this run (in a multirun: this job), with a folder of its own."""
+    return shlex.join(["python", "run.py", *HydraConfig.get().overrides.task])

@@ -8,7 +8,7 @@ import rich
 from omegaconf import DictConfig
 
 from ssd.data.sample import Splits
-from ssd.device import choose_precision, has_gpu, prepare
+from ssd.device import choose_precision, has_gpu, set_memory_growth
 from ssd.errors import UserError
 from ssd.evaluation.evaluate import as_table
 from ssd.evaluation.plots import curves_from_csv
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 def run(cfg: DictConfig, folder: Path) -> float:
     """Trains as configured, leaves everything in `folder`, and gives the best val/mAP50."""
-    prepare(cfg.gpu_memory_growth, cfg.seed)
+    set_memory_growth(cfg.gpu_memory_growth)
     splits = build.build_splits(cfg)
     model = _build_in_precision(cfg, splits.train.class_names)
     if cfg.checkpoint is not None:
