@@ -92,7 +92,9 @@ class Tracker:
 
     @property
     def ui_command(self) -> str:
-        """What shows the runs: a command for a local store, the address of a server."""
+        """What shows the runs: a command for a local store, the address of a server; or that nothing is recorded."""
+        if not self._enabled:
+            return "not recorded (tracking.enabled=false)"
         return values.ui_command(self.uri)
 
     def __enter__(self) -> Self:

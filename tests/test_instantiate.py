@@ -39,8 +39,8 @@ def test_mistakes_name_the_key_and_the_target(node, message):
 
 
 def test_a_users_mistake_inside_the_target_passes_unchanged():
-    node = {"_target_": "ssd.data.voc_folder.voc_folder", "path": "nowhere", "train": "a", "val": "b"}
-    node |= {"class_names": None, "val_fraction": 0.2, "seed": 0, "name": "x"}
+    given = {"path": "nowhere", "train": "a", "val": "b", "class_names": None, "val_fraction": 0.2, "seed": 0}
+    node = {"_target_": "ssd.data.voc_folder.voc_folder", "name": "x", **given}
     with pytest.raises(UserError) as raised:
         instantiate(OmegaConf.create(node), "dataset")
     assert "cannot be made" not in str(raised.value)

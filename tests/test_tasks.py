@@ -94,6 +94,7 @@ def test_mlflow_holds_the_run(work, trained):
         "best/mAP50",
     }
     assert wanted <= set(run.data.metrics)
+    assert run.inputs is not None
     assert {dataset.dataset.name for dataset in run.inputs.dataset_inputs} == {"shapes:train", "shapes:val"}
     assert "mAP50" in run.data.tags["mlflow.note.content"]
     assert {file.path for file in client.list_artifacts(run.info.run_id)} >= {"plots", "report.md", "images"}
@@ -127,7 +128,9 @@ def test_predicting_a_folder_leaves_the_images_alone(work, trained):
             left, top, right, bottom = found["box"]
             assert 0 <= left <= right <= 80
             assert 0 <= top <= bottom <= 50
-    assert cv2.imread(str(folder / "a_jpg.jpg")).shape == (50, 80, 3)
+    drawn = cv2.imread(str(folder / "a_jpg.jpg"))
+    assert drawn is not None
+    assert drawn.shape == (50, 80, 3)
     assert (folder / "deep" / "grey_png.jpg").exists()
     assert {path: path.read_bytes() for path in source.rglob("*.*")} == before
 

@@ -13,9 +13,9 @@ _ASPECTS = (1.0, 4 / 3, 3 / 4, 3 / 2, 2 / 3)  # width / height
 _EMPTY = 0.06  # of the images have no object
 _COUNTS = (1, 2, 3, 4, 5, 6)
 _COUNT_WEIGHTS = (0.2, 0.25, 0.22, 0.15, 0.1, 0.08)
-_SIDES = (0.08, 0.2, 0.55)  # least, most frequent and largest longer side of an object, of the image's longer side
+_SIDES = (0.12, 0.3, 0.6)  # least, most frequent and largest longer side of an object, of the image's longer side
 _MIN_VISIBLE = 0.6  # of an object's own area, after the image's border and the objects in front of it
-_MIN_CONTRAST = 75.0  # distance in RGB between a shape and what is behind it
+_MIN_CONTRAST = 110.0  # distance in RGB between a shape and what is behind it
 _TRIALS = 20  # places tried per object; a full image gets fewer objects
 _OVERSAMPLING = 4
 _SUBPIXEL = 4  # fractional bits of the coordinates given to OpenCV
@@ -62,9 +62,9 @@ def draw_scene(rng: np.random.Generator, size: int) -> Scene:
 
 
 def _background(rng: np.random.Generator, height: int, width: int) -> NDArray[Any]:
-    """(H, W, 3) float32: blurred colour patches, sometimes stripes, and thin lines that are no objects."""
+    """(H, W, 3) float32: muted, blurred patches, sometimes stripes."""
     cells = rng.integers(2, 9, size=2)
-    base, spread = rng.uniform(40, 215, size=3), rng.uniform(15, 60)
+    base, spread = rng.uniform(60, 200) + rng.normal(0, 12, size=3), rng.uniform(5, 25)
     patches = (base + rng.normal(0, spread, (*cells, 3))).astype(np.float32)
     method = cv2.INTER_NEAREST if rng.random() < 0.15 else cv2.INTER_CUBIC
     canvas = cv2.resize(patches, (width, height), interpolation=method)
@@ -72,13 +72,8 @@ def _background(rng: np.random.Generator, height: int, width: int) -> NDArray[An
         y, x = np.mgrid[0:height, 0:width].astype(np.float32)
         angle, period = rng.uniform(0, np.pi), rng.uniform(6, 40)
         wave = np.sin((x * np.cos(angle) + y * np.sin(angle)) * (2 * np.pi / period))
-        canvas = canvas + (wave * rng.uniform(6, 22)).astype(np.float32)[..., None]
-    canvas = np.clip(canvas, 0, 255).astype(np.float32)
-    for _ in range(rng.integers(0, 6)):
-        ends = rng.integers(0, (width, height), size=(2, 2)).tolist()
-        colour = rng.uniform(0, 255, size=3).tolist()
-        cv2.line(canvas, ends[0], ends[1], colour, int(rng.integers(1, 3)), cv2.LINE_AA)
-    return canvas
+        canvas = canvas + (wave * rng.uniform(4, 14)).astype(np.float32)[..., None]
+    return np.clip(canvas, 0, 255).astype(np.float32)
 
 
 def _outline(rng: np.random.Generator, name: str) -> list[NDArray[np.float64]]:
