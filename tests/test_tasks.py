@@ -75,6 +75,12 @@ def test_the_run_folder_can_be_published(trained):
     assert OmegaConf.load(trained / "config.yaml").detector.image_size == 96
 
 
+def test_only_the_last_checkpoint_carries_the_optimizer(trained):
+    sizes = {name: (trained / "checkpoints" / f"{name}.keras").stat().st_size for name in ("best", "last")}
+    assert sizes["last"] > 2.5 * sizes["best"]  # Adam keeps two values for each weight
+    assert not hasattr(keras.saving.load_model(trained / "checkpoints" / "best.keras"), "optimizer")
+
+
 def test_mlflow_holds_the_run(work, trained):
     client = mlflow.MlflowClient(f"sqlite:///{work}/mlflow.db")
     (experiment,) = [e for e in client.search_experiments() if e.name == "ssd"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import cv2
 from omegaconf import DictConfig
+from rich import get_console
 from rich.progress import track
 
 from ssd.data.images import decode_image
@@ -32,7 +33,9 @@ def run(cfg: DictConfig, folder: Path) -> float:
     predictor = Predictor.load(cfg.checkpoint, batch_size=min(BATCH_SIZE, len(files)))
     records: list[dict[str, Any]] = []
     seconds = 0.0
-    for part in track(list(_parts(files, BATCH_SIZE)), "predicting", transient=True):
+    for part in track(
+        list(_parts(files, BATCH_SIZE)), "predicting", transient=True, disable=not get_console().is_terminal
+    ):
         images = [decode_image(file.read_bytes(), str(file)) for file in part]
         start = monotonic()
         found = [detections.above(cfg.task.score_threshold) for detections in predictor.predict(images)]

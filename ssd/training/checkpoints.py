@@ -28,13 +28,14 @@ class Checkpoints:
         return self.folder / "last.keras"
 
     def save_best(self, model: SSD) -> None:
-        """Writes the detector without its optimizer: a third of the size."""
-        self._save(model, self.best, include_optimizer=False)
+        """Writes the detector without an optimizer: a third of the size."""
+        self._save(model, self.best)
 
     def save_last(self, model: SSD, optimizer: keras.optimizers.Optimizer) -> None:
         """Writes the detector with the optimizer's state, its step count included."""
         model.compile(optimizer=optimizer)
-        self._save(model, self.last, include_optimizer=True)
+        self._save(model, self.last)
+        model.compiled, model.optimizer = False, None  # or `save_best` would write it too
 
     def restore(self, model: SSD, optimizer: keras.optimizers.Optimizer) -> None:
         """Puts the last checkpoint's weights and optimizer state into a model and a built optimizer of the same kind.
@@ -50,10 +51,10 @@ class Checkpoints:
         for variable, value in zip(ours, theirs, strict=True):
             variable.assign(value)
 
-    def _save(self, model: SSD, path: Path, include_optimizer: bool) -> None:
+    def _save(self, model: SSD, path: Path) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.stem}.partial.keras")
-        model.save(partial, include_optimizer=include_optimizer)
+        model.save(partial)
         os.replace(partial, path)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
 
+from rich import get_console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from ssd.training.meter import LossMeter
@@ -34,6 +35,9 @@ class EpochBar:
 @contextmanager
 def epoch_bar(title: str, steps: int, steps_left: int) -> Iterator[EpochBar]:
     """A bar for `steps` steps that disappears when the epoch ends (the log line of the epoch stays)."""
+    shown = get_console().is_terminal  # a file or a pipe gets the log lines only
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TextColumn("{task.fields[means]} {task.fields[left]}"), transient=True) as progress:
+    with Progress(
+        *columns, TextColumn("{task.fields[means]} {task.fields[left]}"), transient=True, disable=not shown
+    ) as progress:
         yield EpochBar(progress, progress.add_task(title, total=steps, means="", left=""), steps_left)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import keras
 import tensorflow as tf
+from rich import get_console
 from rich.progress import track
 
 from ssd.data.pipeline import Batches
@@ -78,7 +79,9 @@ class Validator:
         """One pass over all batches."""
         sums = [0.0, 0.0, 0.0]
         detections: list[Detections] = []
-        for batch in track(self.batches.epoch(0), "validating", total=len(self.batches), transient=True):
+        hidden = not get_console().is_terminal
+        batches = self.batches.epoch(0)
+        for batch in track(batches, "validating", total=len(self.batches), transient=True, disable=hidden):
             losses, decoded = self._step(batch)
             found = to_detections(decoded)
             sums = [total + float(value) * len(found) for total, value in zip(sums, losses[:3], strict=True)]
