@@ -145,6 +145,9 @@ class Batches:
         data = data.map(example, num_parallel_calls=self._workers, deterministic=True)
         data = data.batch(self.batch_size, drop_remainder=True)  # exact already: makes the batch dimension static
         options = tf.data.Options()
+        # Parallelism and prefetching are fixed, so there is nothing to tune; and the tuner's thread, which sleeps twice as
+        # long each time, would hold up the end of an epoch until it wakes (measured: up to 20 s).
+        options.autotune.enabled = False
         options.threading.private_threadpool_size = self._workers  # blocked workers must not block TensorFlow's pool
         return data.with_options(options).prefetch(PREFETCHED_BATCHES)
 
