@@ -45,8 +45,8 @@ def test_scenes_vary_as_promised(scenes: list[Scene]) -> None:
     assert 0.02 < (counts == 0).mean() < 0.12
     assert counts.max() >= 5
     sides = np.concatenate([(scene.boxes[:, 2:] - scene.boxes[:, :2]).max(axis=1) for scene in scenes]) / 128
-    assert 0.05 < sides.min() < 0.15
-    assert 0.4 < sides.max() < 0.57
+    assert 0.07 < sides.min() < 0.17
+    assert 0.48 < sides.max() < 0.62
     assert len({scene.image.shape for scene in scenes}) == 5
     overlapping = sum(
         bool((np.maximum(a[:2], b[:2]) < np.minimum(a[2:], b[2:])).all())
