@@ -1,6 +1,7 @@
 """From the configuration to the parts of a run: with the task modules, the only code that reads the configuration."""
 
 from pathlib import Path
+from typing import Any
 
 import keras
 from omegaconf import DictConfig, OmegaConf
@@ -30,14 +31,10 @@ def build_train_batches(cfg: DictConfig, dataset: Dataset) -> Batches:
     return Batches(
         dataset,
         image_size=cfg.detector.image_size,
-        batch_size=cfg.training.batch_size,
         augmentation=Augmentation(transforms) if transforms else None,
         shuffle=True,
-        seed=cfg.seed,
-        workers=cfg.pipeline.workers,
-        cache_gb=cfg.pipeline.cache_gb,
         drop_remainder=True,
-        limit=cfg.training.limit_batches,
+        **_batch_settings(cfg),
     )
 
 
@@ -46,15 +43,22 @@ def build_val_batches(cfg: DictConfig, dataset: Dataset, image_size: int) -> Bat
     return Batches(
         dataset,
         image_size=image_size,
-        batch_size=cfg.training.batch_size,
         augmentation=None,
         shuffle=False,
-        seed=cfg.seed,
-        workers=cfg.pipeline.workers,
-        cache_gb=cfg.pipeline.cache_gb,
         drop_remainder=False,
-        limit=cfg.training.limit_batches,
+        **_batch_settings(cfg),
     )
+
+
+def _batch_settings(cfg: DictConfig) -> dict[str, Any]:
+    """What training and validation have in common."""
+    return {
+        "batch_size": cfg.training.batch_size,
+        "limit": cfg.training.limit_batches,
+        "seed": cfg.seed,
+        "workers": cfg.pipeline.workers,
+        "cache_gb": cfg.pipeline.cache_gb,
+    }
 
 
 def build_detector(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
