@@ -145,8 +145,8 @@ class Batches:
         data = data.map(example, num_parallel_calls=self._workers, deterministic=True)
         data = data.batch(self.batch_size, drop_remainder=True)  # exact already: makes the batch dimension static
         options = tf.data.Options()
-        # Parallelism and prefetching are fixed, so there is nothing to tune; and with the tuner's thread, which sleeps
-        # twice as long each time, epochs ended up to 20 s late (docs/measurements.md).
+        # Parallelism and prefetching are fixed, so there is nothing to tune; and with the tuner's thread running,
+        # epochs ended up to 20 s late (docs/measurements.md).
         options.autotune.enabled = False
         options.threading.private_threadpool_size = self._workers  # blocked workers must not block TensorFlow's pool
         return data.with_options(options).prefetch(PREFETCHED_BATCHES)
