@@ -91,7 +91,9 @@ def _finish(
 ) -> float:
     """Evaluates the best checkpoint once more, whole, and writes, prints and tracks what came out."""
     if not history.best:
-        raise UserError("the run ended before its first validation; set training.evaluate_every lower or resume it")
+        raise UserError(
+            f"{splits.val.name} has no object to find, so no mAP50 and no best checkpoint; check dataset.val"
+        )
     best = load_detector(trainer.checkpoints.best)
     validator = Validator(best, build.build_loss(cfg, best), trainer.validator.batches)
     evaluation, detections = publish.evaluate_with(validator, cfg.task.score_threshold)
