@@ -92,7 +92,7 @@ def _finish(
     """Evaluates the best checkpoint once more, whole, and writes, prints and tracks what came out."""
     if not history.best:
         raise UserError(
-            f"{splits.val.name} has no object to find, so no mAP50 and no best checkpoint; check dataset.val"
+            f"{splits.val.name} has no object to find, hence no mAP50 and no best model; check dataset.val"
         )
     best = load_detector(trainer.checkpoints.best)
     validator = Validator(best, build.build_loss(cfg, best), trainer.validator.batches)
