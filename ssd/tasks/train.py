@@ -91,9 +91,7 @@ def _finish(
 ) -> float:
     """Evaluates the best checkpoint once more, whole, and writes, prints and tracks what came out."""
     if not history.best:
-        raise UserError(
-            f"{splits.val.name} has no object to find, hence no mAP50 and no best model; check dataset.val"
-        )
+        raise UserError(f"{splits.val.name} has no object to find, hence no mAP50 and no best model; check dataset.val")
     best = load_detector(trainer.checkpoints.best)
     validator = Validator(best, build.build_loss(cfg, best), trainer.validator.batches)
     evaluation, detections = publish.evaluate_with(validator, cfg.task.score_threshold)
