@@ -29,7 +29,11 @@ CONF = ROOT / "conf"
 
 # Members of open groups that this project ships; conf/GROUP/*.yaml name theirs in the defaults list.
 SCHEMAS: dict[str, dict[str, type]] = {
-    "backbone": {"vgg16": schemas.VGG16Config, "mobilenet_v2": schemas.MobileNetV2Config},
+    "backbone": {
+        "vgg16": schemas.VGG16Config,
+        "mobilenet_v2": schemas.MobileNetV2Config,
+        "mobilenet_v3_large": schemas.MobileNetV3LargeConfig,
+    },
     "dataset": {
         "shapes": schemas.ShapesConfig,
         "voc": schemas.VOCTFDSConfig,

@@ -43,9 +43,10 @@ class VGG16Config:
 
     _target_: str = "ssd.models.backbones.vgg16"
     name: str = "vgg16"
-    weights: str | None = MISSING  # imagenet | path of a .weights.h5 | null
+    weights: str | None = MISSING  # imagenet | imagenet_full | path of an .h5 file | null
     feature_layers: list[str] = MISSING
     freeze_until: str | None = None  # this layer and all before it keep their weights
+    mean: list[float] = field(default_factory=lambda: [103.939, 116.779, 123.68])  # BGR, removed from the pixels
 
 
 @dataclass
@@ -59,6 +60,20 @@ class MobileNetV2Config:
     freeze_until: str | None = None
     freeze_batch_norm: bool = False
     alpha: float = 1.0
+
+
+@dataclass
+class MobileNetV3LargeConfig:
+    """conf/backbone/mobilenet_v3_large.yaml."""
+
+    _target_: str = "ssd.models.backbones.mobilenet_v3_large"
+    name: str = "mobilenet_v3_large"
+    weights: str | None = MISSING
+    feature_layers: list[str] = MISSING
+    freeze_until: str | None = None
+    freeze_batch_norm: bool = False
+    reduced_tail: bool = False
+    symmetric_padding: bool = False
 
 
 @dataclass

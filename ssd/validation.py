@@ -76,6 +76,7 @@ LISTS: dict[str, Rule] = {
         lambda v: all(a < b for a, b in pairwise([0, *v, 1])),
         "must be growing fractions of the training, between 0 and 1",
     ),
+    "backbone.mean": (lambda v: len(v) == 3, "must be three numbers: blue, green, red"),
     "backbone.feature_layers": (lambda v: len(v) > 0, "must name at least one layer"),
 }
 
@@ -189,12 +190,17 @@ def _check_task(values: dict[str, Any]) -> None:
         raise UserError("resume and checkpoint exclude each other: a resumed run goes on from its own last checkpoint")
 
 
+def _downloads(backbone: str) -> tuple[str, ...]:
+    """What `backbone.weights` may say instead of naming a file."""
+    return ("imagenet", "imagenet_full") if backbone.endswith(".vgg16") else ("imagenet",)
+
+
 def _check_paths(values: dict[str, Any]) -> None:
     for key, (tasks, kind) in PATHS.items():
         given = _get(values, key)
         if values["task"]["name"] not in tasks or not isinstance(given, str):
             continue
-        if key == "backbone.weights" and (given == "imagenet" or values["resume"]):
+        if key == "backbone.weights" and (values["resume"] or given in _downloads(values["backbone"]["_target_"])):
             continue
         path = Path(given)
         if not path.exists():

@@ -3,32 +3,45 @@
 A user's own backbone is any function with `image_size` and the arguments in its YAML that returns such a model.
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from ssd.errors import UserError
 from ssd.models.layers import L2Norm, Preprocess
+from ssd.models.mobilenet_v3 import mobilenet_v3_large_body
 from ssd.suggest import nearest
 
 # torchvision's SSDLite. keras.applications' 0.999 follows the statistics only after thousands of steps: a detector
 # trained for an hour would be validated with the statistics it started from.
 BATCH_NORM_MOMENTUM = 0.97
+IMAGENET_MEAN_BGR = (103.939, 116.779, 123.68)
 
 
 def vgg16(
-    image_size: int, weights: str | None, feature_layers: Sequence[str], freeze_until: str | None = None
+    image_size: int,
+    weights: str | None,
+    feature_layers: Sequence[str],
+    freeze_until: str | None = None,
+    mean: Sequence[float] = IMAGENET_MEAN_BGR,
 ) -> keras.Model:
     """The reduced VGG16 of SSD (paper, section 3): pool5 3x3 with stride 1, fc6 and fc7 as convolutions, no dropout.
 
     Args:
         image_size: side of the square input in pixels.
-        weights: "imagenet" (keras.applications downloads them), a `.weights.h5` file of keras.applications' VGG16
-            without top, or None for a random start. fc6 and fc7 start from Xavier's initialisation in every case.
+        weights: "imagenet" (keras.applications downloads the convolutions, 59 MB), "imagenet_full" (the classifier,
+            553 MB), a file of keras.applications' VGG16 with or without top, or None for a random start. fc6 and fc7
+            are subsampled from the classifier's dense layers where those are there, else they start from Xavier's
+            initialisation.
         feature_layers: names of the layers whose output is a feature map; block4_conv3 passes through L2Norm.
         freeze_until: this layer and all before it keep their weights; None trains all.
+        mean: removed from the 0-255 pixels, BGR; the one the weights were trained with.
 
     Returns:
         A model (B, S, S, 3) uint8 → list of feature maps.
@@ -38,24 +51,62 @@ def vgg16(
     """
     images = keras.Input((image_size, image_size, 3), dtype="uint8", name="image")
     # keras.applications' "caffe" preprocessing: BGR with the ImageNet mean removed.
-    pixels = Preprocess(1.0, [103.939, 116.779, 123.68], bgr=True, name="preprocess")(images)
+    pixels = Preprocess(1.0, list(mean), bgr=True, name="preprocess")(images)
     hidden = _vgg16_body(pixels)
-    if weights is not None:
-        source = _application(keras.applications.VGG16, weights)
-        body = keras.Model(images, hidden)
-        for layer in source.layers[1:]:
-            if layer.weights:
-                body.get_layer(layer.name).set_weights(layer.get_weights())
     hidden = keras.layers.MaxPooling2D(3, strides=1, padding="same", name="pool5")(hidden)
     hidden = keras.layers.Conv2D(1024, 3, padding="same", dilation_rate=6, activation="relu", name="fc6")(hidden)
     hidden = keras.layers.Conv2D(1024, 1, activation="relu", name="fc7")(hidden)
     model = keras.Model(images, hidden)
+    if weights is not None:
+        _copy_layers(vgg16_source(weights), model)
     maps = [
         L2Norm(name=f"{name}_norm")(output) if name == "block4_conv3" else output
         for name, output in zip(feature_layers, _outputs(model, feature_layers), strict=True)
     ]
     _freeze(model, freeze_until, batch_norm=False)
     return keras.Model(images, maps, name="vgg16")
+
+
+def vgg16_source(weights: str) -> dict[str, list[NDArray[np.float32]]]:
+    """Weights of the reduced VGG16's layers, by layer name, from keras.applications' VGG16.
+
+    From a full classifier come fc6, 3x3x512 → 1024, and fc7, 1024 → 1024, too: of fc1's 7x7x512 → 4096 every third row
+    and column and every fourth output, of fc2 every fourth input and output (SSD paper, section 3, "subsample
+    parameters"; the strides are those of the weights that Caffe's SSD starts from, as lufficc/SSD and
+    pierluigiferrari/ssd_keras describe them).
+
+    Raises:
+        UserError: weights that cannot be loaded.
+    """
+    full = weights == "imagenet_full" or (weights != "imagenet" and _has_dense_layers(Path(weights)))
+    source = _application(
+        keras.applications.VGG16, "imagenet" if weights == "imagenet_full" else weights, include_top=full
+    )
+    layers = {layer.name: layer.get_weights() for layer in source.layers if layer.weights}
+    if full:
+        (fc1, bias1), (fc2, bias2) = layers.pop("fc1"), layers.pop("fc2")
+        del layers["predictions"]
+        layers["fc6"] = [fc1.reshape(7, 7, 512, 4096)[::3, ::3, :, ::4], bias1[::4]]
+        layers["fc7"] = [fc2[None, None, ::4, ::4], bias2[::4]]
+    return layers
+
+
+def _has_dense_layers(file: Path) -> bool:
+    """Whether an HDF5 file holds a classifier's first dense layer; False also where it is no HDF5 file at all."""
+    found = False
+
+    def visit(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        nonlocal found
+        found = found or (isinstance(item, h5py.Dataset) and item.shape == (7 * 7 * 512, 4096))
+
+    with contextlib.suppress(OSError), h5py.File(file) as content:
+        content.visititems(visit)
+    return found
+
+
+def _copy_layers(source: Mapping[str, list[NDArray[np.float32]]], model: keras.Model) -> None:
+    for name, values in source.items():
+        model.get_layer(name).set_weights(values)
 
 
 def _vgg16_body(hidden: keras.KerasTensor) -> keras.KerasTensor:
@@ -105,10 +156,55 @@ def mobilenet_v2(
     return keras.Model(images, maps, name="mobilenet_v2")
 
 
-def _application(build: Callable[..., keras.Model], weights: str | None, **arguments: Any) -> keras.Model:
-    """A body of keras.applications without top, with its weights or a sentence that says why not."""
+def mobilenet_v3_large(
+    image_size: int,
+    weights: str | None,
+    feature_layers: Sequence[str],
+    freeze_until: str | None = None,
+    freeze_batch_norm: bool = False,
+    reduced_tail: bool = False,
+    symmetric_padding: bool = False,
+) -> keras.Model:
+    """MobileNetV3-Large (arXiv 1905.02244); section 6.3: maps from block 12's expansion and the last layer.
+
+    Args:
+        image_size: side of the square input in pixels.
+        weights: "imagenet", a `.weights.h5` file of keras.applications' MobileNetV3Large without top, or None.
+        feature_layers: names of the layers whose output is a feature map.
+        freeze_until: this layer and all before it keep their weights; None trains all.
+        freeze_batch_norm: batch norms keep the statistics and factors they were loaded with.
+        reduced_tail: half the filters behind stride 32; there are no pretrained classifiers of it.
+        symmetric_padding: as PyTorch pads; keras.applications' weights were trained without.
+
+    Returns:
+        A model (B, S, S, 3) uint8 → list of feature maps.
+
+    Raises:
+        UserError: weights that cannot be loaded, or a layer name that does not exist.
+    """
+    if weights is not None and reduced_tail:
+        raise UserError(
+            f"backbone.weights={weights} has the full tail of MobileNetV3; set backbone.reduced_tail=false, or "
+            "backbone.weights=null to train from random weights"
+        )
+    images = keras.Input((image_size, image_size, 3), dtype="uint8", name="image")
+    pixels = Preprocess(1 / 127.5, [1.0, 1.0, 1.0], name="preprocess")(images)
+    hidden = mobilenet_v3_large_body(pixels, reduced_tail, symmetric_padding, BATCH_NORM_MOMENTUM)
+    model = keras.Model(images, hidden)
+    if weights is not None:
+        source = _application(keras.applications.MobileNetV3Large, weights, input_shape=(224, 224, 3))
+        _copy_layers({layer.name: layer.get_weights() for layer in source.layers if layer.weights}, model)
+    maps = _outputs(model, feature_layers)
+    _freeze(model, freeze_until, freeze_batch_norm)
+    return keras.Model(images, maps, name="mobilenet_v3_large")
+
+
+def _application(
+    build: Callable[..., keras.Model], weights: str | None, include_top: bool = False, **arguments: Any
+) -> keras.Model:
+    """A network of keras.applications, with its weights or a sentence that says why not."""
     try:
-        return build(include_top=False, weights=weights, **arguments)
+        return build(include_top=include_top, weights=weights, **arguments)
     except Exception as error:  # h5py, Keras and the download raise many kinds
         if weights == "imagenet":
             raise UserError(

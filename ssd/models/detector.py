@@ -184,7 +184,7 @@ def _conv_relu(
 ) -> keras.KerasTensor:
     """Convolution and ReLU; with batch norm and ReLU6 in SSDLite (torchvision's ssdlite.py)."""
     if separable:
-        features = separable_conv(features, filters, kernel, stride, padding, name)
+        features = separable_conv(features, filters, kernel, stride, padding, not batch_norm, name)
     else:
         features = keras.layers.Conv2D(filters, kernel, strides=stride, use_bias=not batch_norm, name=name)(
             pad(features, padding, name)
@@ -197,7 +197,7 @@ def _conv_relu(
 def _head(features: keras.KerasTensor, shapes: int, values: int, separable: bool, name: str) -> keras.KerasTensor:
     """(B, H, W, F) → (B, H·W·A, K): channel a·K + k, so that a reshape needs no permutation."""
     if separable:
-        output = separable_conv(features, shapes * values, 3, 1, 1, name)
+        output = separable_conv(features, shapes * values, 3, 1, 1, True, name)
     else:
         output = keras.layers.Conv2D(shapes * values, 3, padding="same", name=name)(features)
     return keras.layers.Reshape((-1, values), name=f"{name}_flat")(output)

@@ -70,7 +70,7 @@ class L2Norm(keras.layers.Layer):
 
 
 def separable_conv(
-    inputs: keras.KerasTensor, filters: int, kernel: int, stride: int, padding: int, name: str
+    inputs: keras.KerasTensor, filters: int, kernel: int, stride: int, padding: int, use_bias: bool, name: str
 ) -> keras.KerasTensor:
     """Depthwise convolution, batch norm, ReLU6, then a 1x1 convolution (MobileNetV2 paper, section 6.2: SSDLite)."""
     hidden = pad(inputs, padding, name)
@@ -79,7 +79,9 @@ def separable_conv(
     )(hidden)
     hidden = keras.layers.BatchNormalization(epsilon=1e-3, momentum=0.97, name=f"{name}_depthwise_bn")(hidden)
     hidden = keras.layers.ReLU(6.0, name=f"{name}_depthwise_relu")(hidden)
-    return keras.layers.Conv2D(filters, 1, kernel_initializer="glorot_uniform", name=f"{name}_pointwise")(hidden)
+    return keras.layers.Conv2D(
+        filters, 1, use_bias=use_bias, kernel_initializer="glorot_uniform", name=f"{name}_pointwise"
+    )(hidden)
 
 
 def pad(inputs: keras.KerasTensor, padding: int, name: str) -> keras.KerasTensor:
