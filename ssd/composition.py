@@ -37,6 +37,7 @@ SCHEMAS: dict[str, dict[str, type]] = {
     "dataset": {
         "shapes": schemas.ShapesConfig,
         "voc": schemas.VOCTFDSConfig,
+        "coco": schemas.CocoTFDSConfig,
         "voc_folder": schemas.VOCFolderConfig,
         "coco_json": schemas.CocoJsonConfig,
     },

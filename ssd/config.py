@@ -137,6 +137,19 @@ class VOCTFDSConfig:
 
 
 @dataclass
+class CocoTFDSConfig:
+    """conf/dataset/coco2017.yaml: through tensorflow-datasets."""
+
+    _target_: str = "ssd.data.coco_tfds.coco"
+    name: str = MISSING
+    pretrained_weights: str | None = "imagenet"
+    train: str = MISSING  # e.g. train, or train[:10%]
+    val: str = MISSING
+    data_dir: str | None = None  # where tensorflow-datasets keeps its files; null: its own default
+    archives: str | None = None  # folder with the official zips, for use without a network
+
+
+@dataclass
 class VOCFolderConfig:
     """conf/dataset/voc_folder.yaml: any folder in the layout of Pascal VOC."""
 

@@ -162,7 +162,7 @@ def test_a_preparation_that_is_killed_starts_again(
 
 
 def test_addresses_are_those_whose_checksums_tensorflow_datasets_knows() -> None:
-    from ssd.data.voc_tfds import _ARCHIVES, _MIRROR
+    from ssd.data.voc_tfds import _ORIGINS
 
     known = tfds.core.download.checksums.get_all_url_infos()
-    assert {_MIRROR + file for files in _ARCHIVES.values() for file in files.values()} <= set(known)
+    assert {address for origin in _ORIGINS.values() for address in origin.addresses.values()} <= set(known)

