@@ -1,18 +1,29 @@
-"""COCO's metrics, computed by faster-coco-eval, whose numbers are pycocotools' numbers."""
+"""COCO's metrics: the numbers of pycocotools to the last bit, on arrays instead of its records and loops."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from faster_coco_eval import COCO, COCOeval_faster
 from numpy.typing import NDArray
 
 from ssd.data.sample import Annotation
+from ssd.evaluation.coco_matching import (
+    AREAS,
+    IOUS,
+    RIGHT,
+    WRONG,
+    Found,
+    Objects,
+    collect_found,
+    collect_objects,
+    match,
+)
 from ssd.inference.detections import Detections
 
+_RECALLS = np.linspace(0.0, 1.0, 101)
+_MAXIMA = (1, 10, 100)  # detections that count per image and class
 _ALL, _SMALL, _MEDIUM, _LARGE = range(4)  # COCO's area ranges: below 32x32, below 96x96 and above, in pixels
-_MAX_1, _MAX_10, _MAX_100 = range(3)  # detections that count per image and class
+_MAX_1, _MAX_10, _MAX_100 = range(3)
 _IOU_50, _IOU_75 = 0, 5  # positions in 0.50, 0.55, ..., 0.95
 
 
@@ -31,7 +42,7 @@ class CocoResult:
 
 
 def coco_results(detections: Sequence[Detections], annotations: Sequence[Annotation], num_classes: int) -> CocoResult:
-    """Evaluates as pycocotools' `COCOeval(iouType="bbox")` does.
+    """Evaluates as pycocotools' `COCOeval(iouType="bbox")` does, with exactly its numbers.
 
     Object sizes are the annotations' areas (COCO: of the segmentation), crowds are `iscrowd`. VOC's difficult objects
     are ordinary objects here, as when VOC is converted to COCO's format: pycocotools knows no such flag.
@@ -41,33 +52,58 @@ def coco_results(detections: Sequence[Detections], annotations: Sequence[Annotat
         annotations: one per image, in the same order.
         num_classes: labels run from 0 to num_classes - 1.
     """
-    if not any(len(annotation.labels) for annotation in annotations):
-        return CocoResult({}, [None] * num_classes)
-    images = [
-        {"id": image, "height": annotation.height, "width": annotation.width}
-        for image, annotation in enumerate(annotations)
-    ]
-    categories = [{"id": label, "name": str(label)} for label in range(num_classes)]
-    truth = {"images": images, "categories": categories, "annotations": _truth(annotations)}
-    found = {"images": images, "categories": categories, "annotations": _found(detections, annotations)}
-    evaluation = COCOeval_faster(COCO(truth), COCO(found), iouType="bbox")
-    evaluation.evaluate()
-    evaluation.accumulate()
-    # precision: (IoUs, recalls, classes, areas, maxima), recall: (IoUs, classes, areas, maxima); -1 is undefined
-    precision, recall = np.asarray(evaluation.eval["precision"]), np.asarray(evaluation.eval["recall"])
-    per_class = [_defined_mean(precision[:, :, label, _ALL, _MAX_100]) for label in range(num_classes)]
+    objects, found = collect_objects(annotations), collect_found(detections, annotations)
+    precision, recall = _accumulate(found, objects, match(found, objects), len(annotations), num_classes)
+    per_class = [_defined_mean(precision[:, :, label, _ALL]) for label in range(num_classes)]
     return CocoResult(_summary(precision, recall), per_class)
+
+
+def _accumulate(
+    found: Found, objects: Objects, outcome: NDArray[np.int8], images: int, num_classes: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """`COCOeval.accumulate`.
+
+    Returns:
+        precision (10, 101, C, 4) at each IoU, recall, class and area range when 100 detections count, and recall
+        (10, C, 4, 3) at each IoU, class, area range and maximum. -1 is undefined: no object of that class and size.
+    """
+    precision = np.full((len(IOUS), len(_RECALLS), num_classes, len(AREAS)), -1.0)
+    recall = np.full((len(IOUS), num_classes, len(AREAS), len(_MAXIMA)), -1.0)
+    classes = np.arange(num_classes + 1) * images
+    found_ends, object_ends = np.searchsorted(found.group, classes), np.searchsorted(objects.group, classes)
+    for label in range(num_classes):
+        of_class = slice(*found_ends[label : label + 2])
+        by_score = np.argsort(-found.scores[of_class], kind="stable")
+        outcomes, rank = outcome[of_class][by_score], found.rank[of_class][by_score]
+        required = np.sum(~objects.ignored[slice(*object_ends[label : label + 2])], axis=0)
+        for area in np.flatnonzero(required):
+            right, wrong = outcomes[:, area].T == RIGHT, outcomes[:, area].T == WRONG  # (10, N)
+            precision[:, :, label, area] = _curves(right, wrong, required[area])
+            for index, most in enumerate(_MAXIMA):
+                recall[:, label, area, index] = np.sum(right & (rank < most), axis=1) / required[area]
+    return precision, recall
+
+
+def _curves(right: NDArray[np.bool_], wrong: NDArray[np.bool_], objects: int) -> NDArray[np.float64]:
+    """(IoUs, N) detections by falling score → (IoUs, 101) best precision at each recall or above, 0 beyond the last."""
+    true, false = (np.cumsum(kind, axis=1).astype(np.float64) for kind in (right, wrong))
+    recall = true / objects
+    precision = true / (false + true + np.spacing(1))  # pycocotools' guard: a first hit has precision 1 - 2e-16
+    envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+    envelope = np.concatenate([envelope, np.zeros((len(envelope), 1))], axis=1)
+    places = [np.searchsorted(of_iou, _RECALLS) for of_iou in recall]
+    return np.take_along_axis(envelope, np.stack(places), axis=1)
 
 
 def _summary(precision: NDArray[np.float64], recall: NDArray[np.float64]) -> dict[str, float]:
     """The twelve numbers of `COCOeval.summarize`, without those that are undefined."""
     values = {
-        "mAP": precision[..., _ALL, _MAX_100],
-        "mAP50_coco": precision[_IOU_50, ..., _ALL, _MAX_100],
-        "mAP75": precision[_IOU_75, ..., _ALL, _MAX_100],
-        "mAP_small": precision[..., _SMALL, _MAX_100],
-        "mAP_medium": precision[..., _MEDIUM, _MAX_100],
-        "mAP_large": precision[..., _LARGE, _MAX_100],
+        "mAP": precision[..., _ALL],
+        "mAP50_coco": precision[_IOU_50, ..., _ALL],
+        "mAP75": precision[_IOU_75, ..., _ALL],
+        "mAP_small": precision[..., _SMALL],
+        "mAP_medium": precision[..., _MEDIUM],
+        "mAP_large": precision[..., _LARGE],
         "AR1": recall[..., _ALL, _MAX_1],
         "AR10": recall[..., _ALL, _MAX_10],
         "AR100": recall[..., _ALL, _MAX_100],
@@ -83,49 +119,3 @@ def _defined_mean(values: NDArray[np.float64]) -> float | None:
     """Mean of the entries that are not -1, None when all are."""
     defined = values[values > -1]
     return float(defined.mean()) if defined.size else None
-
-
-def _truth(annotations: Sequence[Annotation]) -> list[dict[str, Any]]:
-    """The objects as COCO's records. Ids start at 1 because 0 means "unmatched" to the evaluation."""
-    records: list[dict[str, Any]] = []
-    for image, annotation in enumerate(annotations):
-        columns = (_coco_boxes(annotation.boxes, annotation), annotation.labels, annotation.areas, annotation.crowd)
-        for box, label, area, crowd in zip(*(column.tolist() for column in columns), strict=True):
-            records.append(
-                {
-                    "id": len(records) + 1,
-                    "image_id": image,
-                    "category_id": label,
-                    "bbox": box,
-                    "area": area,
-                    "iscrowd": int(crowd),
-                }
-            )
-    return records
-
-
-def _found(detections: Sequence[Detections], annotations: Sequence[Annotation]) -> list[dict[str, Any]]:
-    """The detections as COCO's result records."""
-    records: list[dict[str, Any]] = []
-    for image, (found, annotation) in enumerate(zip(detections, annotations, strict=True)):
-        boxes = _coco_boxes(found.boxes, annotation)
-        columns = (boxes, found.labels, found.scores, boxes[:, 2] * boxes[:, 3])
-        for box, label, score, area in zip(*(column.tolist() for column in columns), strict=True):
-            records.append(
-                {
-                    "id": len(records) + 1,
-                    "image_id": image,
-                    "category_id": label,
-                    "bbox": box,
-                    "score": score,
-                    "area": area,
-                }
-            )
-    return records
-
-
-def _coco_boxes(boxes: NDArray[np.float32], annotation: Annotation) -> NDArray[np.float64]:
-    """(N, 4) x, y, width, height in pixels, from normalised ymin, xmin, ymax, xmax."""
-    size = np.array([annotation.height, annotation.width] * 2, np.float64)
-    top, left, bottom, right = (boxes.astype(np.float64).reshape(-1, 4) * size).T
-    return np.stack([left, top, right - left, bottom - top], axis=1)

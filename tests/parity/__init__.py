@@ -1,0 +1,1 @@
+"""Every component against an independent reference; docs/parity.md has the table."""
