@@ -1,9 +1,10 @@
-"""VOC's average precision: values computed by hand, and a plain loop written after VOCevaldet.m as the reference."""
+"""VOC's average precision by hand; tests/parity/test_voc.py compares it with the devkit's."""
 
 from typing import Any
 
 import numpy as np
 import pytest
+from fake_detections import random_set
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +14,6 @@ from ssd.evaluation.voc import ClassResult, area_ap, eleven_point_ap, mean, voc_
 from ssd.inference.detections import Detections
 
 HEIGHT, WIDTH = 100, 200
-Corners = tuple[int, int, int, int]
 
 
 def annotation(*objects: Any, height: int = HEIGHT, width: int = WIDTH) -> Annotation:
@@ -157,123 +157,22 @@ def test_overlaps_by_hand() -> None:
     assert both.coverage.tolist() == [[1.0], [0.0], [0.0]]  # the last has no area
 
 
-# --- the devkit's loop, on whole pixels counted from 1, both corners inside the box -----------------------------------
-
-
-def devkit_overlap(a: Corners, b: Corners) -> float:
-    width, height = min(a[2], b[2]) - max(a[0], b[0]) + 1, min(a[3], b[3]) - max(a[1], b[1]) + 1
-    if width <= 0 or height <= 0:
-        return 0.0
-    area_a, area_b = ((box[2] - box[0] + 1) * (box[3] - box[1] + 1) for box in (a, b))
-    return width * height / (area_a + area_b - width * height)
-
-
-def devkit_ap(
-    found: list[tuple[float, int, Corners]], truth: dict[int, list[tuple[Corners, bool]]]
-) -> tuple[float, float]:
-    """found: [(score, image, box)], truth: {image: [(box, difficult)]}; boxes xmin, ymin, xmax, ymax from 1."""
-    positives = sum(not difficult for objects in truth.values() for _, difficult in objects)
-    claimed, right, wrong = set(), 0, 0
-    recall: list[float] = []
-    precision: list[float] = []
-    for _, image, box in sorted(found, key=lambda item: -item[0]):
-        best, best_index = -1.0, -1
-        for index, (other, _) in enumerate(truth[image]):
-            if devkit_overlap(box, other) > best:
-                best, best_index = devkit_overlap(box, other), index
-        if best >= 0.5:
-            if truth[image][best_index][1]:
-                continue
-            if (image, best_index) in claimed:
-                wrong += 1
-            else:
-                right += 1
-                claimed.add((image, best_index))
-        else:
-            wrong += 1
-        recall.append(right / positives)
-        precision.append(right / (right + wrong))
-    eleven = sum(max([p for r, p in zip(recall, precision, strict=True) if r >= t / 10], default=0) for t in range(11))
-    recall, precision = [0, *recall, 1], [0, *precision, 0]
-    for index in reversed(range(len(precision) - 1)):
-        precision[index] = max(precision[index], precision[index + 1])
-    area = sum((recall[i + 1] - recall[i]) * precision[i + 1] for i in range(len(recall) - 1))
-    return area, eleven / 11
-
-
-def random_set(
-    rng: np.random.Generator, images: int = 12, classes: int = 3, width: int = 60, height: int = 40
-) -> tuple[list[list[Any]], list[list[Any]]]:
-    """Boxes on whole pixels, as [(label, (xmin, ymin, xmax, ymax), difficult)] and [(label, score, box)] per image."""
-
-    def box() -> Corners:
-        x, y = sorted(rng.integers(1, width + 1, 2)), sorted(rng.integers(1, height + 1, 2))
-        return int(x[0]), int(y[0]), int(x[1]), int(y[1])
-
-    def moved(old: Corners) -> Corners:
-        new = np.array(old) + rng.integers(-4, 5, 4)
-        return int(new[0]), int(new[1]), int(max(new[0], new[2])), int(max(new[1], new[3]))
-
-    truth, found = [], []
-    for _ in range(images):
-        objects = [(int(rng.integers(classes)), box(), bool(rng.random() < 0.2)) for _ in range(rng.integers(0, 6))]
-        near = [
-            (label, float(rng.random()), moved(old)) for label, old, _ in objects for _ in range(rng.integers(0, 4))
-        ]
-        astray = [(int(rng.integers(classes)), float(rng.random()), box()) for _ in range(rng.integers(0, 5))]
-        truth.append(objects)
-        found.append(near + astray)
-    return truth, found
-
-
-def from_one(box: Corners) -> Corners:
-    """The devkit's corners as ymin, xmin, ymax, xmax edges."""
-    xmin, ymin, xmax, ymax = box
-    return ymin - 1, xmin - 1, ymax, xmax
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_equal_to_the_devkit_on_random_sets(seed: int) -> None:
-    classes, size = 3, {"height": 40, "width": 60}
-    truth, found = random_set(np.random.default_rng(seed), classes=classes)
-    results = voc_results(
-        [detections(*((label, score, from_one(box)) for label, score, box in image), **size) for image in found],
-        [
-            annotation(
-                *((label, from_one(box), "difficult" if difficult else "") for label, box, difficult in image), **size
-            )
-            for image in truth
-        ],
-        classes,
-    )
-    for label, result in enumerate(results):
-        objects = {
-            image: [(box, difficult) for of, box, difficult in content if of == label]
-            for image, content in enumerate(truth)
-        }
-        boxes = [(s, image, box) for image, content in enumerate(found) for of, s, box in content if of == label]
-        area, eleven = devkit_ap(boxes, objects)
-        assert result.ap == pytest.approx(area, abs=1e-12)
-        assert result.ap_07 == pytest.approx(eleven, abs=1e-12)
-
-
 @given(st.integers(0, 10_000))
 def test_the_order_of_images_changes_nothing(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    truth, found = random_set(rng, images=5)
-    annotations = [annotation(*((label, from_one(box)) for label, box, _ in image)) for image in truth]
-    results = [detections(*((label, score, from_one(box)) for label, score, box in image)) for image in found]
-    order = rng.permutation(5)
-    shuffled = voc_results([results[i] for i in order], [annotations[i] for i in order], 3)
-    for one, other in zip(voc_results(results, annotations, 3), shuffled, strict=True):
+    found, truth = random_set(seed, images=5)
+    order = np.random.default_rng(seed).permutation(5)
+    shuffled = voc_results([found[i] for i in order], [truth[i] for i in order], 4)
+    for one, other in zip(voc_results(found, truth, 4), shuffled, strict=True):
         assert (one.ap, one.ap_07, one.objects, one.images) == (other.ap, other.ap_07, other.objects, other.images)
 
 
 @given(st.integers(0, 10_000))
 def test_perfect_detections_are_perfect(seed: int) -> None:
-    truth, _ = random_set(np.random.default_rng(seed), images=4)
-    truth = [list({box: (label, from_one(box)) for label, box, _ in image}.values()) for image in truth]
-    found = [detections(*((label, 0.9, box) for label, box in image)) for image in truth]
-    for result in voc_results(found, [annotation(*image) for image in truth], 3):
+    _, truth = random_set(seed, images=4)
+    found = []
+    for image in truth:
+        boxes, labels = image.boxes[~image.crowd], image.labels[~image.crowd]
+        found.append(Detections(boxes, labels, np.full(len(labels), 0.9, np.float32)))
+    for result in voc_results(found, truth, 4):
         assert result.ap in (1.0, None)
         assert result.right.all()
