@@ -6,6 +6,7 @@ Every draw is seeded, so that a test passes always or never. What is tested has 
 import random
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import albumentations as alb
@@ -13,7 +14,9 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import ArrayLike, NDArray
+from omegaconf import ListConfig
 from scipy import stats
+from test_augmentation import make_sample
 
 from ssd.composition import compose_jobs, without_hydra
 from ssd.data import crop_window
@@ -21,18 +24,22 @@ from ssd.data.augmentation import Augmentation
 from ssd.data.crop_window import Boxes, Window, min_iou_window, try_windows
 from ssd.data.transforms import INTERPOLATIONS
 from ssd.instantiate import instantiate
-from tests.test_augmentation import make_sample
 
 TINY = 1e-6
 MIN_IOUS = (0.1, 0.3, 0.5, 0.7, 0.9)
 WHOLE: Window = (0, 0, 1, 1)
 
 
+@cache
+def nodes() -> ListConfig:
+    (job,) = compose_jobs(["augmentation=ssd", "detector.image_size=32"], multirun=False)
+    return without_hydra(job).augmentation.transforms
+
+
 @pytest.fixture
 def recipe() -> list[Any]:
     """The transforms of the group as a run builds them, seeded."""
-    (job,) = compose_jobs(["augmentation=ssd", "detector.image_size=32"], multirun=False)
-    transforms = [instantiate(node, "augmentation") for node in without_hydra(job).augmentation.transforms]
+    transforms = [instantiate(node, "augmentation") for node in nodes()]
     for index, transform in enumerate(transforms):
         transform.set_random_state(np.random.default_rng(index), random.Random(index))
     return transforms
@@ -169,8 +176,8 @@ def test_a_choice_that_fails_is_made_again_among_all(monkeypatch: pytest.MonkeyP
 @pytest.fixture(scope="module")
 def free_windows() -> NDArray[np.int_]:
     """Windows of a 2000 x 4000 image full of objects, where any window has a centre: as drawn, none left out."""
-    starts = np.linspace(0, 0.9, 10)
-    grid = np.array([[y, x, y + 0.1, x + 0.1] for y in starts for x in starts])
+    starts = np.linspace(0, 0.875, 8)
+    grid = np.array([[y, x, y + 0.125, x + 0.125] for y in starts for x in starts])
     rng = np.random.default_rng(0)
     return np.array([try_windows(rng, grid, 2000, 4000, 0.0) for _ in range(4000)])
 
@@ -299,7 +306,7 @@ def test_over_the_images_of_an_epoch_every_step_keeps_its_probability_and_none_d
     augmentation = Augmentation([*spied, Spy(p=1)])
     sample = make_sample(height=40, width=60)
     happened = []
-    for index in range(2500):
+    for index in range(2000):
         SEEN.clear()
         augmentation(sample, (7, 3, index))
         start, coloured, expanded, cropped, resized, flipped = SEEN
