@@ -281,5 +281,6 @@ class Config:
     precision: Precision = Precision.auto
     gpu_memory_growth: bool = True
     checkpoint: str | None = None  # evaluate, predict: a run folder or a .keras file; train: start from its weights
+    weights: str | None = None  # instead of checkpoint, another project's: torchvision:FILE | amdegroot:FILE
     resume: str | None = None  # a run folder to continue
     source: str | None = None  # predict: an image or a folder of images

@@ -14,17 +14,19 @@ from ssd.errors import UserError
 from ssd.validation import PATHS
 
 # What a stored command asked of that run only.
-_OF_ONE_RUN = ("task", "resume", "checkpoint", "source")
+_OF_ONE_RUN = ("task", "resume", "source")
+_STARTED_FROM = ("checkpoint", "weights")
 
 
 def with_history(overrides: Sequence[str], multirun: bool) -> list[str]:
-    """The overrides of the run named by `resume=` or `checkpoint=`, then the user's own, which win.
+    """The overrides that `resume=`, `checkpoint=` or `weights=` bring with them, then the user's own, which win.
 
     `checkpoint=` of a training names weights to start from: its settings are not taken over. A checkpoint outside of
-    a run folder has no history.
+    a run folder has no history. `weights=` brings the settings of the network that it fits.
 
     Raises:
-        UserError: a folder that is no run, a resume without anything to go on from, or several of them in a multirun.
+        UserError: a folder that is no run, a resume without anything to go on from, or several of them in a multirun;
+            weights that cannot be read.
     """
     try:
         given = {parsed.key_or_group: parsed for parsed in OverridesParser.create().parse_overrides(list(overrides))}
@@ -32,25 +34,53 @@ def with_history(overrides: Sequence[str], multirun: bool) -> list[str]:
         raise UserError(explain(error)) from error
     resume = _path(given.get("resume"), "resume")
     checkpoint = _path(given.get("checkpoint"), "checkpoint")
+    weights = _value(given.get("weights"), "weights")
     task = given["task"].get_value_element_as_str() if "task" in given else "train"
     if resume is not None:
         if multirun:
             raise UserError("resume continues one run; leave -m out")
+        if checkpoint is not None or weights is not None:
+            raise UserError("resume goes on from the run's own last checkpoint; leave checkpoint and weights out")
         return _resumed(resume, overrides, given)
+    if weights is not None:
+        return _with_network(weights, overrides, given)
     if checkpoint is not None and checkpoint.exists():
         # resolved, because outputs/latest will point elsewhere as soon as another training starts
         overrides = [*_without(overrides, ("checkpoint",)), f"checkpoint={quote(str(checkpoint.resolve()))}"]
         folder = _run_folder(checkpoint.resolve())
         if folder is not None and task in ("evaluate", "predict"):
-            return [*_stored(folder, given), *overrides]
+            return [*_without(_stored(folder, given), _STARTED_FROM), *overrides]
     return list(overrides)
 
 
-def _path(override: Override | None, key: str) -> Path | None:
+def _value(override: Override | None, key: str) -> str | None:
     value = override.value() if override is not None else None
     if override is not None and override.is_sweep_override():
         raise UserError(f"{key} takes one path; run the command once for each of {override.get_value_string()}")
-    return Path(str(value)) if value is not None else None
+    return str(value) if value is not None else None
+
+
+def _path(override: Override | None, key: str) -> Path | None:
+    value = _value(override, key)
+    return Path(value) if value is not None else None
+
+
+def _with_network(weights: str, overrides: Sequence[str], given: dict[str, Override]) -> list[str]:
+    """The settings of the network that `weights` fits, then the user's overrides with the file's whole path."""
+    from ssd.pretrained.reader import read_layout, split_spec  # numpy, which nobody else needs here
+
+    layout = read_layout(weights)
+    network = dict(line.split("=", 1) for line in layout.overrides)
+    backbone = given["backbone"].get_value_string() if "backbone" in given else network["backbone"]
+    if backbone != network["backbone"]:
+        raise UserError(
+            f"weights={weights} is {layout.title}, whose backbone is {network['backbone']}, not {backbone}; leave "
+            f"backbone={backbone} out"
+        )
+    project, file = split_spec(weights)
+    absolute = f"weights={quote(f'{project}:{file.resolve()}')}"
+    settings = [line for line in layout.overrides if line.split("=", 1)[0] not in given]
+    return [*settings, *_without(overrides, ("weights",)), absolute]
 
 
 def _resumed(given_path: Path, overrides: Sequence[str], given: dict[str, Override]) -> list[str]:
@@ -67,7 +97,10 @@ def _resumed(given_path: Path, overrides: Sequence[str], given: dict[str, Overri
         # its default depends on the folder one calls from, and the run goes on in its own store
         uri = OmegaConf.select(OmegaConf.load(config), "tracking.uri")
         mine += [f"tracking.uri={quote(str(uri))}"] if uri else []
-    return [*_stored(folder, given), *mine, f"hydra.run.dir={quote(str(folder))}"]
+    stored = _stored(folder, given)
+    if (folder / "checkpoints" / "last.keras").is_file():
+        stored = _without(stored, _STARTED_FROM)  # before its first checkpoint a run starts again from where it did
+    return [*stored, *mine, f"hydra.run.dir={quote(str(folder))}"]
 
 
 def _run_folder(checkpoint: Path) -> Path | None:

@@ -180,14 +180,17 @@ def _check_task(values: dict[str, Any]) -> None:
     task = values["task"]["name"]
     if task != "train" and values["resume"]:
         raise UserError(f"resume continues a training, and the task is {task}; leave one of the two out")
-    if task in ("evaluate", "predict") and not values["checkpoint"]:
-        raise UserError(f"task={task} needs a trained detector; give checkpoint=RUN_FOLDER, for example outputs/latest")
+    if task in ("evaluate", "predict", "convert") and not (values["checkpoint"] or values["weights"]):
+        raise UserError(
+            f"task={task} needs a trained detector; give checkpoint=RUN_FOLDER, for example outputs/latest, or "
+            "weights=torchvision:FILE"
+        )
     if task == "predict" and not values["source"]:
         raise UserError("task=predict needs images; give source=IMAGE or source=FOLDER")
     if task != "predict" and values["source"]:
         raise UserError(f"source is for task=predict, not for task={task}; leave it out or set the task")
-    if values["resume"] and values["checkpoint"]:
-        raise UserError("resume and checkpoint exclude each other: a resumed run goes on from its own last checkpoint")
+    if values["checkpoint"] and values["weights"]:
+        raise UserError("checkpoint and weights both name the detector to start from; leave one of the two out")
 
 
 def _downloads(backbone: str) -> tuple[str, ...]:

@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 from omegaconf import DictConfig, OmegaConf
+from safetensors.numpy import save_file
 
 from ssd.cli import main, point_latest, reserve
 from ssd.errors import UserError
@@ -166,9 +168,34 @@ def test_resume_goes_on_in_the_same_folder_with_the_new_overrides(
     assert calls[2][1].training.epochs == 9
 
 
+def test_weights_bring_the_settings_of_their_network(calls: list[Call], tmp_path: Path) -> None:
+    save_file({"head.classification_head.module_list.0.weight": np.zeros(1)}, tmp_path / "w.safetensors")
+    assert main(["weights=torchvision:w.safetensors", "detector.nms_iou=0.3", "backbone.weights=null", QUIET]) == 0
+    _, cfg, folder = calls[0]
+    assert (cfg.backbone.name, cfg.detector.name, cfg.detector.clip_priors) == ("vgg16", "ssd300_coco", True)
+    assert (cfg.detector.nms_iou, cfg.detector.max_per_class) == (0.3, 400)
+    assert cfg.weights == f"torchvision:{tmp_path}/w.safetensors"
+    assert main([f"resume={folder}"]) == 0  # before the first checkpoint: from the same weights again
+    assert calls[1][1].weights == cfg.weights
+    (folder / "checkpoints" / "last.keras").touch()
+    (tmp_path / "w.safetensors").unlink()  # not needed any more
+    assert main([f"resume={folder}"]) == 0
+    assert (calls[2][1].weights, calls[2][1].backbone.name) == (None, "vgg16")
+    assert main(["task=evaluate", f"checkpoint={folder}"]) == 0
+    assert (calls[3][1].weights, calls[3][1].detector.nms_iou) == (None, 0.3)
+
+
+def test_weights_of_another_backbone_than_asked_for(tmp_path: Path) -> None:
+    save_file({"head.classification_head.module_list.0.weight": np.zeros(1)}, tmp_path / "w.safetensors")
+    with pytest.raises(UserError, match="torchvision's ssd300_vgg16, whose backbone is vgg16, not mobilenet_v2"):
+        with_history(["backbone=mobilenet_v2", "weights=torchvision:w.safetensors"], multirun=False)
+
+
 @pytest.mark.parametrize(
     ("overrides", "multirun", "message"),
     [
+        (["resume=.", "checkpoint=."], False, "leave checkpoint and weights out"),
+        (["weights=a.pth"], False, "weights=a.pth does not say whose weights they are"),
         (["resume=outputs/none"], False, "resume=outputs/none: there is no such folder"),
         (["resume=."], False, "resume=. is not a run folder: it has no .hydra/overrides.yaml"),
         (["resume=."], True, "resume continues one run; leave -m out"),

@@ -41,7 +41,7 @@ def needed(cfg: DictConfig, filled: list[str]) -> list[str]:
 @pytest.mark.parametrize(("group", "option"), OPTIONS, ids=[f"{group}={option}" for group, option in OPTIONS])
 def test_every_option_composes_and_is_valid(group: str, option: str, filled: list[str], tmp_path: Path) -> None:
     overrides = [f"{group}={option}"]
-    if option in ("evaluate", "predict"):
+    if option in ("evaluate", "predict", "convert"):
         overrides += [f"checkpoint={tmp_path}"]
     if option == "predict":
         overrides += [f"source={tmp_path}"]
@@ -52,8 +52,8 @@ def test_every_option_composes_and_is_valid(group: str, option: str, filled: lis
         assert cfg[group].name == option if "name" in cfg[group] else cfg[group]._target_
 
 
-@pytest.mark.parametrize("backbone", ["vgg16", "mobilenet_v2"])
-@pytest.mark.parametrize("detector", ["ssd300", "ssd512", "ssdlite320"])
+@pytest.mark.parametrize("backbone", ["vgg16", "mobilenet_v2", "mobilenet_v3_large"])
+@pytest.mark.parametrize("detector", ["ssd300", "ssd512", "ssdlite320", "ssd300_coco"])
 def test_every_backbone_fits_every_detector(backbone: str, detector: str) -> None:
     validate(composed(f"backbone={backbone}", f"detector={detector}"))
 
@@ -146,7 +146,8 @@ def test_pretrained_weights_follow_the_data_set_unless_given() -> None:
         (["task=predict", "checkpoint=.", "source=/no.jpg"], "source=/no.jpg: there is no such image or folder"),
         (["source=photo.jpg"], "source is for task=predict, not for task=train"),
         (["task=evaluate", "resume=."], "resume continues a training, and the task is evaluate"),
-        (["checkpoint=.", "resume=."], "resume and checkpoint exclude each other"),
+        (["checkpoint=.", "weights=torchvision:a.pth"], "checkpoint and weights both name the detector"),
+        (["backbone=mobilenet_v2", "backbone.weights=imagenet_full"], "weights=imagenet_full: there is no such file"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

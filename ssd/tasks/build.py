@@ -9,9 +9,13 @@ from omegaconf import DictConfig, OmegaConf
 from ssd.data.augmentation import Augmentation
 from ssd.data.pipeline import Batches
 from ssd.data.sample import Dataset, Splits
+from ssd.errors import UserError
 from ssd.inference.decoder import NMSSettings
+from ssd.inference.predictor import checkpoint_file, load_detector
 from ssd.instantiate import instantiate
 from ssd.models.detector import SSD, ExtraLevel, PriorSpec
+from ssd.models.transfer import transfer, weights_of
+from ssd.pretrained.reader import TrainedWeights, read_weights
 from ssd.training.checkpoints import Checkpoints
 from ssd.training.loss import MultiBoxLoss
 from ssd.training.step import exclude_from_weight_decay
@@ -88,7 +92,33 @@ def build_detector(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
 
 def _starts_from_checkpoint(cfg: DictConfig) -> bool:
     resumed = cfg.resume is not None and Checkpoints(Path(cfg.resume) / "checkpoints").last.exists()
-    return resumed or cfg.checkpoint is not None
+    return resumed or cfg.checkpoint is not None or cfg.weights is not None
+
+
+def read_trained(cfg: DictConfig) -> TrainedWeights | None:
+    """The weights that a training starts from, if `checkpoint` or `weights` names any."""
+    if cfg.checkpoint is not None:
+        return weights_of(load_detector(cfg.checkpoint), str(checkpoint_file(cfg.checkpoint)))
+    return read_weights(cfg.weights) if cfg.weights is not None else None
+
+
+def load_trained(cfg: DictConfig) -> SSD:
+    """The detector that `checkpoint` or `weights` names, ready for use.
+
+    Raises:
+        UserError: where it cannot be read, or the configured network is not the one of `weights`.
+    """
+    if cfg.checkpoint is not None:
+        return load_detector(cfg.checkpoint)
+    weights = read_weights(cfg.weights)
+    model = build_detector(cfg, weights.class_names)
+    transferred = transfer(weights, model)
+    if not transferred.complete:
+        raise UserError(
+            f"{weights.origin} does not fit the configured detector at {', '.join(transferred.fresh)}; leave the "
+            "settings of its network as weights= brings them"
+        )
+    return model
 
 
 def build_loss(cfg: DictConfig, model: SSD) -> MultiBoxLoss:

@@ -13,7 +13,8 @@ from ssd.data.sample import Dataset
 from ssd.device import set_memory_growth
 from ssd.errors import UserError
 from ssd.evaluation.evaluate import as_table
-from ssd.inference.predictor import checkpoint_file, load_detector
+from ssd.inference.predictor import checkpoint_file
+from ssd.models.transfer import match_classes
 from ssd.tasks import build, publish
 from ssd.training.pictures import ValidationPictures
 from ssd.training.step import Validator
@@ -24,8 +25,8 @@ log = logging.getLogger(__name__)
 def run(cfg: DictConfig, folder: Path) -> float:
     """Evaluates the checkpoint, leaves the results in `folder`, and gives its mAP50."""
     set_memory_growth(cfg.gpu_memory_growth)
-    model = load_detector(cfg.checkpoint)
-    log.info("evaluating %s", checkpoint_file(cfg.checkpoint))
+    model = build.load_trained(cfg)
+    log.info("evaluating %s", cfg.weights or checkpoint_file(cfg.checkpoint))
     dataset = with_classes(build.build_splits(cfg).val, model.class_names)
     batches = build.build_val_batches(cfg, dataset, model.image_size)
     with publish.tracker(cfg, folder) as tracker:
@@ -54,18 +55,19 @@ def run(cfg: DictConfig, folder: Path) -> float:
 
 
 def with_classes(dataset: Dataset, class_names: tuple[str, ...]) -> Dataset:
-    """The data set with its labels in the order of a detector's class names, matched by name.
+    """The data set with its labels in the order of a detector's class names, matched by name (`match_classes`).
 
     Raises:
         UserError: where the data set has a class that the detector does not know.
     """
     if dataset.class_names == class_names:
         return dataset
-    if unknown := [name for name in dataset.class_names if name not in class_names]:
+    known = match_classes(dataset.class_names, class_names)
+    if unknown := [name for name, match in known.items() if match is None]:
         raise UserError(
             f"the detector does not know {', '.join(unknown)} of {dataset.name}; it detects {', '.join(class_names)}; "
             "use a data set of these classes"
         )
-    order = np.array([class_names.index(name) for name in dataset.class_names], np.int32)
+    order = np.array([class_names.index(match) for match in known.values() if match is not None], np.int32)
     annotations = [replace(annotation, labels=order[annotation.labels]) for annotation in dataset.annotations]
     return replace(dataset, class_names=class_names, annotations=annotations)

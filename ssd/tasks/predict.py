@@ -18,6 +18,7 @@ from ssd.evaluation.drawing import draw_detections
 from ssd.inference.detections import Detections
 from ssd.inference.predictor import Predictor
 from ssd.run_folder import write_json
+from ssd.tasks import build
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,8 @@ def run(cfg: DictConfig, folder: Path) -> float:
     set_memory_growth(cfg.gpu_memory_growth)
     source = Path(cfg.source)
     files = image_files(source)
-    predictor = Predictor.load(cfg.checkpoint, batch_size=min(BATCH_SIZE, len(files)))
+    model = build.load_trained(cfg)
+    predictor = Predictor(model, model.nms, batch_size=min(BATCH_SIZE, len(files)))
     records: list[dict[str, Any]] = []
     seconds = 0.0
     for part in track(

@@ -12,12 +12,13 @@ from ssd.device import choose_precision, has_gpu, set_memory_growth
 from ssd.errors import UserError
 from ssd.evaluation.evaluate import as_table
 from ssd.evaluation.plots import curves_from_csv
-from ssd.inference.predictor import checkpoint_file, load_detector
+from ssd.inference.predictor import load_detector
 from ssd.models.detector import SSD
+from ssd.models.transfer import transfer
 from ssd.run_folder import read_results, truncate_results
 from ssd.tasks import build, publish
 from ssd.tracking import Tracker
-from ssd.training.checkpoints import Checkpoints, copy_weights
+from ssd.training.checkpoints import Checkpoints
 from ssd.training.loop import BEST_BY, History, Trainer
 from ssd.training.pictures import ValidationPictures
 from ssd.training.step import Validator, make_train_step
@@ -30,8 +31,8 @@ def run(cfg: DictConfig, folder: Path) -> float:
     set_memory_growth(cfg.gpu_memory_growth)
     splits = build.build_splits(cfg)
     model = _build_in_precision(cfg, splits.train.class_names)
-    if cfg.checkpoint is not None:
-        copy_weights(load_detector(cfg.checkpoint), model, checkpoint_file(cfg.checkpoint))
+    if (weights := build.read_trained(cfg)) is not None:
+        log.info("%s: %s", weights.origin, transfer(weights, model).describe())
     with publish.tracker(cfg, folder) as tracker:
         publish.remember_run(folder, tracker)
         log.info("run folder: %s", folder)
