@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from ssd.errors import UserError
 from ssd.inference.decoder import NMSSettings
-from ssd.models.backbones import mobilenet_v2, vgg16
+from ssd.models.backbones import mobilenet_v2, mobilenet_v3_large, subsample_classifier, vgg16
 from ssd.models.detector import SSD, ExtraLevel, PriorSpec
 from ssd.models.layers import L2Norm, Preprocess
 
@@ -33,6 +33,11 @@ def small_vgg(image_size, **arguments):
 
 def small_mobilenet(image_size, **arguments):
     return mobilenet_v2(image_size, None, ["block_13_expand_relu", "out_relu"], alpha=0.35, **arguments)
+
+
+def small_v3(image_size, **arguments):
+    layers = ["expanded_conv_12_expand_hard_swish", "conv_1_hard_swish"]
+    return mobilenet_v3_large(image_size, None, layers, **arguments)
 
 
 def detector(backbone, extras=SSD300_EXTRAS, priors=SSD300_PRIORS, separable=False):
@@ -80,7 +85,7 @@ def test_ssdlite320_steps_follow_from_the_maps():
     assert depthwise  # SSDLite's heads
 
 
-@pytest.mark.parametrize("build", [small_vgg, small_mobilenet])
+@pytest.mark.parametrize("build", [small_vgg, small_mobilenet, small_v3])
 @pytest.mark.parametrize("image_size", [96, 160, 300])
 def test_any_image_size_gives_outputs_over_all_priors(build, image_size):
     model = detector(build(image_size))
@@ -159,6 +164,41 @@ def test_weights_file_is_loaded_under_the_preprocessing(tmp_path):
     images = np.random.default_rng(0).integers(0, 255, (1, 96, 96, 3), np.uint8)
     expected = source(keras.applications.mobilenet_v2.preprocess_input(images.astype(np.float32)))
     np.testing.assert_allclose(backbone(images)[1], expected, atol=1e-4)
+
+
+def test_mobilenet_v3_is_keras_applications(tmp_path):
+    source = keras.applications.MobileNetV3Large(include_top=False, weights=None, input_shape=(224, 224, 3))
+    rng = np.random.default_rng(0)
+    for layer in source.layers:
+        if layer.name.endswith("_bn"):
+            layer.set_weights([rng.uniform(0.5, 1.5, array.shape) for array in layer.get_weights()])
+    source.save_weights(tmp_path / "own.weights.h5")
+    backbone = mobilenet_v3_large(224, str(tmp_path / "own.weights.h5"), ["conv_1_hard_swish", "conv_hard_swish"])
+    images = rng.integers(0, 255, (1, 224, 224, 3), np.uint8)
+    np.testing.assert_allclose(backbone(images)[0], source(images.astype(np.float32)), rtol=1e-4, atol=1e-5)
+
+
+def test_mobilenet_v3_with_a_reduced_tail_takes_no_classifiers_weights():
+    with pytest.raises(UserError, match="has the full tail of MobileNetV3"):
+        mobilenet_v3_large(96, "imagenet", ["conv_1_hard_swish"], reduced_tail=True)
+
+
+def test_fc6_and_fc7_are_subsampled_from_the_classifier():
+    row, column, channel, out = np.meshgrid(*map(np.arange, (7, 7, 512, 4096)), indexing="ij", sparse=True)
+    fc1 = ((row * 64 + column * 8 + channel * 3 + out) % 251).astype(np.uint8)  # float32 would need 400 MB
+    fc2 = np.arange(4096 * 4096, dtype=np.int32).reshape(4096, 4096)
+    layers = {
+        "block1_conv1": [fc2[:2]],
+        "fc1": [fc1.reshape(-1, 4096), np.arange(4096)],
+        "fc2": [fc2, -np.arange(4096)],
+    }
+    found = subsample_classifier(layers | {"block1_conv1": [], "predictions": []})
+    assert set(found) == {"block1_conv1", "fc6", "fc7"}
+    assert found["fc6"][0].shape == (3, 3, 512, 1024)
+    assert found["fc6"][0][2, 1, 300, 1000] == (6 * 64 + 3 * 8 + 300 * 3 + 4000) % 251
+    assert found["fc7"][0].shape == (1, 1, 1024, 1024)
+    assert found["fc7"][0][0, 0, 5, 6] == 4096 * 20 + 24
+    assert (found["fc6"][1][9], found["fc7"][1][9]) == (36, -36)
 
 
 def test_vgg_preprocessing_is_keras_applications():

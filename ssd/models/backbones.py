@@ -21,6 +21,7 @@ from ssd.suggest import nearest
 # torchvision's SSDLite. keras.applications' 0.999 follows the statistics only after thousands of steps: a detector
 # trained for an hour would be validated with the statistics it started from.
 BATCH_NORM_MOMENTUM = 0.97
+Arrays = list[NDArray[np.float32]]
 IMAGENET_MEAN_BGR = (103.939, 116.779, 123.68)
 
 
@@ -58,7 +59,7 @@ def vgg16(
     hidden = keras.layers.Conv2D(1024, 1, activation="relu", name="fc7")(hidden)
     model = keras.Model(images, hidden)
     if weights is not None:
-        _copy_layers(vgg16_source(weights), model)
+        _copy_layers(_vgg16_source(weights), model)
     maps = [
         L2Norm(name=f"{name}_norm")(output) if name == "block4_conv3" else output
         for name, output in zip(feature_layers, _outputs(model, feature_layers), strict=True)
@@ -67,13 +68,8 @@ def vgg16(
     return keras.Model(images, maps, name="vgg16")
 
 
-def vgg16_source(weights: str) -> dict[str, list[NDArray[np.float32]]]:
+def _vgg16_source(weights: str) -> dict[str, Arrays]:
     """Weights of the reduced VGG16's layers, by layer name, from keras.applications' VGG16.
-
-    From a full classifier come fc6, 3x3x512 → 1024, and fc7, 1024 → 1024, too: of fc1's 7x7x512 → 4096 every third row
-    and column and every fourth output, of fc2 every fourth input and output (SSD paper, section 3, "subsample
-    parameters"; the strides are those of the weights that Caffe's SSD starts from, as lufficc/SSD and
-    pierluigiferrari/ssd_keras describe them).
 
     Raises:
         UserError: weights that cannot be loaded.
@@ -83,12 +79,19 @@ def vgg16_source(weights: str) -> dict[str, list[NDArray[np.float32]]]:
         keras.applications.VGG16, "imagenet" if weights == "imagenet_full" else weights, include_top=full
     )
     layers = {layer.name: layer.get_weights() for layer in source.layers if layer.weights}
-    if full:
-        (fc1, bias1), (fc2, bias2) = layers.pop("fc1"), layers.pop("fc2")
-        del layers["predictions"]
-        layers["fc6"] = [fc1.reshape(7, 7, 512, 4096)[::3, ::3, :, ::4], bias1[::4]]
-        layers["fc7"] = [fc2[None, None, ::4, ::4], bias2[::4]]
-    return layers
+    return subsample_classifier(layers) if full else layers
+
+
+def subsample_classifier(layers: Mapping[str, Arrays]) -> dict[str, Arrays]:
+    """VGG16's layers with fc6, 3x3x512 → 1024, and fc7, 1x1x1024 → 1024, in the place of the dense ones.
+
+    Of fc1's 7x7x512 → 4096 every third row and column and every fourth output stay, of fc2 every fourth input and
+    output (SSD paper, section 3, "subsample parameters"; these strides in lufficc/SSD and pierluigiferrari/ssd_keras).
+    """
+    body = {name: values for name, values in layers.items() if name not in ("fc1", "fc2", "predictions")}
+    (fc1, bias1), (fc2, bias2) = layers["fc1"], layers["fc2"]
+    fc6 = fc1.reshape(7, 7, 512, 4096)[::3, ::3, :, ::4]  # Keras flattens row, column, channel
+    return body | {"fc6": [fc6, bias1[::4]], "fc7": [fc2[None, None, ::4, ::4], bias2[::4]]}
 
 
 def _has_dense_layers(file: Path) -> bool:
@@ -104,7 +107,7 @@ def _has_dense_layers(file: Path) -> bool:
     return found
 
 
-def _copy_layers(source: Mapping[str, list[NDArray[np.float32]]], model: keras.Model) -> None:
+def _copy_layers(source: Mapping[str, Arrays], model: keras.Model) -> None:
     for name, values in source.items():
         model.get_layer(name).set_weights(values)
 
