@@ -15,7 +15,9 @@ from mlflow import MlflowClient
 from omegaconf import DictConfig, OmegaConf
 
 from ssd.errors import UserError
-from ssd.sweep import FAILURE_FILE, PARENT_VARIABLE, Sweep, print_table, read_jobs
+from ssd.sweep.callback import PARENT_VARIABLE, Sweep
+from ssd.sweep.jobs import FAILURE_FILE, read_jobs
+from ssd.sweep.report import print_table
 
 ROOT = Path(__file__).parents[1]
 
@@ -141,7 +143,7 @@ def test_without_mlflow_the_table_is_there_all_the_same(tmp_path: Path, options:
 
 
 def test_importing_the_callback_is_light() -> None:
-    code = "import ssd.sweep, sys; print(sorted({'mlflow', 'numpy', 'tensorflow', 'rich'} & set(sys.modules)))"
+    code = "import ssd.sweep.callback, sys; print(sorted({'mlflow', 'numpy', 'tensorflow', 'rich'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -164,7 +166,7 @@ main()
 
 def test_in_hydra_a_failing_job_ends_neither_its_batch_nor_the_next(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(APP)
-    arguments = ["-m", "+a=1,2,3", "+hydra.callbacks.sweep._target_=ssd.sweep.Sweep", "hydra.sweep.dir=out"]
+    arguments = ["-m", "+a=1,2,3", "+hydra.callbacks.sweep._target_=ssd.sweep.callback.Sweep", "hydra.sweep.dir=out"]
     command = [sys.executable, "app.py", *arguments, "hydra.sweeper.max_batch_size=1"]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)

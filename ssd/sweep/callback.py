@@ -4,12 +4,8 @@ Hydra imports this module at every start, also for `--help`: nothing heavy at th
 """
 
 import atexit
-import csv
-import io
-import json
 import logging
 import os
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +15,9 @@ from hydra.types import RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from ssd.errors import UserError
-from ssd.run_folder import markdown_table, write_text
+from ssd.run_folder import write_text
+from ssd.sweep.jobs import FAILURE_FILE, JobResult, read_jobs
+from ssd.sweep.report import print_table, write_tables
 
 if TYPE_CHECKING:
     from ssd.tracking import Tracker
@@ -27,24 +25,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PARENT_VARIABLE = "SSD_PARENT_RUN_ID"  # tells jobs, in whatever process, the MLflow run they belong to
-FAILURE_FILE = "failure.txt"  # in a job's folder: why it failed, one line
-
-
-@dataclass(frozen=True)
-class JobResult:
-    """One row of the table. The numbers are None for a job without a result; `reason` says why."""
-
-    job: int
-    overrides: str
-    status: str
-    mAP50: float | None  # noqa: N815  (the metric's name)
-    mAP: float | None  # noqa: N815
-    minutes: float | None
-    reason: str
 
 
 class Sweep(Callback):
-    """Hydra callback, set in conf/config.yaml: `hydra.callbacks.sweep._target_: ssd.sweep.Sweep`.
+    """Hydra callback, set in conf/config.yaml: `hydra.callbacks.sweep._target_: ssd.sweep.callback.Sweep`.
 
     A failing job does not end a grid: its reason is kept in its folder and shown in the table, and the exit status of
     the multirun is 1 when all jobs have had their turn.
@@ -128,59 +112,3 @@ class Sweep(Callback):
         os.environ.pop(PARENT_VARIABLE, None)
         if self._tracker is not None:
             self._tracker.close(status)
-
-
-def read_jobs(folder: Path) -> list[JobResult]:
-    """The jobs of a multirun from their folders, best mAP50 first, those without a result last.
-
-    Args:
-        folder: of the multirun; every folder in it with .hydra/overrides.yaml is a job's.
-    """
-    jobs = [file.parent.parent for file in folder.glob("*/.hydra/overrides.yaml")]
-    overrides = {job: list(OmegaConf.load(job / ".hydra" / "overrides.yaml")) for job in jobs}
-    shared = set.intersection(*map(set, overrides.values())) if len(jobs) > 1 else set()
-    results = [_read_job(job, " ".join(str(o) for o in overrides[job] if o not in shared)) for job in jobs]
-    return sorted(
-        results, key=lambda result: (-1.0 if result.mAP50 is None else result.mAP50, -result.job), reverse=True
-    )
-
-
-def _read_job(folder: Path, overrides: str) -> JobResult:
-    number = OmegaConf.load(folder / ".hydra" / "hydra.yaml").hydra.job.num
-    try:
-        if (folder / FAILURE_FILE).exists():
-            raise ValueError((folder / FAILURE_FILE).read_text(encoding="utf-8").strip())
-        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return JobResult(number, overrides, "failed", None, None, None, "it ended without a metrics.json")
-    except ValueError as error:
-        return JobResult(number, overrides, "failed", None, None, None, str(error))
-    return JobResult(number, overrides, "done", metrics.get("mAP50"), metrics.get("mAP"), metrics.get("minutes"), "")
-
-
-def write_tables(folder: Path, results: list[JobResult]) -> None:
-    """Writes sweep.csv and sweep.md."""
-    text = io.StringIO()
-    rows = [asdict(result) for result in results]
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(folder / "sweep.csv", text.getvalue())
-    write_text(folder / "sweep.md", f"# {folder.name}\n\n{markdown_table(rows)}\n")
-
-
-def print_table(results: list[JobResult]) -> None:
-    """Shows the jobs on the terminal."""
-    import rich
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(title="Jobs, best first")
-    for name in ("job", "overrides", "status", "mAP50", "mAP", "minutes"):
-        table.add_column(name, justify="right" if name not in ("overrides", "status") else "left")
-    for result in results:
-        numbers = ["" if n is None else f"{n:.3f}" for n in (result.mAP50, result.mAP)]
-        minutes = "" if result.minutes is None else f"{result.minutes:.1f}"
-        state = f"{result.status}: {result.reason}" if result.reason else result.status
-        table.add_row(str(result.job), escape(result.overrides), escape(state), *numbers, minutes)
-    rich.print(table)
