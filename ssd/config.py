@@ -263,6 +263,14 @@ class TrackingConfig:
 
 
 @dataclass
+class SweepConfig:
+    """What happens at the end of a multirun, and in task=report."""
+
+    register: str | None = None  # a name in MLflow's registry: the best job's detector becomes a version of it
+    alias: str = "champion"  # of the registered version
+
+
+@dataclass
 class Config:
     """The whole configuration."""
 
@@ -276,6 +284,7 @@ class Config:
     training: TrainingConfig = field(default_factory=TrainingConfig)
     pipeline: PipelineConfig = field(default_factory=PipelineConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    sweep: SweepConfig = field(default_factory=SweepConfig)
     name: str = MISSING
     seed: int = 0
     precision: Precision = Precision.auto
