@@ -1,7 +1,6 @@
-"""Priors: counts, order and places as in the recipes."""
+"""Priors by hand: order, places and clipping; tests/parity/test_priors.py compares those of conf/detector."""
 
 import numpy as np
-import pytest
 
 from ssd.models.priors import PriorLevel, build_priors
 
@@ -16,19 +15,6 @@ def test_centers_run_row_by_row():
     level = PriorLevel(cells=2, step=0.4, scale=0.1, next_scale=0.2, aspect_ratios=())
     centers = level.boxes()[::2, :2]
     np.testing.assert_allclose(centers, [(0.2, 0.2), (0.2, 0.6), (0.6, 0.2), (0.6, 0.6)])
-
-
-@pytest.mark.parametrize(
-    ("cells", "ratios", "count"),
-    [
-        ((38, 19, 10, 5, 3, 1), ((2,), (2, 3), (2, 3), (2, 3), (2,), (2,)), 8732),  # SSD300
-        ((64, 32, 16, 8, 4, 2, 1), ((2,), (2, 3), (2, 3), (2, 3), (2, 3), (2,), (2,)), 24564),  # SSD512
-        ((20, 10, 5, 3, 2, 1), ((2, 3),) * 6, 3234),  # SSDLite320
-    ],
-)
-def test_number_of_priors(cells, ratios, count):
-    levels = [PriorLevel(side, 1 / side, 0.2, 0.3, shape) for side, shape in zip(cells, ratios, strict=True)]
-    assert build_priors(levels, clip=False).shape == (count, 4)
 
 
 def test_clipping_limits_sizes_and_never_moves_centers():

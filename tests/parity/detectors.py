@@ -1,0 +1,14 @@
+"""Detectors built from the project's own configuration, so that the YAML's numbers are what is compared."""
+
+from functools import cache
+
+from ssd.composition import compose_jobs, without_hydra
+from ssd.models.detector import SSD
+from ssd.tasks.build import build_detector
+
+
+@cache
+def detector(*overrides: str, classes: int = 1) -> SSD:
+    """The network of `run.py OVERRIDES` with random weights."""
+    (job,) = compose_jobs(["backbone.weights=null", *overrides], multirun=False)
+    return build_detector(without_hydra(job), tuple(f"class {k}" for k in range(classes)))
