@@ -24,7 +24,9 @@ class NMSSettings:
 class Decoder:
     """Softmax, box decoding and per-class NMS, in float32, in the graph.
 
-    A prior may become a detection of several classes: nothing is reduced to the best class first.
+    A prior may become a detection of several classes: nothing is reduced to the best class first. As in torchvision's
+    `SSD.postprocess_detections`, boxes are clipped to the image before they are compared, a score must be above the
+    threshold, and a box is dropped where its IoU with a better one of its class is above `nms.iou`.
 
     Args:
         priors: (P, 4) float32 cy, cx, height, width.
@@ -48,7 +50,7 @@ class Decoder:
             boxes (B, K, 4) float32 corners clipped to the image, labels (B, K) int32 without background,
             scores (B, K) float32, count (B,) int32.
         """
-        boxes = decode(offsets, self.priors, self.variances)
+        boxes = tf.clip_by_value(decode(offsets, self.priors, self.variances), 0.0, 1.0)
         scores = tf.transpose(tf.nn.softmax(logits)[..., 1:], [0, 2, 1])  # (B, C, P)
         candidates = min(self.nms.max_per_class, self.priors.shape[0])
         best, prior = tf.math.top_k(scores, candidates)  # (B, C, candidates)
@@ -60,7 +62,7 @@ class Decoder:
             max_total_size=self.nms.max_detections,
             iou_threshold=self.nms.iou,
             score_threshold=self.nms.score_threshold,
-            clip_boxes=True,
+            clip_boxes=False,
         )
         return {
             "boxes": found.nmsed_boxes,
