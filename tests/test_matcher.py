@@ -1,10 +1,8 @@
-"""Matching: the bipartite rule, the threshold, padding."""
+"""Matching by hand: the bipartite rule, the threshold, padding; tests/parity/test_matching.py compares with Caffe's."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from ssd.training.matcher import match
 
@@ -49,42 +47,6 @@ def test_padding_never_matches():
 
 def test_image_without_objects():
     assert run([[0.0, 0.0, 0.0, 0.0]], [strip(0.0, 0.4)], valid=[False]) == [-1]
-
-
-def plain_match(boxes, valid, priors, match_iou):
-    """The same rule as plain loops over a full IoU table."""
-    table = np.full((len(boxes), len(priors)), -1.0)
-    for i, a in enumerate(boxes):
-        for j, b in enumerate(priors):
-            if valid[i]:
-                height = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
-                width = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
-                area = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - height * width
-                table[i, j] = height * width / area if area > 0 else 0.0
-    matched = [int(table[:, j].argmax()) if table[:, j].max() >= match_iou else -1 for j in range(len(priors))]
-    left = table.copy()
-    while left.max() > 0:
-        i, j = (int(k) for k in np.unravel_index(left.argmax(), left.shape))
-        matched[j] = i
-        left[i, :] = -1
-        left[:, j] = -1
-    return matched
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.integers(0, 10**6), st.integers(1, 6), st.integers(1, 30), st.sampled_from([0.3, 0.5, 0.7]))
-def test_equals_plain_loops(seed, objects, priors, match_iou):
-    random = np.random.default_rng(seed)
-
-    def boxes(count):
-        corners = random.uniform(0, 1, (count, 2, 2))
-        return np.concatenate([corners.min(1), corners.max(1)], axis=1).astype(np.float32)
-
-    truth, anchors = boxes(objects), boxes(priors)
-    valid = random.uniform(size=objects) < 0.8
-    assert run(truth, anchors, match_iou, valid) == plain_match(
-        truth.astype(float), valid, anchors.astype(float), match_iou
-    )
 
 
 @pytest.mark.parametrize("count", [2, 5])

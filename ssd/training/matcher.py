@@ -6,6 +6,8 @@ import tensorflow as tf
 
 from ssd.boxes import pairwise_iou
 
+_OVERLAP = 1e-6  # a smaller IoU is none (MatchBBox)
+
 
 class Matches(NamedTuple):
     """For every prior of every image.
@@ -30,7 +32,8 @@ def match(boxes: tf.Tensor, valid: tf.Tensor, prior_corners: tf.Tensor, match_io
         object 1   0.8       0.1
 
     object 0 takes prior 0 and object 1, though it prefers prior 0, takes prior 1. An object that overlaps no free
-    prior gets none.
+    prior gets none. As in Caffe, an overlap counts from 1e-6, of equal pairs the one with the lower prior, then the
+    lower object goes first, and a prior with several best objects is matched to the lowest.
 
     Args:
         boxes: (B, M, 4) float32 corners, padded.
@@ -54,26 +57,25 @@ def _bipartite(iou: tf.Tensor) -> tf.Tensor:
     """(B, M, P) IoU → (B, M) int32, the prior that each object claims, -1 for none.
 
     At most M - 1 of an object's priors can be taken by others, so its M best ones are enough to search: the greedy
-    rounds then run over (B, M, M) instead of (B, M, P).
+    rounds then run over (B, M, M) instead of (B, M, P). Of equal ones `top_k` gives the lowest, which Caffe takes too.
     """
     objects = tf.shape(iou)[1]
     best, prior = tf.math.top_k(iou, tf.minimum(objects, tf.shape(iou)[2]), sorted=True)  # (B, M, K)
-    batch, candidates = tf.shape(iou)[0], tf.shape(best)[2]
+    order = prior * objects + tf.range(objects)[:, None]  # of equal pairs, unique
 
     def claim(step: tf.Tensor, best: tf.Tensor, claimed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        flat = tf.reshape(best, [batch, -1])
-        pair = tf.argmax(flat, axis=1, output_type=tf.int32)
-        found = tf.reduce_max(flat, axis=1) > 0.0
-        winner = pair // candidates  # (B,)
-        taken = tf.gather(tf.reshape(prior, [batch, -1]), pair, batch_dims=1)
+        highest = tf.reduce_max(best, axis=[1, 2])
+        found = highest > _OVERLAP
+        first = tf.reduce_min(tf.where(best == highest[:, None, None], order, tf.int32.max), axis=[1, 2])
+        taken, winner = first // objects, first % objects  # (B,)
         is_winner = tf.equal(tf.range(objects), winner[:, None]) & found[:, None]  # (B, M)
         claimed = tf.where(is_winner, taken[:, None], claimed)
         gone = is_winner[..., None] | (tf.equal(prior, taken[:, None, None]) & found[:, None, None])
         return step + 1, tf.where(gone, -1.0, best), claimed
 
-    claimed = tf.fill([batch, objects], -1)
+    claimed = tf.fill(tf.shape(iou)[:2], -1)
     return tf.while_loop(
-        lambda step, best, claimed: (step < objects) & tf.reduce_any(best > 0.0),
+        lambda step, best, claimed: (step < objects) & tf.reduce_any(best > _OVERLAP),
         claim,
         (tf.constant(0), best, claimed),
         shape_invariants=(tf.TensorShape([]), best.shape, claimed.shape),
