@@ -1,7 +1,8 @@
 """Priors of conf/detector/*.yaml against Caffe's layer, written down plainly, and against torchvision's generator.
 
 The sizes are those of Caffe's `ssd_pascal.py` and `ssd_coco.py`: whole per cents of the image, evenly spaced from
-`min_ratio` to 90 after a first size of its own.
+`min_ratio` to 90 after a first size of its own. The layer (prior_box_layer.cpp) keeps them as integers, so that Caffe's
+SSD512 has priors of 35 pixels where its script, lufficc and this project say 35.84; SSD300's sizes are whole pixels.
 """
 
 from math import floor, sqrt
@@ -54,10 +55,14 @@ def prior_box_layer(side: int, sizes: list[tuple[float, float]]) -> list[list[fl
     ],
 )
 def test_priors_are_caffes(name, side, min_ratio, first, count):
-    reference = prior_box_layer(side, caffe_sizes(side, min_ratio, first))
+    sizes = caffe_sizes(side, min_ratio, first)
+    reference = prior_box_layer(side, sizes)
     assert len(reference) == count
     priors = detector("backbone=vgg16", f"detector={name}").priors
     assert largest_difference(f"priors {name}", priors, reference) < 1e-7
+    truncated = prior_box_layer(side, [(int(smallest), int(largest)) for smallest, largest in sizes])
+    most = 0 if side == 300 else 1.7 / side  # 0.96 pixels, times sqrt(3) for the widest
+    assert largest_difference(f"priors {name}, whole pixels", priors, truncated) < most + 1e-7
 
 
 @pytest.mark.parametrize(
