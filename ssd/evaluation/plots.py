@@ -1,7 +1,4 @@
-"""Charts of one evaluation, of a data set and of a training, each written as a PNG.
-
-Drawn with matplotlib's objects: pyplot's global state would leak figures in a long training and is not thread safe.
-"""
+"""Charts of one evaluation, of a data set and of a training, each written as a PNG."""
 
 import csv
 from collections.abc import Sequence
@@ -9,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -18,13 +13,10 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from ssd.data.sample import Annotation
-from ssd.evaluation.colours import class_colours
+from ssd.evaluation.charts import FEW, GREY, colour_bar, dress, hex_colours, nothing, save
 from ssd.evaluation.evaluate import Curve
 
-_DPI = 130
-_FEW = 10  # curves that can be told apart by colour, and named in a legend
-_BLUE, _RED, _GREEN, _PURPLE = ("#{:02x}{:02x}{:02x}".format(*colour) for colour in class_colours(4))
-_GREY = "0.45"
+_BLUE, _RED, _GREEN, _PURPLE = hex_colours(4)
 
 
 def pr_curves(curves: Sequence[Curve], path: Path) -> None:
@@ -33,16 +25,16 @@ def pr_curves(curves: Sequence[Curve], path: Path) -> None:
     With more than ten classes only the five best and the five worst are coloured and named.
     """
     figure = Figure(figsize=(8.6, 5.2), layout="constrained")
-    axes = _axes(figure.add_subplot(), "recall", "precision", "Precision and recall, IoU 0.5")
+    axes = dress(figure.add_subplot(), "recall", "precision", "Precision and recall, IoU 0.5")
     axes.set(xlim=(0, 1), ylim=(0, 1.03))
     by_ap = sorted(curves, key=lambda curve: -curve.ap50)
-    named = by_ap if len(by_ap) <= _FEW else by_ap[:5] + by_ap[-5:]
-    colours = {curve.name: colour for curve, colour in zip(named, class_colours(len(named)), strict=True)}
+    named = by_ap if len(by_ap) <= FEW else by_ap[:5] + by_ap[-5:]
+    colours = {curve.name: colour for curve, colour in zip(named, hex_colours(len(named)), strict=True)}
     grid = np.linspace(0, 1, 501)
     for curve in reversed(by_ap):
         recall, precision = _steps(curve)
         if curve.name in colours:
-            colour = "#{:02x}{:02x}{:02x}".format(*colours[curve.name])
+            colour = colours[curve.name]
             axes.plot(recall, precision, color=colour, linewidth=1.4, label=f"{curve.name}  {curve.ap50:.3f}", zorder=3)
         else:
             axes.plot(recall, precision, color="0.8", linewidth=0.7)
@@ -51,11 +43,11 @@ def pr_curves(curves: Sequence[Curve], path: Path) -> None:
         label = f"mean of {len(by_ap)}  {np.mean([curve.ap50 for curve in by_ap]):.3f}"
         axes.plot(grid, average, color="black", linewidth=2.4, label=label, zorder=4)
         handles, labels = axes.get_legend_handles_labels()
-        title = "AP50" if len(by_ap) <= _FEW else "AP50, best and worst five"
+        title = "AP50" if len(by_ap) <= FEW else "AP50, best and worst five"
         axes.legend(handles[::-1], labels[::-1], title=title, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
     else:
-        _nothing(axes, "no objects to find")
-    _save(figure, path)
+        nothing(axes, "no objects to find")
+    save(figure, path)
 
 
 def confusion_matrix(confusion: NDArray[np.int64], class_names: Sequence[str], path: Path) -> None:
@@ -86,8 +78,8 @@ def confusion_matrix(confusion: NDArray[np.int64], class_names: Sequence[str], p
     axes.set(xlabel="predicted", ylabel="truth")
     axes.set_title("Confusion, IoU 0.5", fontsize=11, loc="left")
     height = min(1.0, 3.5 / side)
-    _colour_bar(figure, image, axes.inset_axes((1 + 0.2 / side, 1 - height, 0.16 / side, height)), "part of the row")
-    _save(figure, path)
+    colour_bar(figure, image, axes.inset_axes((1 + 0.2 / side, 1 - height, 0.16 / side, height)), "part of the row")
+    save(figure, path)
 
 
 def label_statistics(annotations: Sequence[Annotation], class_names: Sequence[str], path: Path) -> None:
@@ -109,7 +101,7 @@ def label_statistics(annotations: Sequence[Annotation], class_names: Sequence[st
     axes = figure.add_subplot(places[1, 2])
     _heat_map(figure, axes, centres, ("box centre, x", "box centre, y"), "Places")
     axes.invert_yaxis()
-    _save(figure, path)
+    save(figure, path)
 
 
 def curves_from_csv(results: Path, path: Path) -> None:
@@ -123,13 +115,13 @@ def curves_from_csv(results: Path, path: Path) -> None:
     with results.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     figure = Figure(figsize=(13, 4), layout="constrained")
-    losses, precision, rate = (_axes(axes, "epoch", "", "") for axes in figure.subplots(1, 3, sharex=True))
+    losses, precision, rate = (dress(axes, "epoch", "", "") for axes in figure.subplots(1, 3, sharex=True))
     for name, colour in (("loss", _BLUE), ("loss_cls", _RED), ("loss_box", _GREEN)):
         _line(losses, rows, f"train/{name}", color=colour, linewidth=1.6)
         _line(losses, rows, f"val/{name}", color=colour, linewidth=1.2, linestyle="--", marker="o", markersize=3)
     for name, colour in (("val/mAP50", _BLUE), ("val/mAP50_07", _PURPLE), ("val/mAP", _RED)):
         _line(precision, rows, name, color=colour, linewidth=1.6, marker="o", markersize=3)
-    _line(rate, rows, "lr", color=_GREY, linewidth=1.6)
+    _line(rate, rows, "lr", color=GREY, linewidth=1.6)
     precision.set_ylim(0, 1)
     losses.set_ylim(bottom=0)
     rate.set_ylim(bottom=0)
@@ -139,20 +131,20 @@ def curves_from_csv(results: Path, path: Path) -> None:
         if len(axes.lines) > 1:
             axes.legend(frameon=False, fontsize=8.5)
         elif not axes.lines:
-            _nothing(axes, "nothing yet")
+            nothing(axes, "nothing yet")
     epochs = {float(row["epoch"]) for row in rows if row.get("epoch")}
     if len(epochs) == 1:  # a single point: whole epochs around it, not hundredths
         losses.set_xlim(min(epochs) - 1, min(epochs) + 1)
-    _save(figure, path)
+    save(figure, path)
 
 
 def _class_bars(axes: Axes, counts: NDArray[np.int64], class_names: Sequence[str], title: str) -> None:
-    _axes(axes, "", "objects", title)
+    dress(axes, "", "objects", title)
     crowded = len(counts) > 12
     size = 8.5 if len(counts) <= 40 else 7
     bars = axes.bar(range(len(counts)), counts, color=_BLUE, width=min(0.8, 0.08 * len(counts) + 0.1))
     figures = [f"{count:,}" if count else "" for count in counts]
-    axes.bar_label(bars, figures, padding=3, fontsize=size, color=_GREY, rotation=90 if crowded else 0)
+    axes.bar_label(bars, figures, padding=3, fontsize=size, color=GREY, rotation=90 if crowded else 0)
     axes.set_xticks(range(len(counts)), class_names, fontsize=size, rotation=90 if crowded else 0)
     axes.set_xlim(-0.7, len(counts) - 0.3)
     axes.set_ylim(0, max(counts.max(initial=0), 1) * 1.18)  # room for the figures
@@ -161,9 +153,9 @@ def _class_bars(axes: Axes, counts: NDArray[np.int64], class_names: Sequence[str
 
 
 def _per_image(axes: Axes, counts: NDArray[np.int64]) -> None:
-    _axes(axes, "objects in an image", "images", "Objects per image")
+    dress(axes, "objects in an image", "images", "Objects per image")
     if not len(counts):
-        return _nothing(axes, "no images")
+        return nothing(axes, "no images")
     width = max(1, int(np.ceil((counts.max() + 1) / 40)))  # whole objects per bar, 40 bars at most
     axes.hist(counts, bins=(np.arange(0, counts.max() + width + 1, width) - 0.5).tolist(), color=_BLUE, rwidth=0.9)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
@@ -174,21 +166,15 @@ def _per_image(axes: Axes, counts: NDArray[np.int64]) -> None:
 
 def _heat_map(figure: Figure, axes: Axes, points: NDArray[np.float64], names: tuple[str, str], title: str) -> None:
     """Counts (y, x) points on a 40 x 40 grid of the unit square; on a logarithmic scale, so that rare ones show."""
-    _axes(axes, names[0], names[1], title)
+    dress(axes, names[0], names[1], title)
     axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
     axes.grid(visible=False)
     counts = np.histogram2d(points[:, 0], points[:, 1], bins=40, range=((0, 1), (0, 1)))[0]
     if not counts.any():
-        return _nothing(axes, "no objects")
+        return nothing(axes, "no objects")
     norm, edges = LogNorm(1, max(counts.max(), 10)), np.linspace(0, 1, 41)
     mesh = axes.pcolormesh(edges, edges, np.ma.masked_equal(counts, 0), norm=norm, cmap="viridis_r")
-    return _colour_bar(figure, mesh, axes.inset_axes((1.04, 0, 0.05, 1)), "objects")
-
-
-def _colour_bar(figure: Figure, mappable: ScalarMappable, place: Axes, label: str) -> None:
-    bar = figure.colorbar(mappable, cax=place, label=label)
-    bar.ax.tick_params(labelsize=9, color="0.7")
-    place.spines[:].set_visible(False)
+    return colour_bar(figure, mesh, axes.inset_axes((1.04, 0, 0.05, 1)), "objects")
 
 
 def _line(axes: Axes, rows: Sequence[dict[str, str]], column: str, **style: object) -> None:
@@ -215,23 +201,5 @@ def _envelope(curve: Curve, grid: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.append(best, 0.0)[np.searchsorted(curve.recall, grid)]
 
 
-def _axes(axes: Axes, x: str, y: str, title: str) -> Axes:
-    axes.set(xlabel=x, ylabel=y)
-    axes.set_title(title, fontsize=11, loc="left")
-    axes.grid(color="0.9", linewidth=0.7)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=9, color="0.7")
-    return axes
-
-
-def _nothing(axes: Axes, text: str) -> None:
-    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=_GREY)
-
-
 def _short(count: int) -> str:
     return f"{count}" if count < 10_000 else f"{count / 1000:.0f}k"
-
-
-def _save(figure: Figure, path: Path) -> None:
-    FigureCanvasAgg(figure).print_figure(path, dpi=_DPI, format="png", facecolor="white")
