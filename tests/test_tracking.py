@@ -268,22 +268,6 @@ def test_tensorboard_that_cannot_write_is_said_once(
     assert sentence.startswith(f"Could not write TensorBoard's files in {tmp_path} (")
 
 
-def save_detector(path: Path) -> None:
-    """A detector with random weights, one feature map, two classes."""
-    import keras
-
-    from ssd.inference.decoder import NMSSettings
-    from ssd.models.detector import SSD, PriorSpec
-
-    keras.utils.set_random_seed(0)
-    image = keras.Input((32, 32, 3), dtype="uint8")
-    features = keras.layers.Conv2D(4, 3, strides=8, padding="same")(keras.layers.Rescaling(1 / 255)(image))
-    priors = PriorSpec((0.2, 0.4), ((2.0,),), "stride", False)
-    nms = NMSSettings(score_threshold=0.01, iou=0.45, max_per_class=50, max_detections=5)
-    backbone = keras.Model(image, [features])
-    SSD(backbone, ["disc", "box"], [], priors, (0.1, 0.1, 0.2, 0.2), False, nms).save(path)
-
-
 USE_MODEL = """
 import sys, json
 import mlflow, numpy as np
@@ -299,10 +283,12 @@ print(json.dumps([every.to_dict("records"), list(none.columns), len(none), sys.m
 def test_the_logged_model_detects_in_another_process(
     uri: str, tracker: Callable[..., Tracker], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    from fake_detector import make_detector
+
     from ssd.inference.predictor import Predictor
 
     checkpoint = tmp_path / "best.keras"
-    save_detector(checkpoint)
+    make_detector().save(checkpoint)
     images = np.random.default_rng(0).integers(0, 256, (2, 40, 60, 3), dtype=np.uint8)
     np.save(tmp_path / "images.npy", images)
     with tracker() as run:
