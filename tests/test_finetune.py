@@ -88,7 +88,7 @@ def test_fine_tuning_from_an_own_checkpoint_with_the_same_classes(work):
     keras.utils.clear_session()
     network = ["backbone=mobilenet_v3_large", "backbone.reduced_tail=true", "backbone.symmetric_padding=true"]
     assert main([f"checkpoint={first}", *network, "detector=ssdlite320", *SHAPES, QUIET]) == 0
-    assert f"kept the class heads' rows of background and {', '.join(classes)}" in said_of_the_transfer(work)
+    assert f"of the class heads the rows of background, {', '.join(classes)}" in said_of_the_transfer(work)
 
 
 def test_another_backbone_is_refused_with_a_sentence(work, capsys):

@@ -39,8 +39,8 @@ class Transfer:
         known = [new if new == old else f"{new} (from {old})" for new, old in self.classes.items() if old]
         new = [name for name, old in self.classes.items() if old is None]
         parts = [f"kept {len(self.kept)} layers"]
-        if known:
-            parts.append(f"kept the class heads' rows of background and {', '.join(known)}")
+        if any(name.startswith("class_head_") for name in self.kept):
+            parts.append(f"of the class heads the rows of {', '.join(['background', *known])}")
         if new:
             parts.append(f"new classes, from their initial values: {', '.join(new)}")
         if self.fresh:
