@@ -1,38 +1,26 @@
-"""What a run tells MLflow and TensorBoard: the only module that imports mlflow.
+"""What a run tells MLflow and TensorBoard: what belongs to one run; ssd.mlflow_store has the rest.
 
 Nothing here stops a training: what cannot be recorded is said once, in one sentence, and the run goes on.
 """
 
 import json
 import logging
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
-# Read by mlflow when it is imported or first asks a server. With its own values a dead server holds a run for minutes.
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "1")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-
-import mlflow
 import numpy as np
 import pandas as pd
-from filelock import FileLock
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
-from mlflow.exceptions import MlflowException
 from numpy.typing import NDArray
 from PIL import Image
 
 from ssd import tracking_values as values
+from ssd.mlflow_store import entities, mlflow, open_experiment
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +46,7 @@ class Tracker:
         *,
         run_id: str | None = None,
         parent_run_id: str | None = None,
+        visit: bool = False,
         enabled: bool = True,
         system_metrics: bool = False,
         tensorboard: bool = False,
@@ -72,6 +61,7 @@ class Tracker:
             folder: the run folder; TensorBoard's files go to `folder/tensorboard`.
             run_id: of the run to continue; a new one starts, with a warning, if the store does not have it.
             parent_run_id: of the sweep this run is a job of.
+            visit: writes into the run `run_id`, whatever its state, without starting or ending it.
             enabled: False leaves MLflow out.
             system_metrics: processor, memory and GPU use, every 10 seconds.
             tensorboard: writes the metrics for TensorBoard too.
@@ -80,13 +70,14 @@ class Tracker:
         self.uri = values.absolute_uri(uri)
         self.run_id: str | None = None
         self._start = (experiment, run_name, run_id, parent_run_id, system_metrics, dict(tags or {}))
+        self._visit = visit
         self._folder = folder
         self._enabled = enabled
         self._tensorboard = tensorboard
         self._scalars: Any = None
         self._resumed = False
         self._failed = False
-        self._pending: list[Metric] = []
+        self._pending: list[entities.Metric] = []
         self._lock = Lock()
         self._worker = ThreadPoolExecutor(1, "tracking")
 
@@ -121,7 +112,8 @@ class Tracker:
             self._scalars = None
         if self.run_id is not None:
             self._try("write the last metrics", self._send_metrics)
-            self._try("end the run", lambda: mlflow.end_run(status))
+            if not self._visit:
+                self._try("end the run", lambda: mlflow.end_run(status))
             self.run_id = None
 
     def log_config(self, config: Mapping[str, Any]) -> None:
@@ -130,7 +122,7 @@ class Tracker:
         MLflow's params are written once: a continued run keeps those it has. Values over MLflow's limit are cut.
         """
         params = [
-            Param(values.clean(key), values.shorten(value, values.MAX_PARAM))
+            entities.Param(values.clean(key), values.shorten(value, values.MAX_PARAM))
             for key, value in values.flatten(config).items()
         ]
 
@@ -148,7 +140,9 @@ class Tracker:
         if self.run_id is not None:
             now = int(time.time() * 1000)
             with self._lock:
-                self._pending += [Metric(values.clean(key), float(value), now, step) for key, value in metrics.items()]
+                self._pending += [
+                    entities.Metric(values.clean(key), float(value), now, step) for key, value in metrics.items()
+                ]
             self._record("write metrics", lambda _: self._send_metrics(), background=True)
 
     def log_dataset(
@@ -167,8 +161,8 @@ class Tracker:
         objects = sum(class_counts.values())
         profile = {"num_rows": images, "num_elements": objects, "objects_per_class": dict(class_counts)}
         where = json.dumps({"uri": source})
-        dataset = Dataset(name, digest[:36], "local", where, profile=json.dumps(profile))
-        entry = DatasetInput(dataset, [InputTag("mlflow.data.context", context)])
+        dataset = entities.Dataset(name, digest[:36], "local", where, profile=json.dumps(profile))
+        entry = entities.DatasetInput(dataset, [entities.InputTag("mlflow.data.context", context)])
         self._record("write the data set", lambda run: self._client.log_inputs(run, [entry]))
 
     def log_image(self, image: Path | NDArray[np.uint8], key: str, step: int) -> None:
@@ -188,13 +182,32 @@ class Tracker:
         self._record("write an artifact", lambda run: self._client.log_artifact(run, str(path), folder))
 
     def log_table(self, rows: Sequence[Mapping[str, Any]], name: str) -> None:
-        """Writes rows as a CSV artifact, which the page shows as a table."""
-        text = pd.DataFrame(list(rows)).to_csv(index=False)
-        self._record("write a table", lambda run: self._client.log_text(run, text, name))
+        """Writes rows as an artifact that the page shows as a table, in the place of an older one.
+
+        Args:
+            rows: all with the same keys.
+            name: NAME.csv; or NAME.json, which the page's evaluation view compares between runs.
+        """
+        table = pd.DataFrame(list(rows))
+        as_json = name.endswith(".json")
+        text = table.to_json(orient="split", index=False) if as_json else table.to_csv(index=False)
+
+        def send(run: str) -> None:  # MLflow's own log_table appends to an older one
+            self._client.log_text(run, text, name)
+            if as_json:
+                listed = json.loads(self._client.get_run(run).data.tags.get("mlflow.loggedArtifacts", "[]"))
+                entry = {"path": name, "type": "table"}
+                self._client.set_tag(
+                    run, "mlflow.loggedArtifacts", json.dumps([*(e for e in listed if e != entry), entry])
+                )
+
+        self._record("write a table", send)
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Sets tags, `mlflow.note.content` (the description, in Markdown) among them."""
-        entries = [RunTag(values.clean(key), values.shorten(value, values.MAX_TAG)) for key, value in tags.items()]
+        entries = [
+            entities.RunTag(values.clean(key), values.shorten(value, values.MAX_TAG)) for key, value in tags.items()
+        ]
         self._record("write tags", lambda run: self._client.log_batch(run, tags=entries))
 
     def log_model(self, checkpoint: Path) -> None:
@@ -225,13 +238,16 @@ class Tracker:
         for noisy in ("mlflow", "alembic", "urllib3.connectionpool"):
             logging.getLogger(noisy).setLevel(logging.ERROR)
         mlflow.set_tracking_uri(self.uri)
+        if self._visit and run_id is not None:
+            self.run_id = self._client.get_run(run_id).info.run_id
+            return
         experiment_id = open_experiment(self.uri, experiment)
         if run_id is not None:
             try:
                 mlflow.start_run(run_id, log_system_metrics=system_metrics, nested=True, tags=tags)
                 self.run_id, self._resumed = run_id, True
                 return
-            except MlflowException as error:
+            except mlflow.MlflowException as error:
                 if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                     raise
                 log.warning("MLflow at %s has no run %s to continue; a new run starts", self.uri, run_id)
@@ -291,22 +307,3 @@ class Tracker:
 def _say(what: str, error: Exception) -> None:
     reason = values.shorten(" ".join(str(error).split()) or type(error).__name__, 250)
     log.warning("Could not %s (%s); the run goes on without it", what, reason)
-
-
-def open_experiment(uri: str, name: str) -> str:
-    """The id of an experiment; store and experiment are made if missing.
-
-    Two processes that make the same sqlite store at once break each other's migration, so one waits for the other.
-    """
-    kind = {"mlflow.experimentKind": "custom_model_development"}  # else the page opens its language model views
-    location: str | None = None
-    lock: AbstractContextManager = nullcontext()
-    if uri.startswith(values.SQLITE):
-        artifacts = values.database_file(uri).parent / "mlartifacts"
-        artifacts.mkdir(parents=True, exist_ok=True)
-        location = artifacts.as_uri()
-        lock = FileLock(artifacts / ".lock", timeout=120)
-    with lock:
-        client = mlflow.MlflowClient(uri)  # makes the tables
-        found = client.get_experiment_by_name(name)
-        return found.experiment_id if found else client.create_experiment(name, location, kind)

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ssd.errors import UserError
 from ssd.sweep.callback import PARENT_VARIABLE, Sweep
-from ssd.sweep.jobs import FAILURE_FILE, read_jobs
+from ssd.sweep.jobs import FAILURE_FILE, read_jobs, varying
 from ssd.sweep.report import print_table
 
 ROOT = Path(__file__).parents[1]
@@ -61,20 +61,21 @@ def test_jobs_are_ranked_and_shared_overrides_left_out(tmp_path: Path) -> None:
     make_job(tmp_path, 2, ["seed=1", "backbone=a"], failure="out of memory")
     make_job(tmp_path, 3, ["seed=1", "backbone=b"])
     make_job(tmp_path, 4, ["seed=1", "backbone=c"], {"mAP50": 0.0})
-    rows = [(r.job, r.overrides, r.status, r.mAP50, r.reason) for r in read_jobs(tmp_path)]
-    assert rows == [
-        (1, "backbone=mobilenet_v2", "done", 0.75, ""),
-        (0, "backbone=vgg16", "done", 0.5, ""),
-        (4, "backbone=c", "done", 0.0, ""),
-        (2, "backbone=a", "failed", None, "out of memory"),
-        (3, "backbone=b", "failed", None, "it ended without a metrics.json"),
+    jobs = read_jobs(tmp_path)
+    assert varying(jobs) == ["backbone"]
+    assert [(job.job, job.value("backbone"), job.status, job.mAP50, job.reason) for job in jobs] == [
+        (1, "mobilenet_v2", "done", 0.75, ""),
+        (0, "vgg16", "done", 0.5, ""),
+        (4, "c", "done", 0.0, ""),
+        (2, "a", "failed", None, "out of memory"),
+        (3, "b", "missing", None, "no metrics.json: it was stopped, or is still running"),
     ]
 
 
 def test_a_single_job_keeps_its_overrides_and_half_a_json_is_a_failure(tmp_path: Path) -> None:
     (make_job(tmp_path, 0, ["seed=1"]) / "metrics.json").write_text('{"mAP50": 0.')
     (result,) = read_jobs(tmp_path)
-    assert (result.overrides, result.status) == ("seed=1", "failed")
+    assert (result.given, result.status) == (("seed=1",), "failed")
 
 
 def test_the_table_shows_brackets_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -124,8 +125,8 @@ def test_parent_run_from_start_to_end(tmp_path: Path) -> None:
     run = MlflowClient(config.tracking.uri).get_run(parent)
     assert (run.info.status, run.info.run_name) == ("FINISHED", "backbones sweep")
     assert run.data.tags["failed_jobs"] == "1"
-    assert "| 0 | a=1 | done | 0.500 |" in run.data.tags["mlflow.note.content"]
-    assert run.data.metrics == {"best/mAP50": 0.5}
+    assert "| 0 | 1 | done | 0.500 |" in run.data.tags["mlflow.note.content"]
+    assert run.data.metrics == {"best/mAP50": 0.5, "best/mAP": 0.25}
     with (tmp_path / "sweep" / "sweep.csv").open() as file:
         assert [row["mAP50"] for row in csv.DictReader(file)] == ["0.5", ""]
     assert "out of memory" in (tmp_path / "sweep" / "sweep.md").read_text()
@@ -172,9 +173,9 @@ def test_in_hydra_a_failing_job_ends_neither_its_batch_nor_the_next(tmp_path: Pa
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     results = read_jobs(tmp_path / "out")
-    assert [(r.overrides, r.status, r.reason) for r in results] == [
-        ("+a=2", "done", ""),
-        ("+a=3", "done", ""),
-        ("+a=1", "failed", "ValueError: no luck"),
+    assert [(job.given, job.status, job.reason) for job in results] == [
+        (("+a=2",), "done", ""),
+        (("+a=3",), "done", ""),
+        (("+a=1",), "failed", "ValueError: no luck"),
     ]
     assert "no luck" in (tmp_path / "out" / "sweep.md").read_text()

@@ -16,8 +16,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from ssd.errors import UserError
 from ssd.run_folder import write_text
-from ssd.sweep.jobs import FAILURE_FILE, JobResult, read_jobs
-from ssd.sweep.report import print_table, write_tables
+from ssd.sweep.jobs import FAILURE_FILE
+from ssd.sweep.report import print_table, write_report
 
 if TYPE_CHECKING:
     from ssd.tracking import Tracker
@@ -80,33 +80,23 @@ class Sweep(Callback):
             job_return.return_value = 0.0
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Prints the table, writes it as sweep.csv and sweep.md, and ends the parent run.
+        """Writes the report, prints its table, and ends the parent run.
 
         Raises:
-            SystemExit: with status 1 where a job failed.
+            SystemExit: with status 1 where a job failed, or the best one could not be registered.
         """
         folder = Path(config.hydra.sweep.dir).absolute()
-        results = read_jobs(folder)
-        failed = sum(result.status == "failed" for result in results)
-        if results:
-            write_tables(folder, results)
-            print_table(results)
-            self._log(folder, results, failed)
-        log.info("Compared in %s", folder / "sweep.md")
+        register, alias = (OmegaConf.select(config, f"sweep.{key}") for key in ("register", "alias"))
+        report = write_report(folder, self._tracker, register=register, alias=alias)
+        if report.jobs:
+            print_table(report.jobs)
+            log.info("Compared in %s", folder / "sweep.md")
         self._end("FINISHED")
+        failed = sum(job.status in ("failed", "missing") for job in report.jobs)
         if failed:
-            log.error("%d of %d jobs failed", failed, len(results))
+            log.error("%d of %d jobs failed", failed, len(report.jobs))
+        if failed or report.problem:
             raise SystemExit(1)
-
-    def _log(self, folder: Path, results: list[JobResult], failed: int) -> None:
-        if self._tracker is None:
-            return
-        best = results[0]
-        if best.mAP50 is not None:
-            self._tracker.log_metrics({"best/mAP50": best.mAP50}, step=best.job)
-        self._tracker.log_artifact(folder / "sweep.csv")
-        note = (folder / "sweep.md").read_text(encoding="utf-8")
-        self._tracker.set_tags({"mlflow.note.content": note, "jobs": str(len(results)), "failed_jobs": str(failed)})
 
     def _end(self, status: str) -> None:
         os.environ.pop(PARENT_VARIABLE, None)

@@ -1,0 +1,48 @@
+"""What `task=report source=...` names: folders of sweeps and runs, and MLflow run ids, joined by `+`."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ssd.errors import UserError
+
+_RUN_ID = re.compile(r"[0-9a-f]{32}")  # MLflow's
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where jobs are read from; in `ids` a sweep's own run means its jobs."""
+
+    sweeps: tuple[Path, ...]
+    runs: tuple[Path, ...]
+    ids: tuple[str, ...]
+
+
+def read_source(source: str) -> Sources:
+    """Looks at each part of `source`; a folder whose name has a `+` may be given alone.
+
+    Raises:
+        UserError: a part is neither a run id nor the folder of a sweep or a run.
+    """
+    sweeps: list[Path] = []
+    runs: list[Path] = []
+    ids: list[str] = []
+    for part in [source] if Path(source).exists() else source.split("+"):
+        folder = Path(part)
+        if _RUN_ID.fullmatch(part):
+            ids.append(part)
+        elif not part or not folder.exists():
+            raise UserError(
+                f"source={source}: '{part}' is neither a folder nor an MLflow run id (32 characters); several are "
+                f"joined by +, and paths are relative to {Path.cwd()}"
+            )
+        elif (folder / ".hydra" / "overrides.yaml").is_file():
+            runs.append(folder)
+        elif next(folder.glob("*/.hydra/overrides.yaml"), None) is not None:
+            sweeps.append(folder)
+        else:
+            raise UserError(
+                f"source={part} is not the folder of a sweep or a run: neither it nor a folder in it has "
+                ".hydra/overrides.yaml"
+            )
+    return Sources(tuple(sweeps), tuple(runs), tuple(ids))
