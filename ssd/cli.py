@@ -1,16 +1,20 @@
 """`python run.py`: compose, check, run the task. Nothing heavy is imported before the configuration is checked.
 
-Exit status: 0 done, 1 a failure (in a multirun: of any job), 2 a mistake of the user's, 130 interrupted.
+Exit status: 0 done, 1 a failure (in a multirun: of any job), 2 a mistake of the user's, 130 interrupted (Ctrl-C),
+143 terminated.
 """
 
 import logging
 import os
+import signal
 import sys
 import traceback
 from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
+from types import FrameType
 
 # Quiet libraries; all read when these are first imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -20,14 +24,15 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from ssd.composition import CONF, compose_jobs, quote, register, without_hydra
+from ssd.composition import CONF, compose_jobs, register, without_hydra
 from ssd.errors import UserError
 from ssd.help import help_text
-from ssd.history import with_history
+from ssd.history import by_key, with_history
+from ssd.overrides import key_of, quote
+from ssd.sweep.resume import SWEEP_FILE, StoredSweep, find_sweep, hold, is_continued, job_overrides, run_job
 from ssd.validation import check_keys, validate
 
 log = logging.getLogger("ssd")
@@ -40,55 +45,107 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.help:
         print(help_text())
         return 0
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        return _run(args)
+    except KeyboardInterrupt as interrupt:
+        terminated = isinstance(interrupt, Terminated)
+        print("terminated" if terminated else "interrupted", file=sys.stderr)
+        return 143 if terminated else 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _run(args: Namespace) -> int:
+    """Checks everything, then hands over to Hydra."""
     multirun = args.multirun or "hydra.mode=MULTIRUN" in args.overrides
-    try:
-        register()
-        overrides = prepare(args, multirun)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises what goes wrong instead of printing its own report of it
-    sys.argv[1:] = [*_flags(args), *overrides]
-    try:
-        _job()
-    except UserError as error:  # of a job of a multirun; a single run has said it and left
-        print(f"error: at least one job failed: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    except Exception:
-        traceback.print_exc()
-        return 1
+    with ExitStack() as held:
+        try:
+            register()
+            overrides, sweep = prepare(args, multirun)
+            if sweep is not None:
+                held.enter_context(hold(sweep))
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises what goes wrong instead of printing its own report of it
+        sys.argv[1:] = [*_flags(args), *overrides]
+        try:
+            _job()
+        except UserError as error:  # of a sweep; a single run has said it and left
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+        except Exception:
+            traceback.print_exc()
+            return 1
     return 0
 
 
-def prepare(args: Namespace, multirun: bool) -> list[str]:
-    """The overrides to run with, every job checked: those of an earlier run, the user's, and a folder of their own.
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which a batch system sends before it kills: the same clean stop as Ctrl-C."""
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated
+
+
+def prepare(args: Namespace, multirun: bool) -> tuple[list[str], Path | None]:
+    """The overrides to run with, every job checked, and the folder of a multirun.
+
+    The overrides are those of an earlier run or of the sweep to go on with, the user's, and a folder of their own.
 
     Raises:
         UserError: for every mistake that can be found before the task starts.
     """
     if args.hydra_help or args.info or args.shell_completion or args.experimental_rerun:
-        return args.overrides
-    overrides = with_history(args.overrides, multirun)
+        return args.overrides, None
+    stored = find_sweep(by_key(args.overrides).get("sweep.resume"), multirun)
+    if stored is not None:
+        args.config_name, args.config_dir = args.config_name or stored.config_name, args.config_dir or stored.config_dir
+        overrides = stored.continued(args.overrides)
+    else:
+        overrides = with_history(args.overrides, multirun)
     jobs = compose_jobs(overrides, multirun, args.config_name or "config", args.config_dir)
-    if not multirun and any(line.startswith("sweeps=") and line != "sweeps=null" for line in args.overrides):
-        raise UserError(f"sweeps run several jobs; ask for them with -m: python run.py -m {' '.join(args.overrides)}")
+    if not multirun:
+        _check_single(jobs[0], args.overrides)
     for job in jobs:
         # shown, a configuration may lack what only a run needs
         (check_keys if args.cfg else validate)(without_hydra(job))
+    if args.cfg:
+        return overrides, None
     key = "hydra.sweep.dir" if multirun else "hydra.run.dir"
-    if args.cfg or any(line.startswith(f"{key}=") for line in overrides):
-        return overrides
-    folder = f"{key}={quote(str(reserve(Path(OmegaConf.select(jobs[0], key)))))}"
-    return [*overrides, folder, *(_name_jobs_by_what_varies(overrides) if multirun else ())]
+    folder = Path(OmegaConf.select(jobs[0], key))
+    if key not in map(key_of, overrides):
+        folder = reserve(folder)
+        overrides = [*overrides, f"{key}={quote(str(folder))}"]
+    if not multirun:
+        return overrides, None
+    if stored is not None:
+        stored.check_same(jobs)
+    else:
+        _note_sweep(folder, args, overrides, jobs)
+    point_latest(Path("outputs"), folder, "latest_sweep")
+    return [*overrides, *_name_jobs_by_what_varies(overrides)], folder
+
+
+def _note_sweep(folder: Path, args: Namespace, overrides: list[str], jobs: Sequence[DictConfig]) -> None:
+    if (folder / SWEEP_FILE).exists():
+        hint = f"go on with it by sweep.resume={folder}, or choose another folder"
+        raise UserError(f"hydra.sweep.dir={folder} holds a sweep already; {hint}")
+    shown = [job_overrides(job) for job in jobs]
+    StoredSweep(folder, args.overrides, overrides, shown, str(Path.cwd()), args.config_name, args.config_dir).write()
+
+
+def _check_single(job: DictConfig, given: Sequence[str]) -> None:
+    """Refuses a sweep without -m; one of its jobs, with a value for all that varies, is a single run like others."""
+    varying = set(OmegaConf.select(job, "hydra.sweeper.params") or {})
+    if varying - set(map(key_of, given)):
+        raise UserError(f"sweeps run several jobs; ask for them with -m: python run.py -m {' '.join(given)}")
 
 
 def _name_jobs_by_what_varies(overrides: Sequence[str]) -> list[str]:
     """Keeps what all jobs share out of the names of their folders."""
-    parsed = OverridesParser.create().parse_overrides(list(overrides))
-    shared = [override.key_or_group for override in parsed if not override.is_sweep_override()]
+    shared = [key for key, override in by_key(overrides).items() if not override.is_sweep_override()]
     return [f"hydra.job.config.override_dirname.exclude_keys=[{','.join(map(quote, shared))}]"]
 
 
@@ -117,9 +174,11 @@ def _flags(args: Namespace) -> list[str]:
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def _job(cfg: DictConfig) -> float:
     """One job: a single run, or one of a multirun (in its launcher's process)."""
-    multirun = HydraConfig.get().mode == RunMode.MULTIRUN
+    node = HydraConfig.get()
+    multirun = node.mode == RunMode.MULTIRUN
+    folder = Path(node.runtime.output_dir)
     try:
-        return run_task(cfg, Path(HydraConfig.get().runtime.output_dir))
+        return run_job(cfg, folder, is_continued(node), run_task) if multirun else run_task(cfg, folder)
     except UserError as error:
         (log if multirun else record).error("%s", error)
         if multirun:
@@ -137,17 +196,17 @@ def run_task(cfg: DictConfig, folder: Path) -> float:
     OmegaConf.resolve(cfg)
     OmegaConf.save(cfg, folder / "config.yaml")
     if cfg.task.name == "train":
-        point_latest(Path("outputs"), folder)
+        point_latest(Path("outputs"), folder, "latest")
     return import_module(f"ssd.tasks.{cfg.task.name}").run(cfg, folder)
 
 
-def point_latest(outputs: Path, folder: Path) -> None:
-    """Makes `outputs`/latest a link to the run folder, replacing the one before in one step."""
-    fresh = outputs / f".latest-{os.getpid()}"
+def point_latest(outputs: Path, folder: Path, name: str) -> None:
+    """Makes `outputs`/`name` a link to the run folder, replacing the one before in one step."""
+    fresh = outputs / f".{name}-{os.getpid()}"
     try:
         outputs.mkdir(exist_ok=True)
         fresh.symlink_to(os.path.relpath(folder, outputs), target_is_directory=True)
-        fresh.replace(outputs / "latest")
+        fresh.replace(outputs / name)
     except OSError as error:  # a file system without links, or a folder of that name
         fresh.unlink(missing_ok=True)
-        log.warning("%s/latest was not updated: %s", outputs, error)
+        log.warning("%s/%s was not updated: %s", outputs, name, error)

@@ -22,7 +22,11 @@ from omegaconf.errors import OmegaConfBaseException, ValidationError
 
 from ssd import config as schemas
 from ssd.errors import UserError
+from ssd.overrides import quote
 from ssd.suggest import nearest
+from ssd.sweep import optuna_sweeper
+from ssd.sweep.space import read_space
+from ssd.sweep.study import check_search
 
 ROOT = Path(__file__).parents[1]
 CONF = ROOT / "conf"
@@ -47,13 +51,14 @@ SCHEMAS: dict[str, dict[str, type]] = {
 
 
 def register() -> None:
-    """Makes schemas, resolvers and the sweeps folder known to Hydra; may be called again."""
+    """Makes schemas, resolvers, the sweeps folder and the sweeper of searches known to Hydra; may be called again."""
     os.environ["SSD_ROOT"] = str(ROOT)  # hydra.searchpath in conf/config.yaml
     store = ConfigStore.instance()
     store.store(group="schema", name="config", node=schemas.Config)
     for group, members in SCHEMAS.items():
         for name, node in members.items():
             store.store(group=f"schema/{group}", name=name, node=node)
+    optuna_sweeper.register()
     OmegaConf.register_new_resolver("ssd.cwd", lambda: str(Path.cwd()), replace=True)
     OmegaConf.register_new_resolver("ssd.slug", slug, replace=True)
 
@@ -68,7 +73,8 @@ def compose_jobs(
 ) -> list[DictConfig]:
     """Composes what `overrides` ask for: one configuration, or one per job of a grid, each with its `hydra` node.
 
-    A sweeper other than Hydra's basic one chooses its jobs as it goes; then only what they share is composed.
+    A search chooses its jobs as it goes; then they are the ones at the ends of its ranges. Of another sweeper than
+    Hydra's basic one and ours only what its jobs share is composed.
 
     Raises:
         UserError: for every mistake that Hydra or OmegaConf finds.
@@ -91,10 +97,19 @@ def _compose_jobs(overrides: Sequence[str], multirun: bool, config_name: str) ->
     parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
     shared = [parsed.input_line for parsed in parser.parse_overrides(list(overrides)) if not parsed.is_sweep_override()]
     base = compose(config_name, [str(line) for line in shared], return_hydra_config=True)
-    if not base.hydra.sweeper._target_.endswith(f".{BasicSweeper.__name__}"):
+    sweeper = base.hydra.sweeper
+    if sweeper._target_ == optuna_sweeper.TARGET:
+        space = read_space(sweeper.params, overrides, parser)
+        check_search(sweeper, space)
+        jobs = space.probes()
+    elif sweeper._target_.endswith(f".{BasicSweeper.__name__}"):
+        grid = [f"{key}={value}" for key, value in (sweeper.params or {}).items()]
+        parsed = parser.parse_overrides([*grid, *overrides])
+        if endless := [override.input_line for override in parsed if override.is_interval_sweep()]:
+            raise UserError(f"{endless[0]} has no end of values; a search can draw from it: add hydra/sweeper=optuna")
+        (jobs,) = BasicSweeper.split_arguments(parsed, None)
+    else:
         return [base]
-    grid = [f"{key}={value}" for key, value in (base.hydra.sweeper.params or {}).items()]
-    (jobs,) = BasicSweeper.split_arguments(parser.parse_overrides([*grid, *overrides]), None)
     return [compose(config_name, job, return_hydra_config=True) for job in jobs]
 
 
@@ -104,11 +119,6 @@ def without_hydra(cfg: DictConfig) -> DictConfig:
     with read_write(copy), open_dict(copy):
         copy.pop("hydra", None)
     return copy
-
-
-def quote(value: str) -> str:
-    """`value` as a quoted string of Hydra's override grammar: spaces, commas and equals signs keep their meaning."""
-    return "'" + value.replace("'", "\\'") + "'"
 
 
 def explain(error: BaseException) -> str:

@@ -264,8 +264,9 @@ class TrackingConfig:
 
 @dataclass
 class SweepConfig:
-    """What happens at the end of a multirun, and in task=report."""
+    """A multirun as a whole; `register` and `alias` in task=report too."""
 
+    resume: str | None = None  # the folder of a sweep to go on with; ssd/cli.py makes it the sweep's folder
     register: str | None = None  # a name in MLflow's registry: the best job's detector becomes a version of it
     alias: str = "champion"  # of the registered version
 

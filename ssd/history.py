@@ -9,8 +9,9 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import OverrideParseException
 from omegaconf import OmegaConf
 
-from ssd.composition import explain, quote
+from ssd.composition import explain
 from ssd.errors import UserError
+from ssd.overrides import quote, without
 from ssd.validation import PATHS
 
 # What a stored command asked of that run only.
@@ -28,10 +29,7 @@ def with_history(overrides: Sequence[str], multirun: bool) -> list[str]:
         UserError: a folder that is no run, a resume without anything to go on from, or several of them in a multirun;
             weights that cannot be read.
     """
-    try:
-        given = {parsed.key_or_group: parsed for parsed in OverridesParser.create().parse_overrides(list(overrides))}
-    except OverrideParseException as error:
-        raise UserError(explain(error)) from error
+    given = by_key(overrides)
     resume = _path(given.get("resume"), "resume")
     checkpoint = _path(given.get("checkpoint"), "checkpoint")
     weights = _value(given.get("weights"), "weights")
@@ -46,11 +44,23 @@ def with_history(overrides: Sequence[str], multirun: bool) -> list[str]:
         return _with_network(weights, overrides, given)
     if checkpoint is not None and checkpoint.exists():
         # resolved, because outputs/latest will point elsewhere as soon as another training starts
-        overrides = [*_without(overrides, ("checkpoint",)), f"checkpoint={quote(str(checkpoint.resolve()))}"]
-        folder = _run_folder(checkpoint.resolve())
+        overrides = [*without(overrides, ("checkpoint",)), f"checkpoint={quote(str(checkpoint.resolve()))}"]
+        folder = run_folder_of(checkpoint.resolve())
         if folder is not None and task in ("evaluate", "predict"):
-            return [*_without(_stored(folder, given), _STARTED_FROM), *overrides]
+            return [*without(_stored(folder, given), _STARTED_FROM), *overrides]
     return list(overrides)
+
+
+def by_key(overrides: Sequence[str]) -> dict[str, Override]:
+    """The overrides, parsed, by their keys.
+
+    Raises:
+        UserError: one that is none.
+    """
+    try:
+        return {parsed.key_or_group: parsed for parsed in OverridesParser.create().parse_overrides(list(overrides))}
+    except OverrideParseException as error:
+        raise UserError(explain(error)) from error
 
 
 def _value(override: Override | None, key: str) -> str | None:
@@ -80,7 +90,7 @@ def _with_network(weights: str, overrides: Sequence[str], given: dict[str, Overr
     project, file = split_spec(weights)
     absolute = f"weights={quote(f'{project}:{file.resolve()}')}"
     settings = [line for line in layout.overrides if line.split("=", 1)[0] not in given]
-    return [*settings, *_without(overrides, ("weights",)), absolute]
+    return [*settings, *without(overrides, ("weights",)), absolute]
 
 
 def _resumed(given_path: Path, overrides: Sequence[str], given: dict[str, Override]) -> list[str]:
@@ -91,7 +101,7 @@ def _resumed(given_path: Path, overrides: Sequence[str], given: dict[str, Overri
         raise UserError(f"resume={given_path} is not a run folder: it has no .hydra/overrides.yaml")
     if any(re.match(r"task=(?!train$)", line) for line in _lines(folder)):
         raise UserError(f"resume={given_path} is not the folder of a training; only a training can be continued")
-    mine = [*_without(overrides, ("resume", "hydra.run.dir")), f"resume={quote(str(folder))}"]
+    mine = [*without(overrides, ("resume", "hydra.run.dir")), f"resume={quote(str(folder))}"]
     config = folder / "config.yaml"
     if config.is_file() and "tracking.uri" not in given:
         # its default depends on the folder one calls from, and the run goes on in its own store
@@ -99,23 +109,19 @@ def _resumed(given_path: Path, overrides: Sequence[str], given: dict[str, Overri
         mine += [f"tracking.uri={quote(str(uri))}"] if uri else []
     stored = _stored(folder, given)
     if (folder / "checkpoints" / "last.keras").is_file():
-        stored = _without(stored, _STARTED_FROM)  # before its first checkpoint a run starts again from where it did
+        stored = without(stored, _STARTED_FROM)  # before its first checkpoint a run starts again from where it did
     return [*stored, *mine, f"hydra.run.dir={quote(str(folder))}"]
 
 
-def _run_folder(checkpoint: Path) -> Path | None:
+def run_folder_of(checkpoint: Path) -> Path | None:
     """The run folder that a checkpoint (a folder, or folder/checkpoints/x.keras) belongs to."""
     folder = checkpoint if checkpoint.is_dir() else checkpoint.parent.parent
     return folder if (folder / ".hydra" / "overrides.yaml").is_file() else None
 
 
-def _without(overrides: Sequence[str], keys: Sequence[str]) -> list[str]:
-    return [line for line in overrides if line.lstrip("+~").split("=", 1)[0] not in keys]
-
-
 def _stored(folder: Path, given: dict[str, Override]) -> list[str]:
     """The overrides stored in a run folder, without those given anew; relative paths keep their meaning."""
-    return [_anchored(line, _called_from(folder)) for line in _without(_lines(folder), (*_OF_ONE_RUN, *given))]
+    return [_anchored(line, _called_from(folder)) for line in without(_lines(folder), (*_OF_ONE_RUN, *given))]
 
 
 def _lines(folder: Path) -> list[str]:

@@ -76,6 +76,11 @@ def append_result(path: Path, row: Mapping[str, float]) -> None:
     _write_results(path, [*(old for old in read_results(path) if old["epoch"] != row["epoch"]), row])
 
 
+def as_written(row: Mapping[str, float]) -> dict[str, float]:
+    """A row as `read_results` will give it back: the columns it has, with the digits that are kept."""
+    return {name: float(_number(row[name])) for name in COLUMNS if name in row}
+
+
 def truncate_results(path: Path, epoch: int) -> None:
     """Drops the rows after `epoch`: what a stopped run wrote later than the checkpoint it is resumed from."""
     if path.exists():

@@ -119,7 +119,8 @@ class Tracker:
     def log_config(self, config: Mapping[str, Any]) -> None:
         """Records a nested configuration as params, `optimizer.learning_rate: 0.001`.
 
-        MLflow's params are written once: a continued run keeps those it has. Values over MLflow's limit are cut.
+        MLflow's params are written once: a continued run keeps those it has, and gets those it was killed before.
+        Values over MLflow's limit are cut.
         """
         params = [
             entities.Param(values.clean(key), values.shorten(value, values.MAX_PARAM))
@@ -127,11 +128,12 @@ class Tracker:
         ]
 
         def send(run: str) -> None:
-            for first in range(0, len(params), values.MAX_PARAMS_PER_REQUEST):
-                self._client.log_batch(run, params=params[first : first + values.MAX_PARAMS_PER_REQUEST])
+            known = self._client.get_run(run).data.params if self._resumed else {}
+            new = [param for param in params if param.key not in known]
+            for first in range(0, len(new), values.MAX_PARAMS_PER_REQUEST):
+                self._client.log_batch(run, params=new[first : first + values.MAX_PARAMS_PER_REQUEST])
 
-        if not self._resumed:
-            self._record("write the configuration", send)
+        self._record("write the configuration", send)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
         """Records scalars in the background. A continued run repeats the steps that it wrote after its checkpoint."""
@@ -144,6 +146,16 @@ class Tracker:
                     entities.Metric(values.clean(key), float(value), now, step) for key, value in metrics.items()
                 ]
             self._record("write metrics", lambda _: self._send_metrics(), background=True)
+
+    def steps(self, name: str) -> set[int]:
+        """The steps of a metric that a continued run has already."""
+        found: set[int] = set()
+
+        def read(run: str) -> None:
+            found.update(metric.step for metric in self._client.get_metric_history(run, values.clean(name)))
+
+        self._record("read a metric", read)
+        return found
 
     def log_dataset(
         self, name: str, context: str, digest: str, images: int, class_counts: Mapping[str, int], source: str
@@ -246,6 +258,8 @@ class Tracker:
             try:
                 mlflow.start_run(run_id, log_system_metrics=system_metrics, nested=True, tags=tags)
                 self.run_id, self._resumed = run_id, True
+                if "error" in self._client.get_run(run_id).data.tags:
+                    self._client.delete_tag(run_id, "error")  # of before
                 return
             except mlflow.MlflowException as error:
                 if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
-from hydra.types import RunMode, TaskFunction
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from ssd.errors import UserError
 from ssd.run_folder import write_text
-from ssd.sweep.jobs import FAILURE_FILE
+from ssd.sweep.jobs import FAILURE_FILE, RUN_ID_FILE
 from ssd.sweep.report import print_table, write_report
+from ssd.sweep.resume import is_continued
+from ssd.sweep.space import sweep_name
 
 if TYPE_CHECKING:
     from ssd.tracking import Tracker
@@ -42,26 +44,32 @@ class Sweep(Callback):
         return {"_tracker": None}
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Opens the parent run and tells the jobs its id. Without MLflow the jobs run all the same."""
+        """Opens the parent run, again where the sweep is continued, and tells the jobs its id.
+
+        Without MLflow the jobs run all the same.
+        """
         if not OmegaConf.select(config, "tracking.enabled"):
             return
         from ssd.tracking import Tracker
 
-        folder = Path(config.hydra.sweep.dir).absolute()
-        sweep = OmegaConf.select(config, "hydra.runtime.choices.sweeps") or "multirun"
-        name = f"{sweep} {folder.name}"
-        self._tracker = Tracker(config.tracking.uri, config.tracking.experiment, name, folder, tags={"task": "sweep"})
+        hydra, folder = config.hydra, Path(config.hydra.sweep.dir).absolute()
+        id_file = folder / RUN_ID_FILE
+        self._tracker = Tracker(
+            config.tracking.uri,
+            config.tracking.experiment,
+            sweep_name(hydra),
+            folder,
+            run_id=id_file.read_text(encoding="utf-8").strip() if is_continued(hydra) and id_file.is_file() else None,
+            tags={"task": "sweep"},
+        )
         atexit.register(self._end, "KILLED")  # where the sweep does not come to its end
         self._tracker.__enter__()
         if self._tracker.run_id is not None:
             os.environ[PARENT_VARIABLE] = self._tracker.run_id
+            write_text(id_file, f"{self._tracker.run_id}\n")
         grid = OmegaConf.select(config, "hydra.sweeper.params") or {}
-        overrides = OmegaConf.to_container(config.hydra.overrides.task)
+        overrides = OmegaConf.to_container(hydra.overrides.task)
         self._tracker.log_config({"sweep": dict(grid), "overrides": overrides})
-
-    def on_job_start(self, config: DictConfig, *, task_function: TaskFunction, **kwargs: Any) -> None:
-        """Forgets the failure of an earlier job in the same folder."""
-        (Path(config.hydra.runtime.output_dir) / FAILURE_FILE).unlink(missing_ok=True)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Keeps the reason of a failed job of a multirun.

@@ -16,10 +16,11 @@ from ssd.inference.predictor import load_detector
 from ssd.models.detector import SSD
 from ssd.models.transfer import transfer
 from ssd.run_folder import read_results, truncate_results
+from ssd.sweep.pruning import pruning_of_this_job
 from ssd.tasks import build, publish
 from ssd.tracking import Tracker
 from ssd.training.checkpoints import Checkpoints
-from ssd.training.loop import BEST_BY, History, Trainer
+from ssd.training.loop import History, Trainer
 from ssd.training.pictures import ValidationPictures
 from ssd.training.step import Validator, make_train_step
 
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 def run(cfg: DictConfig, folder: Path) -> float:
-    """Trains as configured, leaves everything in `folder`, and gives the best val/mAP50."""
+    """Trains as configured, leaves everything in `folder`, and gives the best checkpoint's mAP50."""
     set_memory_growth(cfg.gpu_memory_growth)
     splits = build.build_splits(cfg)
     model = _build_in_precision(cfg, splits.train.class_names)
@@ -39,9 +40,9 @@ def run(cfg: DictConfig, folder: Path) -> float:
         log.info("MLflow: %s", tracker.ui_command)
         tracker.log_config(publish.plain_config(cfg))
         publish.log_data(tracker, {"training": splits.train, "validation": splits.val})
-        trainer, history = _trainer(cfg, folder, model, splits, tracker)
+        trainer = _trainer(cfg, folder, model, splits, tracker)
         pictures = publish.draw_data(folder, trainer.batches)
-        history = trainer.run(history)
+        history = trainer.run()
         return _finish(cfg, folder, trainer, history, splits, pictures)
 
 
@@ -57,7 +58,7 @@ def _build_in_precision(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
     return build.build_detector(cfg, class_names)
 
 
-def _trainer(cfg: DictConfig, folder: Path, model: SSD, splits: Splits, tracker: Tracker) -> tuple[Trainer, History]:
+def _trainer(cfg: DictConfig, folder: Path, model: SSD, splits: Splits, tracker: Tracker) -> Trainer:
     """The parts of the training, at their beginning or where a resumed run stopped."""
     batches = build.build_train_batches(cfg, splits.train)
     val_batches = build.build_val_batches(cfg, splits.val, model.image_size)
@@ -65,12 +66,13 @@ def _trainer(cfg: DictConfig, folder: Path, model: SSD, splits: Splits, tracker:
     loss = build.build_loss(cfg, model)
     results = folder / "results.csv"
     checkpoints = Checkpoints(folder / "checkpoints")
+    epoch = 0
     if cfg.resume is not None and checkpoints.last.exists():
         checkpoints.restore(model, optimizer)
         epoch, step = divmod(int(optimizer.iterations), len(batches))
-        truncate_results(results, epoch)
         log.info("resuming after %d epochs and %d steps", epoch, step)
-    trainer = Trainer(
+    truncate_results(results, epoch)
+    return Trainer(
         model=model,
         optimizer=optimizer,
         train_step=make_train_step(model, optimizer, loss, jit_compile=has_gpu()),
@@ -79,12 +81,12 @@ def _trainer(cfg: DictConfig, folder: Path, model: SSD, splits: Splits, tracker:
         epochs=cfg.training.epochs,
         evaluate_every=cfg.training.evaluate_every,
         patience=cfg.training.patience,
+        stop=pruning_of_this_job(folder),
         checkpoints=checkpoints,
         results=results,
         pictures=ValidationPictures(folder, splits.val, cfg.task.pictures, cfg.task.score_threshold),
         tracker=tracker,
     )
-    return trainer, History.of(read_results(results) if results.exists() else [])
 
 
 def _finish(
@@ -107,7 +109,7 @@ def _finish(
         tracker=trainer.tracker,
         minutes=history.minutes,
         facts={
-            "epoch": history.best["epoch"],
+            "epoch": int(history.best["epoch"]),
             "parameters": best.count_params(),
             "images_per_second": read_results(trainer.results)[-1]["train/images_per_second"],
         },
@@ -118,4 +120,4 @@ def _finish(
         trainer.tracker.log_model(trainer.checkpoints.best)
     rich.print(as_table(evaluation))
     publish.say_where(folder, pictures, trainer.tracker)
-    return history.best[BEST_BY]
+    return evaluation.metrics["mAP50"]

@@ -12,7 +12,7 @@ from ssd.data.pipeline import Batches
 from ssd.errors import UserError
 from ssd.evaluation.evaluate import evaluate
 from ssd.models.detector import SSD
-from ssd.run_folder import COLUMNS, append_result
+from ssd.run_folder import append_result, as_written, read_results
 from ssd.tracking import Tracker
 from ssd.training.checkpoints import Checkpoints
 from ssd.training.loss import Losses
@@ -28,22 +28,19 @@ BEST_BY = "val/mAP50"
 
 @dataclass
 class History:
-    """What happened so far, also before a resume: minutes of training, the best validation and how long ago it was."""
+    """What happened so far, also before a resume: minutes of training, the best validation and how long ago it was.
+
+    Its rows are those of results.csv, digits included, so that a resumed run compares what an undisturbed one does.
+    """
 
     minutes: float = 0.0
     best: dict[str, float] = field(default_factory=dict)
+    last: dict[str, float] = field(default_factory=dict)
     validations_since_best: int = 0
-
-    @classmethod
-    def of(cls, rows: list[dict[str, float]]) -> "History":
-        """From the rows of results.csv."""
-        history = cls(minutes=rows[-1]["minutes"] if rows else 0.0)
-        for row in rows:
-            history.add(row)
-        return history
 
     def add(self, row: Mapping[str, float]) -> bool:
         """Takes an epoch's row in; True where it is the best validation so far."""
+        self.last, self.minutes = dict(row), row["minutes"]
         if BEST_BY not in row:
             return False
         if not self.best or row[BEST_BY] > self.best[BEST_BY]:
@@ -51,6 +48,11 @@ class History:
             return True
         self.validations_since_best += 1
         return False
+
+    def tracked(self, row: Mapping[str, float]) -> dict[str, float]:
+        """What is tracked of the row taken in last, which may hold more than results.csv."""
+        metrics = {name: value for name, value in row.items() if name not in ("epoch", "step")}
+        return metrics | ({f"best/{BEST_BY.removeprefix('val/')}": self.best[BEST_BY]} if self.best else {})
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +67,7 @@ class Trainer:
         epochs: in all.
         evaluate_every: epochs between validations; the last epoch is always validated.
         patience: validations without a better val/mAP50 before it stops; None: never.
+        stop: asked after each validation but the last epoch's, with its row: True ends the training.
         checkpoints, results, pictures, tracker: where things are written.
     """
 
@@ -76,35 +79,63 @@ class Trainer:
     epochs: int
     evaluate_every: int
     patience: int | None
+    stop: Callable[[Mapping[str, float]], bool] | None
     checkpoints: Checkpoints
     results: Path
     pictures: ValidationPictures
     tracker: Tracker
 
-    def run(self, history: History) -> History:
-        """Trains to the last epoch (or until patience ends) and returns what happened; interrupted, it saves first.
+    def run(self) -> History:
+        """Trains to the last epoch, or until patience or `stop` ends it, and says what happened; interrupted, it saves.
 
         Raises:
             UserError: where a loss is not finite, naming the images of the batch.
         """
+        history = self._past()
         start = monotonic() - 60 * history.minutes
         first, skip = divmod(self._steps_done(), len(self.batches))
         try:
+            if self._lacks_validation(history.last):
+                self._end_epoch(dict(history.last), history, start)
             for epoch in range(first, self.epochs):
+                if self._is_enough(history):
+                    break
                 row = {"epoch": epoch + 1, **self._train(epoch, skip if epoch == first else 0)}
                 row |= {"step": self._steps_done(), "lr": float(self.optimizer.learning_rate)}
-                if (epoch + 1) % self.evaluate_every == 0 or epoch + 1 == self.epochs:
-                    row |= self._validate(epoch + 1)
-                row["minutes"] = history.minutes = (monotonic() - start) / 60
-                self._record(row, history)
-                if self.patience is not None and history.validations_since_best >= self.patience:
-                    log.info("stopped early: %d validations without a better %s", self.patience, BEST_BY)
-                    break
+                row["minutes"] = (monotonic() - start) / 60
+                append_result(self.results, as_written(row))
+                self.checkpoints.save_last(self.model, self.optimizer)
+                self._end_epoch(row, history, start)
         except KeyboardInterrupt:
             self.checkpoints.save_last(self.model, self.optimizer)
             log.warning("interrupted at step %d; continue with resume=%s", self._steps_done(), self.results.parent)
             raise
         return history
+
+    def _past(self) -> History:
+        """The epochs in results.csv; those that a killed run could not send any more are tracked now."""
+        history = History()
+        rows = read_results(self.results)
+        tracked = self.tracker.steps("train/loss") if rows else set()
+        for row in rows:
+            history.add(row)
+            if int(row["epoch"]) not in tracked and not (row is rows[-1] and self._lacks_validation(row)):
+                self.tracker.log_metrics(history.tracked(row), int(row["epoch"]))
+        return history
+
+    def _lacks_validation(self, row: Mapping[str, float]) -> bool:
+        """Whether a run was stopped between an epoch's last step and the end of its validation."""
+        return bool(row) and self._is_due(int(row["epoch"])) and "val/loss" not in row
+
+    def _is_due(self, epoch: int) -> bool:
+        return epoch % self.evaluate_every == 0 or epoch == self.epochs
+
+    def _is_enough(self, history: History) -> bool:
+        """Whether the epochs so far, also those of before a resume, say that no more are needed."""
+        if self.patience is not None and history.validations_since_best >= self.patience:
+            log.info("stopped early: %d validations without a better %s", self.patience, BEST_BY)
+            return True
+        return self.stop is not None and BEST_BY in history.last and self.stop(history.last)
 
     def _steps_done(self) -> int:
         return int(self.optimizer.iterations)
@@ -138,15 +169,16 @@ class Trainer:
         self.tracker.log_image(self.pictures.draw(validation.detections), "predictions", epoch)
         return {f"val/{name}": value for name, value in (validation.losses | metrics).items()}
 
-    def _record(self, row: dict[str, float], history: History) -> None:
-        """Writes an epoch: the best checkpoint, results.csv, the last checkpoint, then MLflow and the terminal."""
-        if history.add(row):
+    def _end_epoch(self, row: dict[str, float], history: History, start: float) -> None:
+        """Validates where it is time to; completes the row, and writes the best checkpoint, results.csv and MLflow."""
+        epoch = int(row["epoch"])
+        if self._is_due(epoch):
+            row |= self._validate(epoch)
+        row["minutes"] = (monotonic() - start) / 60
+        if history.add(as_written(row)):
             self.checkpoints.save_best(self.model)
-        append_result(self.results, {name: row[name] for name in COLUMNS if name in row})
-        self.checkpoints.save_last(self.model, self.optimizer)
-        best = {f"best/{BEST_BY.removeprefix('val/')}": history.best[BEST_BY]} if history.best else {}
-        metrics = {name: value for name, value in row.items() if name not in ("epoch", "step")}
-        self.tracker.log_metrics(metrics | best, int(row["epoch"]))
+        append_result(self.results, as_written(row))
+        self.tracker.log_metrics(history.tracked(row), epoch)
         shown = ("train/loss", "val/loss", "val/mAP50", "val/mAP", "train/images_per_second", "lr", "minutes")
         parts = [f"{name} {row[name]:.4g}" for name in shown if name in row]
-        log.info("epoch %d/%d: %s", row["epoch"], self.epochs, ", ".join(parts))
+        log.info("epoch %d/%d: %s", epoch, self.epochs, ", ".join(parts))
