@@ -32,6 +32,7 @@ from ssd.errors import UserError
 from ssd.help import help_text
 from ssd.history import by_key, with_history
 from ssd.overrides import key_of, quote
+from ssd.sweep.launcher_config import check_launcher
 from ssd.sweep.resume import SWEEP_FILE, StoredSweep, find_sweep, hold, is_continued, job_overrides, run_job
 from ssd.validation import check_keys, validate
 
@@ -106,7 +107,9 @@ def prepare(args: Namespace, multirun: bool) -> tuple[list[str], Path | None]:
     else:
         overrides = with_history(args.overrides, multirun)
     jobs = compose_jobs(overrides, multirun, args.config_name or "config", args.config_dir)
-    if not multirun:
+    if multirun:
+        check_launcher(jobs[0].hydra.launcher)
+    else:
         _check_single(jobs[0], args.overrides)
     for job in jobs:
         # shown, a configuration may lack what only a run needs
@@ -124,7 +127,7 @@ def prepare(args: Namespace, multirun: bool) -> tuple[list[str], Path | None]:
         stored.check_same(jobs)
     else:
         _note_sweep(folder, args, overrides, jobs)
-    point_latest(Path("outputs"), folder, "latest_sweep")
+    point_latest(Path("outputs", "latest_sweep"), folder)
     return [*overrides, *_name_jobs_by_what_varies(overrides)], folder
 
 
@@ -196,17 +199,17 @@ def run_task(cfg: DictConfig, folder: Path) -> float:
     OmegaConf.resolve(cfg)
     OmegaConf.save(cfg, folder / "config.yaml")
     if cfg.task.name == "train":
-        point_latest(Path("outputs"), folder, "latest")
+        point_latest(Path("outputs", "latest"), folder)
     return import_module(f"ssd.tasks.{cfg.task.name}").run(cfg, folder)
 
 
-def point_latest(outputs: Path, folder: Path, name: str) -> None:
-    """Makes `outputs`/`name` a link to the run folder, replacing the one before in one step."""
-    fresh = outputs / f".{name}-{os.getpid()}"
+def point_latest(link: Path, folder: Path) -> None:
+    """Makes `link` lead to a folder, replacing the one before in one step."""
+    fresh = link.with_name(f".{link.name}-{os.getpid()}")
     try:
-        outputs.mkdir(exist_ok=True)
-        fresh.symlink_to(os.path.relpath(folder, outputs), target_is_directory=True)
-        fresh.replace(outputs / name)
+        link.parent.mkdir(exist_ok=True)
+        fresh.symlink_to(os.path.relpath(folder, link.parent), target_is_directory=True)
+        fresh.replace(link)
     except OSError as error:  # a file system without links, or a folder of that name
         fresh.unlink(missing_ok=True)
-        log.warning("%s/%s was not updated: %s", outputs, name, error)
+        log.warning("%s was not updated: %s", link, error)

@@ -86,12 +86,12 @@ def test_folders_never_collide_however_close_the_runs_start(tmp_path: Path) -> N
 def test_latest_replaces_a_link_and_leaves_a_folder_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        point_latest(tmp_path, tmp_path / name)
+        point_latest(tmp_path / "latest", tmp_path / name)
     assert (tmp_path / "latest").readlink() == Path("b")
     (tmp_path / "latest").unlink()
     (tmp_path / "latest" / "mine").mkdir(parents=True)
     with caplog.at_level(logging.WARNING, logger="ssd"):
-        point_latest(tmp_path, tmp_path / "a")
+        point_latest(tmp_path / "latest", tmp_path / "a")
     assert (tmp_path / "latest" / "mine").is_dir()
     assert "latest was not updated" in caplog.text
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "latest"]

@@ -50,6 +50,7 @@ def make_config(folder: Path, enabled: bool = True, uri: str | None = None) -> D
                 },
                 "runtime": {"choices": {"sweeps": "backbones"}, "output_dir": str(folder / "sweep" / "0_job")},
                 "overrides": {"task": ["sweeps=backbones"]},
+                "job": {"env_set": {}},
             },
         }
     )
@@ -97,8 +98,6 @@ def test_a_failed_job_of_a_grid_keeps_its_reason_and_does_not_end_the_grid(
     assert job.return_value == 0.0  # Hydra raises it here while the status is FAILED
     failure = tmp_path / "sweep" / "0_job" / FAILURE_FILE
     assert failure.read_text() == reason + "\n"
-    Sweep().on_job_start(config, task_function=print)
-    assert not failure.exists()
 
 
 def test_other_sweepers_and_single_runs_see_the_failure(tmp_path: Path) -> None:
@@ -130,6 +129,21 @@ def test_parent_run_from_start_to_end(tmp_path: Path) -> None:
     with (tmp_path / "sweep" / "sweep.csv").open() as file:
         assert [row["mAP50"] for row in csv.DictReader(file)] == ["0.5", ""]
     assert "out of memory" in (tmp_path / "sweep" / "sweep.md").read_text()
+
+
+def test_a_continued_sweep_goes_on_in_its_parent_run(tmp_path: Path) -> None:
+    config = make_config(tmp_path)
+    first = Sweep()
+    first.on_multirun_start(config)
+    parent = os.environ[PARENT_VARIABLE]
+    first._end("KILLED")
+    OmegaConf.update(config, "hydra.job.env_set", {"SSD_SWEEP_CONTINUED": "1"})
+    second = Sweep()
+    second.on_multirun_start(config)
+    assert os.environ[PARENT_VARIABLE] == parent
+    make_job(tmp_path / "sweep", 0, ["a=1"], {"mAP50": 0.5})
+    second.on_multirun_end(config)
+    assert MlflowClient(config.tracking.uri).get_run(parent).info.status == "FINISHED"
 
 
 @pytest.mark.parametrize("options", [{"enabled": False}, {"uri": "sqlite:////proc/nowhere/mlflow.db"}])
