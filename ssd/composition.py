@@ -24,7 +24,7 @@ from ssd import config as schemas
 from ssd.errors import UserError
 from ssd.overrides import quote
 from ssd.suggest import nearest
-from ssd.sweep import optuna_sweeper
+from ssd.sweep import launcher_config, launchers, optuna_sweeper
 from ssd.sweep.space import read_space
 from ssd.sweep.study import check_search
 
@@ -58,7 +58,10 @@ def register() -> None:
     for group, members in SCHEMAS.items():
         for name, node in members.items():
             store.store(group=f"schema/{group}", name=name, node=node)
+    for name, node in launcher_config.SCHEMAS.items():
+        store.store(group="schema/launcher", name=name, node=node)
     optuna_sweeper.register()
+    launchers.register()
     OmegaConf.register_new_resolver("ssd.cwd", lambda: str(Path.cwd()), replace=True)
     OmegaConf.register_new_resolver("ssd.slug", slug, replace=True)
 

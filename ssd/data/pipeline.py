@@ -1,7 +1,6 @@
 """From a data set to batches: shuffle, decode, augment, resize, pad and prefetch."""
 
 import math
-import os
 import threading
 import weakref
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from ssd.cores import available_cores
 from ssd.data.augmentation import Augmentation
 from ssd.data.sample import Annotation, Dataset, Sample
 from ssd.errors import UserError
@@ -73,7 +73,7 @@ class Batches:
         self._augmentation = augmentation
         self._shuffle = shuffle
         self._seed = seed
-        self._workers = workers or _cores()
+        self._workers = workers or available_cores()
         self._cache = _Cache(int(cache_gb * 1e9))
         batches = len(dataset) / batch_size
         self._length = math.floor(batches) if drop_remainder else math.ceil(batches)
@@ -206,11 +206,6 @@ class _Cache:
             if index not in self._images and image.nbytes <= self._free:
                 self._free -= image.nbytes
                 self._images[index] = image
-
-
-def _cores() -> int:
-    """Cores this process may use; where the system does not tell (macOS, Windows), those of the machine."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _without_crowds(annotation: Annotation) -> Annotation:

@@ -57,12 +57,12 @@ _is_plugin_of_hydra = Plugins.is_in_toplevel_plugins_module
 
 
 def _is_plugin(name: str) -> bool:
-    return name == TARGET or _is_plugin_of_hydra(name)
+    return name.startswith("ssd.sweep.") or _is_plugin_of_hydra(name)
 
 
 def register() -> None:
     """Makes the sweeper and its pruner known to Hydra; may be called again."""
-    # Hydra makes a registered plugin only if it lies in a top-level package `hydra_plugins`.
+    # Hydra makes a registered plugin only if it lies in a top-level package `hydra_plugins`; ours are in ssd.sweep.
     Plugins.is_in_toplevel_plugins_module = staticmethod(_is_plugin)  # type: ignore[assignment, method-assign]
     Plugins.instance().register(OptunaSweeper)
     ConfigStore.instance().store(group="hydra/sweeper", name="optuna", node=OptunaConfig)

@@ -1,0 +1,46 @@
+"""A task that costs nothing and tells what its process was like. `seed` says what becomes of it.
+
+Seeds below 10 do well, once as many of them run as SSD_PROBE_TOGETHER says; 13 is killed, but only once, and only when
+as many are done as SSD_PROBE_BEFORE says; 14 raises; 15 gives NaN.
+"""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from ssd.sweep.callback import PARENT_VARIABLE
+from ssd.tracking import Tracker
+
+STEPS = 100
+
+
+def run(cfg: DictConfig, folder: Path) -> float:
+    done = len(list(folder.parent.glob("*/probe.json")))
+    killed = folder.parent / "killed"
+    if cfg.seed == 13 and not killed.exists() and done >= int(os.environ.get("SSD_PROBE_BEFORE", "0")):
+        killed.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    if cfg.seed == 14:
+        raise ZeroDivisionError("a fault of ours")
+    if cfg.seed == 15:
+        return float("nan")
+    (folder.parent / f"started_{os.getpid()}").touch()
+    together = int(os.environ.get("SSD_PROBE_TOGETHER", "1"))
+    give_up = time.monotonic() + 90
+    while len(list(folder.parent.glob("started_*"))) < together:
+        if time.monotonic() > give_up:
+            raise TimeoutError(f"fewer than {together} jobs run at once")
+        time.sleep(0.05)
+    parent = os.environ.get(PARENT_VARIABLE)
+    uri, experiment, enabled = cfg.tracking.uri, cfg.tracking.experiment, cfg.tracking.enabled
+    with Tracker(uri, experiment, cfg.name, folder, parent_run_id=parent, enabled=enabled) as tracker:
+        for step in range(STEPS):
+            tracker.log_metrics({"a": step, "b": cfg.seed}, step)
+    found = {"pid": os.getpid(), "environment": dict(os.environ)}
+    (folder / "probe.json").write_text(json.dumps(found))
+    (folder / "metrics.json").write_text(json.dumps({"mAP50": cfg.seed / 10, "minutes": 0.0}))
+    return cfg.seed / 10
