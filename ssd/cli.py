@@ -141,8 +141,10 @@ def _note_sweep(folder: Path, args: Namespace, overrides: list[str], jobs: Seque
 
 def _check_single(job: DictConfig, given: Sequence[str]) -> None:
     """Refuses a sweep without -m; one of its jobs, with a value for all that varies, is a single run like others."""
-    varying = set(OmegaConf.select(job, "hydra.sweeper.params") or {})
-    if varying - set(map(key_of, given)):
+    keys = set(map(key_of, given))
+    if "sweep.register" in keys and job.task.name != "report":
+        raise UserError("sweep.register is for the best job of a sweep: give it with -m or with task=report")
+    if set(OmegaConf.select(job, "hydra.sweeper.params") or {}) - keys:
         raise UserError(f"sweeps run several jobs; ask for them with -m: python run.py -m {' '.join(given)}")
 
 

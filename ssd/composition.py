@@ -128,14 +128,18 @@ def explain(error: BaseException) -> str:
     """One sentence for a user from an exception of Hydra or OmegaConf."""
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, option = error.missing_cfg_file.rpartition("/")
-        return f"{group}={option}: there is no such {group}{nearest(option, error.options or [])}"
+        return f"{group}={option}: there is no such {group.removesuffix('s')}{nearest(option, error.options or [])}"
     if isinstance(error, OverrideParseException):
         return f"'{error.override}' cannot be read; write key=value, and quote special characters: 'key=\"a,b\"'"
+    if twice := re.match(r"Multiple values for (\S+)\. To override a value use 'override \S+: (\S+)'", str(error)):
+        return f"{twice[1]} has a value already; leave the + out: {twice[1]}={twice[2]}"
     cause = next((e for e in _chain(error) if isinstance(e, OmegaConfBaseException) and e.full_key is not None), None)
     where = re.match(r"In '([^']+)': ", str(error))
     prefix = f"{where[1]}.yaml: " if where and where[1] != "config" else ""
     if cause is None:
         return prefix + _one_line(str(error))
+    if isinstance(cause, ValidationError) and cause.full_key == "sweep":
+        return "sweep is a section (sweep.register=NAME); a sweep is chosen by sweeps=NAME"
     if isinstance(cause, ValidationError):
         return f"{prefix}{cause.full_key}: {_one_line(str(cause.msg or cause))}{_enum_hint(cause)}"
     if isinstance(cause.parent_node, DictConfig) and cause.key not in cause.parent_node:

@@ -94,7 +94,8 @@ def register_model(uri: str, run_id: str, name: str, alias: str, tags: Mapping[s
     model = models[-1].model_id
     try:
         mlflow.set_tracking_uri(uri)
-        known = [version for version in client.search_model_versions(f"name = '{name}'") if version.model_id == model]
+        versions = client.search_model_versions(f"name = '{name}'")
+        known = [version for version in versions if model in (version.source or "")]
         version = known[0] if known else mlflow.register_model(f"models:/{model}", name, tags=dict(tags))
         client.set_registered_model_alias(name, alias, str(version.version))
     except MlflowException as error:

@@ -4,6 +4,7 @@ Every check raises UserError with the key's name. What only the built model can 
 size leaves a map for each level) is checked where it is built.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from itertools import pairwise
@@ -15,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ssd.composition import explain, plain, unknown_key
 from ssd.errors import UserError
+from ssd.sweep.source import read_source
 
 Rule = tuple[Callable[[Any], bool], str]
 
@@ -117,6 +119,7 @@ def validate(cfg: DictConfig) -> None:
     _check_levels(values)
     _check_task(values)
     _check_paths(values)
+    _check_sweep(values)
 
 
 def check_keys(node: Any, prefix: str = "") -> None:
@@ -187,10 +190,35 @@ def _check_task(values: dict[str, Any]) -> None:
         )
     if task == "predict" and not values["source"]:
         raise UserError("task=predict needs images; give source=IMAGE or source=FOLDER")
-    if task != "predict" and values["source"]:
-        raise UserError(f"source is for task=predict, not for task={task}; leave it out or set the task")
+    if task == "report" and not values["source"]:
+        raise UserError("task=report needs jobs; give source=FOLDER of a sweep, or source=RUN_ID of MLflow")
+    if task == "report":
+        read_source(values["source"])
+    if task not in ("predict", "report") and values["source"]:
+        raise UserError(
+            f"source is for task=predict and task=report, not for task={task}; leave it out or set the task"
+        )
     if values["checkpoint"] and values["weights"]:
         raise UserError("checkpoint and weights both name the detector to start from; leave one of the two out")
+
+
+def _check_sweep(values: dict[str, Any]) -> None:
+    """What MLflow's registry would refuse when all jobs are done is refused before the first."""
+    name, alias = values["sweep"]["register"], values["sweep"]["alias"]
+    if name is None:
+        return
+    if not re.fullmatch(r"\w[\w .-]*", name):
+        raise UserError(
+            f"sweep.register={name} must be a name of letters, digits, blanks, dots, dashes and underscores"
+        )
+    if not re.fullmatch(r"[\w-]+", alias) or re.fullmatch(r"(?i)latest|v\d+", alias):
+        raise UserError(
+            f"sweep.alias={alias} must be of letters, digits, dashes and underscores, and neither 'latest' nor a "
+            "version such as 'v1'"
+        )
+    for key, needed in (("enabled", ("train", "report")), ("log_model", ("train",))):
+        if values["task"]["name"] in needed and not values["tracking"][key]:
+            raise UserError(f"sweep.register={name} needs tracking.{key}=true")
 
 
 def _downloads(backbone: str) -> tuple[str, ...]:

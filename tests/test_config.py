@@ -13,7 +13,7 @@ from ssd.composition import CONF, ROOT, compose_jobs, slug, without_hydra
 from ssd.errors import UserError
 from ssd.validation import validate
 
-GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir())
+GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir() and folder.name != "hydra")
 OPTIONS = [(group, file.stem) for group in GROUPS for file in sorted((CONF / group).glob("*.yaml"))]
 
 
@@ -43,7 +43,9 @@ def test_every_option_composes_and_is_valid(group: str, option: str, filled: lis
     overrides = [f"{group}={option}"]
     if option in ("evaluate", "predict", "convert"):
         overrides += [f"checkpoint={tmp_path}"]
-    if option == "predict":
+    if option in ("predict", "report"):
+        (tmp_path / ".hydra").mkdir()
+        (tmp_path / ".hydra" / "overrides.yaml").write_text("[]")
         overrides += [f"source={tmp_path}"]
     overrides += needed(composed(*overrides), filled)
     cfg = composed(*overrides)
@@ -102,8 +104,10 @@ def test_pretrained_weights_follow_the_data_set_unless_given() -> None:
         (["optimizer=adam", "optimizer.momentum=0.5"], "unknown key 'optimizer.momentum'; choose one of: _target_, "),
         (["backbone=vgg61"], "backbone=vgg61: there is no such backbone; did you mean 'vgg16'?"),
         (["experiment=dmo"], "experiment=dmo: there is no such experiment; did you mean 'demo'?"),
-        (["sweeps=typo"], "sweeps=typo: there is no such sweeps; choose one of: backbones"),
-        (["+sweeps=typo"], "sweeps=typo: there is no such sweeps"),
+        (["sweeps=typo"], "sweeps=typo: there is no such sweep; choose one of: augmentation, backbones"),
+        (["+sweeps=bakbones"], "sweeps=bakbones: there is no such sweep; did you mean 'backbones'?"),
+        (["+sweeps=backbones"], "sweeps has a value already; leave the + out: sweeps=backbones"),
+        (["sweep=backbones"], "sweep is a section (sweep.register=NAME); a sweep is chosen by sweeps=NAME"),
         (["training.epochs=many"], "training.epochs: Value 'many' of type 'str' could not be converted to Integer"),
         (["seed=1.5"], "seed: Value '1.5' of type 'float' could not be converted to Integer"),
         (["detector.scales=3"], "detector.scales: Invalid value assigned: int is not a ListConfig"),
@@ -144,7 +148,14 @@ def test_pretrained_weights_follow_the_data_set_unless_given() -> None:
         ),
         (["task=predict", "checkpoint=."], "task=predict needs images; give source="),
         (["task=predict", "checkpoint=.", "source=/no.jpg"], "source=/no.jpg: there is no such image or folder"),
-        (["source=photo.jpg"], "source is for task=predict, not for task=train"),
+        (["source=photo.jpg"], "source is for task=predict and task=report, not for task=train"),
+        (["task=report"], "task=report needs jobs; give source=FOLDER of a sweep, or source=RUN_ID of MLflow"),
+        (["task=report", "source=no/sweep"], "source=no/sweep: 'no/sweep' is neither a folder nor an MLflow run id"),
+        (["task=report", "source=."], "source=. is not the folder of a sweep or a run"),
+        (["sweep.register=a/b"], "sweep.register=a/b must be a name of letters, digits"),
+        (["sweep.register=cells", "sweep.alias=V2"], "sweep.alias=V2 must be of letters"),
+        (["sweep.register=cells", "tracking.log_model=false"], "sweep.register=cells needs tracking.log_model=true"),
+        (["sweep.register=cells", "tracking.enabled=false"], "sweep.register=cells needs tracking.enabled=true"),
         (["task=evaluate", "resume=."], "resume continues a training, and the task is evaluate"),
         (["checkpoint=.", "weights=torchvision:a.pth"], "checkpoint and weights both name the detector"),
         (["backbone=mobilenet_v2", "backbone.weights=imagenet_full"], "weights=imagenet_full: there is no such file"),

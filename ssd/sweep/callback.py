@@ -103,6 +103,8 @@ class Sweep(Callback):
         failed = sum(job.status in ("failed", "missing") for job in report.jobs)
         if failed:
             log.error("%d of %d jobs failed", failed, len(report.jobs))
+        if report.problem:
+            log.error("sweep.register=%s: %s", register, report.problem)
         if failed or report.problem:
             raise SystemExit(1)
 

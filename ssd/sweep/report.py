@@ -2,7 +2,6 @@
 
 import csv
 import io
-import logging
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -28,8 +27,6 @@ from ssd.sweep.table import (
 
 if TYPE_CHECKING:
     from ssd.tracking import Tracker
-
-log = logging.getLogger(__name__)
 
 _NOTE_ROWS = 20  # of each table in MLflow's description, which holds 8000 characters
 _EXPLAINED = (
@@ -110,7 +107,6 @@ def _registered(report: Report, tracker: "Tracker | None", name: str, alias: str
         tags = {"mAP50": f"{best.metrics['mAP50']:.4f}", "command": best.command}
         where = register_model(tracker.uri, best.run_id, name, alias, tags)
     except UserError as error:
-        log.error("sweep.register=%s: %s", name, error)
         return Report(report.folder, report.jobs, report.groups, problem=str(error))
     return Report(report.folder, report.jobs, report.groups, registered=where)
 

@@ -13,9 +13,14 @@ _RUN_ID = re.compile(r"[0-9a-f]{32}")  # MLflow's
 class Sources:
     """Where jobs are read from; in `ids` a sweep's own run means its jobs."""
 
-    sweeps: tuple[Path, ...]
-    runs: tuple[Path, ...]
-    ids: tuple[str, ...]
+    sweeps: tuple[Path, ...] = ()
+    runs: tuple[Path, ...] = ()
+    ids: tuple[str, ...] = ()
+
+    @property
+    def one_sweep(self) -> bool:
+        """Whether it is one sweep's folder and nothing else."""
+        return len(self.sweeps) == 1 and not self.runs and not self.ids
 
 
 def read_source(source: str) -> Sources:
