@@ -11,10 +11,12 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import optuna
 import psutil
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from optuna.trial import TrialState
 from sweeping import COMMAND, ENVIRONMENT, PROBE, sweep, table
 
 from ssd.cli import main
@@ -139,6 +141,20 @@ def test_two_jobs_write_to_an_mlflow_server_at_once(server: str, tmp_path: Path)
     assert [run.info.status for run in (parent, *runs)] == ["FINISHED"] * 3
     files = {file.path for file in MlflowClient(server).list_artifacts(parent.info.run_id)}
     assert {"sweep.csv", "sweep.md"} <= files
+
+
+def test_a_search_runs_its_trials_side_by_side(tmp_path: Path) -> None:
+    search = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=4", "hydra.sweeper.n_jobs=2", "seed=choice(1,2,3,14)"]
+    done = sweep(tmp_path, *search, "hydra/launcher=joblib", "hydra.sweeper.sampler.seed=1", "tracking.enabled=false")
+    study = optuna.load_study(study_name="search", storage=f"sqlite:///{tmp_path}/sweep/study.db")
+    for trial in study.trials:
+        if trial.params["seed"] == "14":
+            assert trial.state == TrialState.FAIL
+        else:
+            assert (trial.state, trial.value) == (TrialState.COMPLETE, int(trial.params["seed"]) / 10)
+    states = {trial.state for trial in study.trials}
+    assert done.returncode == int(TrialState.FAIL in states), done.stderr
+    assert (len(study.trials), TrialState.COMPLETE in states) == (4, True)
 
 
 def test_trainings_share_the_cores(tmp_path: Path) -> None:

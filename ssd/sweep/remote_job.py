@@ -12,7 +12,7 @@ from typing import Any
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from ssd.cores import available_cores, thread_settings
 
@@ -87,4 +87,7 @@ def _portable(result: JobReturn) -> JobReturn:
     value = result._return_value
     if result.status == JobStatus.FAILED:
         value = JobFailedError(f"{type(value).__name__}: {value}")
-    return JobReturn(overrides=result.overrides, status=result.status, _return_value=value)
+    # Not the whole configuration: Hydra loads its plugins anew in each process, and to pickle their classes differ.
+    folder = result.hydra_cfg.hydra.runtime.output_dir if result.hydra_cfg is not None else None
+    place = OmegaConf.create({"hydra": {"runtime": {"output_dir": folder}}})
+    return JobReturn(overrides=result.overrides, hydra_cfg=place, status=result.status, _return_value=value)
