@@ -21,6 +21,7 @@ from mlflow import entities
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
+from ssd import mlflow_view
 from ssd.errors import UserError
 from ssd.tracking_values import SQLITE, absolute_uri, database_file
 
@@ -119,7 +120,11 @@ def open_experiment(uri: str, name: str) -> str:
     with lock:
         client = mlflow.MlflowClient(uri)  # makes the tables
         found = client.get_experiment_by_name(name)
-        return found.experiment_id if found else client.create_experiment(name, location, kind)
+        if found is None:
+            return client.create_experiment(name, location, kind | mlflow_view.tag())
+        if mlflow_view.TAG not in found.tags:
+            client.set_experiment_tag(found.experiment_id, mlflow_view.TAG, mlflow_view.tag()[mlflow_view.TAG])
+        return found.experiment_id
 
 
 def _client(uri: str) -> mlflow.MlflowClient:

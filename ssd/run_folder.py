@@ -1,4 +1,4 @@
-"""The files of a run folder: results.csv, metrics.json and report.md.
+"""The files of a run folder: results.csv, metrics.json, and Markdown tables.
 
 Every file is written beside its name and moved into place, so that a run that is stopped never leaves half a file.
 """
@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 COLUMNS = (
     "epoch",
@@ -128,67 +127,3 @@ def _cell(value: Any) -> str:
         return ""
     text = f"{value:.3f}" if isinstance(value, float) else str(value)
     return " ".join(text.replace("|", "\\|").split())
-
-
-def write_report(
-    folder: Path,
-    *,
-    title: str,
-    command: str,
-    minutes: float,
-    metrics: Mapping[str, float],
-    per_class: Sequence[Mapping[str, Any]],
-    datasets: Sequence[Mapping[str, Any]],
-    settings: Mapping[str, Any],
-    pictures: Mapping[str, Path],
-    hardware: str,
-    versions: Mapping[str, str],
-    mlflow_run: str | None,
-    mlflow_ui: str | None,
-) -> Path:
-    """Writes folder/report.md: result, pictures, data, settings, and how to get there again.
-
-    Args:
-        folder: the run folder; pictures inside it are linked relatively, so that it can be moved or published.
-        title: of the report, e.g. "mobilenet_v2 ssd300 on voc_folder".
-        command: what a user types to get this run.
-        minutes: wall clock time of the training.
-        metrics: of the reported checkpoint, e.g. mAP50; the order is kept.
-        per_class: one row per class, e.g. class, images, objects, precision, recall, AP50, AP.
-        datasets: one row per split, e.g. split, name, images, objects, digest.
-        settings: the main choices, e.g. backbone, detector, batch size.
-        pictures: caption -> PNG file, in the order shown; those that do not exist are left out.
-        hardware, versions: where it ran and with which packages.
-        mlflow_run, mlflow_ui: run id and the command that opens the page; None when it was not tracked.
-
-    Returns:
-        The path of the report.
-    """
-    headline = f"mAP50 **{metrics['mAP50']:.3f}** after " if "mAP50" in metrics else ""
-    sections = [
-        f"# {title}",
-        f"{headline}{minutes:.1f} minutes on {hardware}.",
-        f"```sh\n{command}\n```",
-        "## Result\n\n" + markdown_table([{"metric": key, "value": float(value)} for key, value in metrics.items()]),
-    ]
-    if per_class:
-        sections.append("## Classes\n\n" + markdown_table(per_class))
-    shown = [_picture(folder, caption, path) for caption, path in pictures.items() if path.exists()]
-    if shown:
-        sections.append("## Curves and pictures\n\n" + "\n\n".join(shown))
-    if datasets:
-        sections.append("## Data\n\n" + markdown_table(datasets))
-    sections.append("## Settings\n\n" + markdown_table([{"setting": k, "value": str(v)} for k, v in settings.items()]))
-    packages = ", ".join(f"{name} {version}" for name, version in versions.items())
-    again = [
-        f"- The whole configuration is in `config.yaml`, the epochs are in `results.csv`.\n- Packages: {packages}."
-    ]
-    if mlflow_run:
-        again.append(f"- MLflow run `{mlflow_run}`: `{mlflow_ui}`")
-    sections.append("## Again\n\n" + "\n".join(again))
-    write_text(folder / "report.md", "\n\n".join(sections) + "\n")
-    return folder / "report.md"
-
-
-def _picture(folder: Path, caption: str, path: Path) -> str:
-    return f"### {caption}\n\n![{caption}]({quote(Path(os.path.relpath(path, folder)).as_posix())})"

@@ -69,6 +69,7 @@ class Tracker:
         """
         self.uri = values.absolute_uri(uri)
         self.run_id: str | None = None
+        self._experiment_id: str | None = None
         self._start = (experiment, run_name, run_id, parent_run_id, system_metrics, dict(tags or {}))
         self._visit = visit
         self._folder = folder
@@ -87,6 +88,11 @@ class Tracker:
         if not self._enabled:
             return "not recorded (tracking.enabled=false)"
         return values.ui_command(self.uri)
+
+    @property
+    def page(self) -> str | None:
+        """The address of the experiment's trainings, of a local store while `ui_command` runs; None if not recorded."""
+        return values.page(self.uri, self._experiment_id) if self._experiment_id is not None else None
 
     def __enter__(self) -> Self:
         if self._tensorboard:
@@ -136,15 +142,17 @@ class Tracker:
         self._record("write the configuration", send)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
-        """Records scalars in the background. A continued run repeats the steps that it wrote after its checkpoint."""
+        """Records scalars in the background, in the section of the page where they belong (`chart_of`).
+
+        A continued run repeats the steps that it wrote after its checkpoint.
+        """
         if self._scalars is not None:
             self._try_scalars(lambda: self._scalars.write(metrics, step))
         if self.run_id is not None:
             now = int(time.time() * 1000)
+            placed = [(*values.chart_of(name, step), float(value)) for name, value in metrics.items()]
             with self._lock:
-                self._pending += [
-                    entities.Metric(values.clean(key), float(value), now, step) for key, value in metrics.items()
-                ]
+                self._pending += [entities.Metric(values.clean(key), value, now, at) for key, at, value in placed]
             self._record("write metrics", lambda _: self._send_metrics(), background=True)
 
     def steps(self, name: str) -> set[int]:
@@ -178,14 +186,17 @@ class Tracker:
         self._record("write the data set", lambda run: self._client.log_inputs(run, [entry]))
 
     def log_image(self, image: Path | NDArray[np.uint8], key: str, step: int) -> None:
-        """Adds a picture, a file or (H, W, 3) uint8 RGB, to the page's image grid, with a slider over the steps."""
+        """Adds a picture, a file or (H, W, 3) uint8 RGB, to the section "pictures" of the page's charts.
+
+        There it has a slider over the steps, and stands beside that of other runs.
+        """
 
         def read(run: str) -> None:
             pixels = np.asarray(Image.open(image).convert("RGB")) if isinstance(image, Path) else image
             self._record("write a picture", lambda run: send(run, pixels), background=True)
 
         def send(run: str, pixels: NDArray[np.uint8]) -> None:
-            self._client.log_image(run, pixels, key=values.clean(key), step=step, synchronous=True)
+            self._client.log_image(run, pixels, key=values.clean(f"pictures/{key}"), step=step, synchronous=True)
 
         self._record("read a picture", read)
 
@@ -253,7 +264,7 @@ class Tracker:
         if self._visit and run_id is not None:
             self.run_id = self._client.get_run(run_id).info.run_id
             return
-        experiment_id = open_experiment(self.uri, experiment)
+        self._experiment_id = open_experiment(self.uri, experiment)
         if run_id is not None:
             try:
                 mlflow.start_run(run_id, log_system_metrics=system_metrics, nested=True, tags=tags)
@@ -266,7 +277,7 @@ class Tracker:
                     raise
                 log.warning("MLflow at %s has no run %s to continue; a new run starts", self.uri, run_id)
         run = mlflow.start_run(
-            experiment_id=experiment_id,
+            experiment_id=self._experiment_id,
             run_name=run_name,
             nested=True,  # a sweep's own run may be open in this process
             parent_run_id=parent,

@@ -7,11 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ssd import mlflow_view
+
 SQLITE = "sqlite:///"
 
 # MLflow's own limits (mlflow/utils/validation.py): characters, and entries of one request.
 MAX_NAME, MAX_PARAM, MAX_TAG = 250, 6000, 8000
 MAX_PARAMS_PER_REQUEST, MAX_METRICS_PER_REQUEST = 100, 1000
+
+_RENAMED = {"lr": "lr/learning_rate", "minutes": "train/minutes"}
 
 
 def absolute_uri(uri: str) -> str:
@@ -32,6 +36,26 @@ def ui_command(uri: str) -> str:
     if uri.startswith(("http://", "https://")):
         return uri
     return f"mlflow ui --backend-store-uri {shlex.quote(absolute_uri(uri))}"
+
+
+def page(uri: str, experiment_id: str) -> str:
+    """The address of an experiment's trainings: at the server, or where `mlflow ui` shows a local store."""
+    server = uri.rstrip("/") if uri.startswith(("http://", "https://")) else "http://127.0.0.1:5000"
+    return f"{server}/#/experiments/{experiment_id}/runs?{mlflow_view.QUERY}"
+
+
+def chart_of(name: str, step: int) -> tuple[str, int]:
+    """Key and step under which MLflow's page shows a metric where it belongs.
+
+    Its charts are in sections, one for each part before the last slash. A metric that only has step 0 is drawn as bars,
+    which compare runs, any other as a curve over the steps.
+
+    >>> [chart_of(name, 3) for name in ("lr", "minutes", "val/mAP50", "val/AR10", "best/mAP50")]
+    [('lr/learning_rate', 3), ('train/minutes', 3), ('val/mAP50', 3), ('val/coco/AR10', 3), ('best/mAP50', 0)]
+    """
+    if name.startswith(("val/AR", "val/mAP_", "val/mAP75", "val/mAP50_coco")):
+        name = f"val/coco/{name.removeprefix('val/')}"
+    return _RENAMED.get(name, name), 0 if name.startswith(("best/", "model/")) else step
 
 
 def flatten(config: Mapping[Any, Any], prefix: str = "") -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ssd.run_folder import append_result, markdown_table, read_results, truncate_results, write_json, write_report
+from ssd.run_folder import append_result, markdown_table, read_results, truncate_results, write_json
 
 
 def test_results_round_trip_with_empty_fields(tmp_path: Path) -> None:
@@ -89,47 +89,3 @@ def test_markdown_tables_escape_and_round() -> None:
         "| a\\|b c | 0.123 | 7 |",
         "| d |  |  |",
     ]
-
-
-def report(folder: Path, **changes: object) -> str:
-    parts: dict = {
-        "title": "mobilenet_v2 on shapes",
-        "command": "python run.py dataset=shapes",
-        "minutes": 7.94,
-        "metrics": {"mAP50": 0.8512, "mAP": 0.5},
-        "per_class": [{"class": "disc", "objects": 12, "AP50": 0.9}],
-        "datasets": [{"split": "val", "name": "shapes:val", "images": 200, "digest": "abc"}],
-        "settings": {"batch size": 8, "precision": "float32"},
-        "pictures": {"Curves": folder / "plots" / "the curves.png", "Gone": folder / "plots" / "gone.png"},
-        "hardware": "2 cores",
-        "versions": {"keras": "3.15.1"},
-        "mlflow_run": "0123",
-        "mlflow_ui": "mlflow ui --backend-store-uri sqlite:///mlflow.db",
-    }
-    return write_report(folder, **{**parts, **changes}).read_text(encoding="utf-8")
-
-
-def test_the_report_tells_the_run_and_links_inside_its_folder(tmp_path: Path) -> None:
-    (tmp_path / "plots").mkdir()
-    (tmp_path / "plots" / "the curves.png").touch()
-    text = report(tmp_path)
-    assert text.startswith("# mobilenet_v2 on shapes\n\nmAP50 **0.851** after 7.9 minutes on 2 cores.\n")
-    assert "```sh\npython run.py dataset=shapes\n```" in text
-    assert "![Curves](plots/the%20curves.png)" in text
-    for part in (
-        "| disc | 12 | 0.900 |",
-        "| val | shapes:val | 200 | abc |",
-        "| batch size | 8 |",
-        "keras 3.15.1",
-        "`0123`",
-    ):
-        assert part in text
-    assert "gone.png" not in text
-    assert str(tmp_path) not in text
-
-
-def test_a_report_of_an_untracked_run_without_objects(tmp_path: Path) -> None:
-    text = report(tmp_path, metrics={}, per_class=[], mlflow_run=None, mlflow_ui=None)
-    assert "7.9 minutes on 2 cores." in text
-    assert "MLflow" not in text
-    assert "## Classes" not in text

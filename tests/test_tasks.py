@@ -96,7 +96,11 @@ def test_mlflow_holds_the_run(work, trained):
         "val/mAP50",
         "val/mAP50_07",
         "val/mAP",
-        "lr",
+        "lr/learning_rate",
+        "train/minutes",
+        "model/parameters",
+        "model/gflops",
+        "model/latency_ms",
         "best/mAP50",
     }
     assert wanted <= set(run.data.metrics)

@@ -17,8 +17,9 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from ssd import mlflow_view
 from ssd.tracking import Tracker, open_experiment
-from ssd.tracking_values import absolute_uri, clean, flatten, git_tags, shorten, ui_command
+from ssd.tracking_values import absolute_uri, clean, flatten, git_tags, page, shorten, ui_command
 
 ROOT = Path(__file__).parents[1]
 
@@ -84,7 +85,7 @@ def test_everything_of_a_run_arrives(uri: str, tracker: Callable[..., Tracker], 
     client = MlflowClient(uri)
     assert {file.path for file in client.list_artifacts(run_id)} == {"images", "plots", "per_class.csv"}
     pictures = [Path(file.path).name for file in client.list_artifacts(run_id, "images")]
-    steps = [name for name in pictures if name.startswith("predictions") and name.endswith(".png")]
+    steps = [name for name in pictures if name.startswith("pictures~predictions") and name.endswith(".png")]
     assert len(steps) == 2
     artifacts = Path(absolute_uri(uri).removeprefix("sqlite:///")).parent / "mlartifacts" / run_id / "artifacts"
     assert (artifacts / "per_class.csv").read_text() == "class,AP50\ndisc,0.5\n"
@@ -201,10 +202,11 @@ def test_calls_after_the_end_and_without_mlflow_do_nothing(
 ) -> None:
     closed = tracker()
     with closed:
-        pass
+        assert closed.page is not None
     disabled = tracker(enabled=False)
     with disabled:
         assert disabled.run_id is None
+        assert disabled.page is None
         disabled.log_metrics({"train/loss": 1.0}, 1)
     for run in (closed, disabled):
         run.log_metrics({"train/loss": 1.0}, 1)
@@ -321,6 +323,34 @@ def test_the_logged_model_detects_in_another_process(
     assert signature.inputs.inputs[0].shape == (-1, -1, -1, 3)
 
 
+def test_metrics_are_where_the_page_shows_them_well(uri: str, tracker: Callable[..., Tracker]) -> None:
+    with tracker() as run:
+        run_id = run.run_id
+        run.log_metrics({"lr": 0.1, "minutes": 2.0, "val/mAP": 0.5, "val/mAP75": 0.25, "val/AR_small": 0.125}, 3)
+        for step, best in ((3, 0.5), (4, 0.75)):
+            run.log_metrics({"best/mAP50": best, "train/loss": 1.0}, step)
+    found = read(uri, run_id).data.metrics
+    names = {"lr/learning_rate", "train/minutes", "val/mAP", "val/coco/mAP75", "val/coco/AR_small"}
+    assert set(found) == names | {"best/mAP50", "train/loss"}
+    assert history(uri, run_id, "best/mAP50") == [(0, 0.5), (0, 0.75)]  # only step 0: drawn as bars
+    assert found["best/mAP50"] == 0.75
+    assert history(uri, run_id, "train/loss") == [(3, 1.0), (4, 1.0)]
+
+
+def test_an_experiment_has_a_view_of_its_trainings_also_one_of_before(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    client = MlflowClient(uri)
+    old = client.create_experiment("old")
+    assert open_experiment(uri, "old") == old
+    new = open_experiment(uri, "new")
+    view = client.get_experiment(new).tags[mlflow_view.TAG]
+    assert json.loads(view)["name"] == "Trainings"
+    assert mlflow_view.TAG in client.get_experiment(old).tags
+    client.set_experiment_tag(new, mlflow_view.TAG, "changed by the user")
+    assert open_experiment(uri, "new") == new
+    assert client.get_experiment(new).tags[mlflow_view.TAG] == "changed by the user"
+
+
 def test_values_as_a_user_types_them() -> None:
     config = {"a": {"b": None, "c": True, "d": 1e-3, "e": [1, 2]}, "f": "text", "g": {}, "h": [{"p": 0.5}, {"p": 1}]}
     assert flatten(config) == {
@@ -350,6 +380,8 @@ def test_a_store_is_the_same_from_every_folder(tmp_path: Path, monkeypatch: pyte
     assert ui_command("sqlite:///mlflow.db") == f"mlflow ui --backend-store-uri sqlite:///{tmp_path}/mlflow.db"
     assert ui_command("sqlite:///my runs/mlflow.db").endswith(f"'sqlite:///{tmp_path}/my runs/mlflow.db'")
     assert ui_command("http://host:5000") == "http://host:5000"
+    assert page("http://host:5000/", "7").startswith("http://host:5000/#/experiments/7/runs?workflowType=machine_learn")
+    assert page("sqlite:///mlflow.db", "7").startswith("http://127.0.0.1:5000/#/experiments/7/runs?")
 
 
 def test_git_tags_of_clean_and_changed_trees(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from ssd.errors import UserError
 from ssd.evaluation.evaluate import as_table
 from ssd.inference.predictor import checkpoint_file
 from ssd.models.transfer import match_classes
-from ssd.tasks import build, publish
+from ssd.tasks import build, describe, publish
 from ssd.training.pictures import ValidationPictures
 from ssd.training.step import Validator
 
@@ -29,24 +29,26 @@ def run(cfg: DictConfig, folder: Path) -> float:
     log.info("evaluating %s", cfg.weights or checkpoint_file(cfg.checkpoint))
     dataset = with_classes(build.build_splits(cfg).val, model.class_names)
     batches = build.build_val_batches(cfg, dataset, model.image_size)
-    with publish.tracker(cfg, folder) as tracker:
-        tracker.log_config(publish.plain_config(cfg))
+    with publish.tracker(cfg, folder, model) as tracker:
+        tracker.log_config(describe.params(cfg, model))
         publish.log_data(tracker, {"validation": dataset})
         start = monotonic()
         validator = Validator(model, build.build_loss(cfg, model), batches)
         evaluation, detections = publish.evaluate_with(validator, cfg.task.score_threshold)
         minutes = (monotonic() - start) / 60
+        tracker.log_metrics({f"val/{name}": value for name, value in evaluation.metrics.items()}, 0)
         pictures = publish.draw_evaluation(folder, evaluation)
         drawing = ValidationPictures(folder, dataset, cfg.task.pictures, cfg.task.score_threshold)
         pictures["Truth beside prediction"] = drawing.draw(detections)
         publish.write_results(
             cfg,
             folder,
+            model,
             evaluation,
             tracker=tracker,
             minutes=minutes,
-            facts={"images_per_second": len(detections) / (60 * minutes), "parameters": model.count_params()},
-            datasets=[publish.dataset_row("val", dataset)],
+            facts={"images_per_second": len(detections) / (60 * minutes)},
+            datasets={"val": dataset},
             pictures=pictures,
         )
         rich.print(as_table(evaluation))

@@ -1,19 +1,13 @@
 """What a run leaves for people: pictures, metrics.json, report.md."""
 
 import os
-import platform
-import shlex
-from collections.abc import Mapping, Sequence
-from importlib.metadata import version
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
-import psutil
-import tensorflow as tf
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from ssd.data.digest import annotation_digest
 from ssd.data.pipeline import Batches
@@ -21,13 +15,18 @@ from ssd.data.sample import Dataset
 from ssd.evaluation.evaluate import Evaluation, evaluate
 from ssd.evaluation.pictures import training_batch
 from ssd.evaluation.plots import confusion_matrix, label_statistics, pr_curves
+from ssd.inference.cost import measure_cost
 from ssd.inference.detections import Detections
-from ssd.run_folder import write_json, write_report, write_text
+from ssd.models.detector import SSD
+from ssd.run_folder import write_json, write_text
+from ssd.run_report import RunReport
+from ssd.tasks import describe
 from ssd.tracking import Tracker
 from ssd.training.step import Validator
 
 RUN_ID_FILE = "mlflow_run.txt"
-PACKAGES = ("tensorflow", "keras", "albumentations", "mlflow")
+BEST = ("mAP50", "mAP", "mAP50_07")  # shown in MLflow's table of runs; metrics.json has all
+COMPARED = ("predictions", "pr_curves", "confusion_matrix")  # plots that MLflow shows beside those of other runs
 
 
 def draw_data(folder: Path, train: Batches) -> dict[str, Path]:
@@ -113,20 +112,20 @@ def evaluate_with(validator: Validator, score_threshold: float) -> tuple[Evaluat
     return evaluate(detections, annotations, dataset.class_names, score_threshold), detections
 
 
-def tracker(cfg: DictConfig, folder: Path) -> Tracker:
+def tracker(cfg: DictConfig, folder: Path, model: SSD) -> Tracker:
     """The run's tracker: a new MLflow run, or that of the run folder where it is resumed."""
     id_file = folder / RUN_ID_FILE
     return Tracker(
         cfg.tracking.uri,
         cfg.tracking.experiment,
-        cfg.name,
+        describe.run_name(cfg),
         folder,
         run_id=id_file.read_text().strip() if cfg.resume is not None and id_file.exists() else None,
         parent_run_id=os.environ.get("SSD_PARENT_RUN_ID"),
         enabled=cfg.tracking.enabled,
         system_metrics=cfg.tracking.system_metrics,
         tensorboard=cfg.tracking.tensorboard,
-        tags={"task": cfg.task.name, "command": command_line()},
+        tags=describe.tags(cfg, model),
     )
 
 
@@ -139,67 +138,60 @@ def remember_run(folder: Path, tracker: Tracker) -> None:
 def write_results(
     cfg: DictConfig,
     folder: Path,
+    model: SSD,
     evaluation: Evaluation,
     *,
     tracker: Tracker,
     minutes: float,
     facts: Mapping[str, float],
-    datasets: Sequence[Mapping[str, Any]],
+    datasets: Mapping[str, Dataset],
     pictures: Mapping[str, Path],
 ) -> None:
-    """Writes metrics.json and report.md and sends them, the best values and the pictures to MLflow."""
+    """Writes metrics.json and report.md and sends them, the best values and the pictures to MLflow.
+
+    Args:
+        cfg: of the run.
+        folder: the run folder.
+        model: that was evaluated; its cost is measured on the last data set's first image.
+        evaluation: of `model`.
+        tracker: of the run.
+        minutes: that it took.
+        facts: more for metrics.json, e.g. epoch, images_per_second.
+        datasets: split ("train", "val") → data set.
+        pictures: caption → file, in the report's order.
+    """
+    cost = asdict(measure_cost(model, list(datasets.values())[-1][0].image))
     per_class = per_class_rows(evaluation)
-    metrics = {"name": cfg.name, "minutes": minutes, **facts, **evaluation.metrics, "per_class": per_class}
-    write_json(folder / "metrics.json", metrics)
-    report = write_report(
-        folder,
+    write_json(
+        folder / "metrics.json",
+        {"name": cfg.name, "minutes": minutes, **facts, **cost, **evaluation.metrics, "per_class": per_class},
+    )
+    report = RunReport(
         title=f"{cfg.name}: {cfg.task.name}",
-        command=command_line(),
+        command=describe.command_line(),
         minutes=minutes,
         metrics=evaluation.metrics,
+        facts=cost,
         per_class=per_class,
-        datasets=datasets,
-        settings=settings(cfg),
-        pictures=pictures,
-        hardware=hardware(),
-        versions=versions(),
+        datasets=[dataset_row(split, dataset) for split, dataset in datasets.items()],
+        settings=describe.settings(cfg, model),
+        hardware=describe.hardware(),
+        versions=describe.versions(),
         mlflow_run=tracker.run_id,
         mlflow_ui=tracker.ui_command,
     )
-    tracker.log_metrics(
-        {f"best/{name}": value for name, value in evaluation.metrics.items()}, int(facts.get("epoch", 0))
-    )
-    tracker.set_tags({"mlflow.note.content": report.read_text(encoding="utf-8")})
-    tracker.log_table(per_class, "per_class.csv")
-    for file in (report, folder / "metrics.json", folder / "results.csv", folder / "config.yaml"):
-        if file.exists():
-            tracker.log_artifact(file)
+    file = report.write(folder, pictures)
+    tracker.log_metrics({f"best/{name}": evaluation.metrics[name] for name in BEST if name in evaluation.metrics}, 0)
+    tracker.log_metrics({f"model/{name}": value for name, value in cost.items()}, 0)
+    tracker.set_tags({"mlflow.note.content": report.note()})
+    tracker.log_table(per_class, "per_class.json")
+    for path in (file, folder / "metrics.json", folder / "results.csv", folder / "config.yaml"):
+        if path.exists():
+            tracker.log_artifact(path)
     for picture in pictures.values():
         tracker.log_artifact(picture, "plots")
-
-
-def plain_config(cfg: DictConfig) -> dict[str, Any]:
-    """The configuration as plain containers, enums by name."""
-    return dict(OmegaConf.to_container(cfg, resolve=True, enum_to_str=True))  # type: ignore[arg-type]
-
-
-def settings(cfg: DictConfig) -> dict[str, Any]:
-    """The choices that a reader of the report asks for first."""
-    return {
-        "backbone": cfg.backbone.name,
-        "backbone weights": cfg.backbone.weights,
-        "detector": cfg.detector.name,
-        "image size": cfg.detector.image_size,
-        "dataset": cfg.dataset.name,
-        "augmentation": cfg.augmentation.name,
-        "optimizer": cfg.optimizer["_target_"],
-        "learning rate": cfg.optimizer.learning_rate,
-        "schedule": cfg.schedule["_target_"],
-        "epochs": cfg.training.epochs,
-        "batch size": cfg.training.batch_size,
-        "precision": keras.config.dtype_policy().name,
-        "seed": cfg.seed,
-    }
+        if picture.stem in COMPARED:
+            tracker.log_image(picture, picture.stem, 0)
 
 
 def say_where(folder: Path, pictures: Mapping[str, Path], tracker: Tracker) -> None:
@@ -207,22 +199,5 @@ def say_where(folder: Path, pictures: Mapping[str, Path], tracker: Tracker) -> N
     for caption, path in {**pictures, "Report": folder / "report.md"}.items():
         print(f"{caption}: {os.path.relpath(path)}")
     print(f"MLflow: {tracker.ui_command}")
-
-
-def hardware() -> str:
-    """The machine in words: GPUs, or processor cores and memory."""
-    gpus = [tf.config.experimental.get_device_details(g) for g in tf.config.list_physical_devices("GPU")]
-    if gpus:
-        return ", ".join(str(details.get("device_name", "GPU")) for details in gpus)
-    memory = psutil.virtual_memory().total / 2**30
-    return f"{psutil.cpu_count()} {platform.machine()} cores, {memory:.0f} GiB"
-
-
-def versions() -> Mapping[str, str]:
-    """Python and the packages that a result depends on."""
-    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
-
-
-def command_line() -> str:
-    """The command that repeats this run (in a multirun: this job), with a folder of its own."""
-    return shlex.join(["python", "run.py", *HydraConfig.get().overrides.task])
+    if tracker.page is not None:
+        print(f"Runs: {tracker.page}")

@@ -17,7 +17,7 @@ from ssd.models.detector import SSD
 from ssd.models.transfer import transfer
 from ssd.run_folder import read_results, truncate_results
 from ssd.sweep.pruning import pruning_of_this_job
-from ssd.tasks import build, publish
+from ssd.tasks import build, describe, publish
 from ssd.tracking import Tracker
 from ssd.training.checkpoints import Checkpoints
 from ssd.training.loop import History, Trainer
@@ -34,11 +34,11 @@ def run(cfg: DictConfig, folder: Path) -> float:
     model = _build_in_precision(cfg, splits.train.class_names)
     if (weights := build.read_trained(cfg)) is not None:
         log.info("%s: %s", weights.origin, transfer(weights, model).describe())
-    with publish.tracker(cfg, folder) as tracker:
+    with publish.tracker(cfg, folder, model) as tracker:
         publish.remember_run(folder, tracker)
         log.info("run folder: %s", folder)
         log.info("MLflow: %s", tracker.ui_command)
-        tracker.log_config(publish.plain_config(cfg))
+        tracker.log_config(describe.params(cfg, model))
         publish.log_data(tracker, {"training": splits.train, "validation": splits.val})
         trainer = _trainer(cfg, folder, model, splits, tracker)
         pictures = publish.draw_data(folder, trainer.batches)
@@ -105,15 +105,15 @@ def _finish(
     publish.write_results(
         cfg,
         folder,
+        best,
         evaluation,
         tracker=trainer.tracker,
         minutes=history.minutes,
         facts={
             "epoch": int(history.best["epoch"]),
-            "parameters": best.count_params(),
             "images_per_second": read_results(trainer.results)[-1]["train/images_per_second"],
         },
-        datasets=[publish.dataset_row("train", splits.train), publish.dataset_row("val", splits.val)],
+        datasets={"train": splits.train, "val": splits.val},
         pictures=pictures,
     )
     if cfg.tracking.log_model:
