@@ -1,16 +1,13 @@
-"""What a run tells MLflow and TensorBoard: what belongs to one run; ssd.mlflow_store has the rest.
+"""What a run tells MLflow and TensorBoard.
 
 Nothing here stops a training: what cannot be recorded is said once, in one sentence, and the run goes on.
 """
 
 import json
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
-from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,9 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ssd import tracking_values as values
-from ssd.mlflow_store import entities, mlflow, open_experiment
-
-log = logging.getLogger(__name__)
+from ssd.mlflow_run import MlflowRun, say_lost
+from ssd.mlflow_store import entities, mlflow
 
 MODEL_PACKAGES = ("mlflow", "tensorflow", "keras", "numpy", "opencv-python-headless", "pandas")
 
@@ -68,19 +64,25 @@ class Tracker:
             tags: on the run.
         """
         self.uri = values.absolute_uri(uri)
-        self.run_id: str | None = None
-        self._experiment_id: str | None = None
-        self._start = (experiment, run_name, run_id, parent_run_id, system_metrics, dict(tags or {}))
-        self._visit = visit
+        self._run = MlflowRun(
+            self.uri,
+            experiment,
+            run_name,
+            run_id=run_id,
+            parent_run_id=parent_run_id,
+            visit=visit,
+            system_metrics=system_metrics,
+            tags=tags or {},
+        )
         self._folder = folder
         self._enabled = enabled
         self._tensorboard = tensorboard
         self._scalars: Any = None
-        self._resumed = False
-        self._failed = False
-        self._pending: list[entities.Metric] = []
-        self._lock = Lock()
-        self._worker = ThreadPoolExecutor(1, "tracking")
+
+    @property
+    def run_id(self) -> str | None:
+        """Of the MLflow run while it is open; None otherwise, or where it could not be started."""
+        return self._run.id
 
     @property
     def ui_command(self) -> str:
@@ -92,13 +94,13 @@ class Tracker:
     @property
     def page(self) -> str | None:
         """The address of the experiment's trainings, of a local store while `ui_command` runs; None if not recorded."""
-        return values.page(self.uri, self._experiment_id) if self._experiment_id is not None else None
+        return values.page(self.uri, self._run.experiment_id) if self._run.experiment_id is not None else None
 
     def __enter__(self) -> Self:
         if self._tensorboard:
             self._try_scalars(self._open_scalars)
         if self._enabled:
-            self._try("start a run", self._start_run)
+            self._run.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
@@ -112,15 +114,10 @@ class Tracker:
 
     def close(self, status: str) -> None:
         """Sends what is left and ends the run as FINISHED, FAILED or KILLED; a second call does nothing."""
-        self._worker.shutdown(wait=True)
         if self._scalars is not None:
             self._try_scalars(self._scalars.close)
             self._scalars = None
-        if self.run_id is not None:
-            self._try("write the last metrics", self._send_metrics)
-            if not self._visit:
-                self._try("end the run", lambda: mlflow.end_run(status))
-            self.run_id = None
+        self._run.close(status)
 
     def log_config(self, config: Mapping[str, Any]) -> None:
         """Records a nested configuration as params, `optimizer.learning_rate: 0.001`.
@@ -133,13 +130,13 @@ class Tracker:
             for key, value in values.flatten(config).items()
         ]
 
-        def send(run: str) -> None:
-            known = self._client.get_run(run).data.params if self._resumed else {}
+        def send(client: mlflow.MlflowClient, run: str) -> None:
+            known = client.get_run(run).data.params if self._run.resumed else {}
             new = [param for param in params if param.key not in known]
             for first in range(0, len(new), values.MAX_PARAMS_PER_REQUEST):
-                self._client.log_batch(run, params=new[first : first + values.MAX_PARAMS_PER_REQUEST])
+                client.log_batch(run, params=new[first : first + values.MAX_PARAMS_PER_REQUEST])
 
-        self._record("write the configuration", send)
+        self._run.record("write the configuration", send)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
         """Records scalars in the background, in the section of the page where they belong (`chart_of`).
@@ -148,21 +145,19 @@ class Tracker:
         """
         if self._scalars is not None:
             self._try_scalars(lambda: self._scalars.write(metrics, step))
-        if self.run_id is not None:
-            now = int(time.time() * 1000)
-            placed = [(*values.chart_of(name, step), float(value)) for name, value in metrics.items()]
-            with self._lock:
-                self._pending += [entities.Metric(values.clean(key), value, now, at) for key, at, value in placed]
-            self._record("write metrics", lambda _: self._send_metrics(), background=True)
+        now = int(time.time() * 1000)
+        placed = [(*values.chart_of(name, step), float(value)) for name, value in metrics.items()]
+        self._run.add([entities.Metric(values.clean(key), value, now, at) for key, at, value in placed])
 
     def steps(self, name: str) -> set[int]:
         """The steps of a metric that a continued run has already."""
         found: set[int] = set()
 
-        def read(run: str) -> None:
-            found.update(metric.step for metric in self._client.get_metric_history(run, values.clean(name)))
+        def read(client: mlflow.MlflowClient, run: str) -> None:
+            key, _ = values.chart_of(name, 0)
+            found.update(metric.step for metric in client.get_metric_history(run, values.clean(key)))
 
-        self._record("read a metric", read)
+        self._run.record("read a metric", read)
         return found
 
     def log_dataset(
@@ -183,7 +178,7 @@ class Tracker:
         where = json.dumps({"uri": source})
         dataset = entities.Dataset(name, digest[:36], "local", where, profile=json.dumps(profile))
         entry = entities.DatasetInput(dataset, [entities.InputTag("mlflow.data.context", context)])
-        self._record("write the data set", lambda run: self._client.log_inputs(run, [entry]))
+        self._run.record("write the data set", lambda client, run: client.log_inputs(run, [entry]))
 
     def log_image(self, image: Path | NDArray[np.uint8], key: str, step: int) -> None:
         """Adds a picture, a file or (H, W, 3) uint8 RGB, to the section "pictures" of the page's charts.
@@ -191,18 +186,21 @@ class Tracker:
         There it has a slider over the steps, and stands beside that of other runs.
         """
 
-        def read(run: str) -> None:
+        where = values.clean(f"pictures/{key}")
+
+        def read(client: mlflow.MlflowClient, run: str) -> None:  # now, as the file may be drawn over
             pixels = np.asarray(Image.open(image).convert("RGB")) if isinstance(image, Path) else image
-            self._record("write a picture", lambda run: send(run, pixels), background=True)
+            self._run.record(
+                "write a picture",
+                lambda client, run: client.log_image(run, pixels, key=where, step=step, synchronous=True),
+                background=True,
+            )
 
-        def send(run: str, pixels: NDArray[np.uint8]) -> None:
-            self._client.log_image(run, pixels, key=values.clean(f"pictures/{key}"), step=step, synchronous=True)
-
-        self._record("read a picture", read)
+        self._run.record("read a picture", read)
 
     def log_artifact(self, path: Path, folder: str | None = None) -> None:
         """Copies a file into the run's artifacts."""
-        self._record("write an artifact", lambda run: self._client.log_artifact(run, str(path), folder))
+        self._run.record("write an artifact", lambda client, run: client.log_artifact(run, str(path), folder))
 
     def log_table(self, rows: Sequence[Mapping[str, Any]], name: str) -> None:
         """Writes rows as an artifact that the page shows as a table, in the place of an older one.
@@ -215,29 +213,27 @@ class Tracker:
         as_json = name.endswith(".json")
         text = table.to_json(orient="split", index=False) if as_json else table.to_csv(index=False)
 
-        def send(run: str) -> None:  # MLflow's own log_table appends to an older one
-            self._client.log_text(run, text, name)
+        def send(client: mlflow.MlflowClient, run: str) -> None:  # MLflow's own log_table appends to an older one
+            client.log_text(run, text, name)
             if as_json:
-                listed = json.loads(self._client.get_run(run).data.tags.get("mlflow.loggedArtifacts", "[]"))
+                listed = json.loads(client.get_run(run).data.tags.get("mlflow.loggedArtifacts", "[]"))
                 entry = {"path": name, "type": "table"}
-                self._client.set_tag(
-                    run, "mlflow.loggedArtifacts", json.dumps([*(e for e in listed if e != entry), entry])
-                )
+                client.set_tag(run, "mlflow.loggedArtifacts", json.dumps([*(e for e in listed if e != entry), entry]))
 
-        self._record("write a table", send)
+        self._run.record("write a table", send)
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Sets tags, `mlflow.note.content` (the description, in Markdown) among them."""
         entries = [
             entities.RunTag(values.clean(key), values.shorten(value, values.MAX_TAG)) for key, value in tags.items()
         ]
-        self._record("write tags", lambda run: self._client.log_batch(run, tags=entries))
+        self._run.record("write tags", lambda client, run: client.log_batch(run, tags=entries))
 
     def log_model(self, checkpoint: Path) -> None:
         """Logs the checkpoint as a pyfunc, with signature and example; see `ssd/pyfunc_model.py` for its use."""
         package = Path(__file__).parent
 
-        def send(run: str) -> None:
+        def send(client: mlflow.MlflowClient, run: str) -> None:
             from ssd.pyfunc_model import signature  # here, as it loads TensorFlow
 
             mlflow.pyfunc.log_model(
@@ -250,41 +246,7 @@ class Tracker:
                 pip_requirements=[f"{name}=={version(name)}" for name in MODEL_PACKAGES],
             )
 
-        self._record("write the model", send)
-
-    @property
-    def _client(self) -> mlflow.MlflowClient:
-        return mlflow.MlflowClient(self.uri)
-
-    def _start_run(self) -> None:
-        experiment, run_name, run_id, parent, system_metrics, tags = self._start
-        for noisy in ("mlflow", "alembic", "urllib3.connectionpool"):
-            logging.getLogger(noisy).setLevel(logging.ERROR)
-        mlflow.set_tracking_uri(self.uri)
-        if self._visit and run_id is not None:
-            self.run_id = self._client.get_run(run_id).info.run_id
-            return
-        self._experiment_id = open_experiment(self.uri, experiment)
-        if run_id is not None:
-            try:
-                mlflow.start_run(run_id, log_system_metrics=system_metrics, nested=True, tags=tags)
-                self.run_id, self._resumed = run_id, True
-                if "error" in self._client.get_run(run_id).data.tags:
-                    self._client.delete_tag(run_id, "error")  # of before
-                return
-            except mlflow.MlflowException as error:
-                if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-                    raise
-                log.warning("MLflow at %s has no run %s to continue; a new run starts", self.uri, run_id)
-        run = mlflow.start_run(
-            experiment_id=self._experiment_id,
-            run_name=run_name,
-            nested=True,  # a sweep's own run may be open in this process
-            parent_run_id=parent,
-            tags={**values.git_tags(Path(__file__).parents[1]), **tags},
-            log_system_metrics=system_metrics,
-        )
-        self.run_id = run.info.run_id
+        self._run.record("write the model", send)
 
     def _open_scalars(self) -> None:
         from ssd.tensorboard import ScalarWriter  # here, so that a sweep's parent does not load TensorFlow
@@ -296,39 +258,4 @@ class Tracker:
             action()
         except Exception as error:  # a full disk, mostly
             self._scalars = None
-            _say(f"write TensorBoard's files in {self._folder}", error)
-
-    def _send_metrics(self) -> None:
-        with self._lock:
-            batch, self._pending = self._pending, []
-        try:
-            for first in range(0, len(batch), values.MAX_METRICS_PER_REQUEST):
-                self._client.log_batch(self.run_id or "", metrics=batch[first : first + values.MAX_METRICS_PER_REQUEST])
-        except Exception:
-            with self._lock:
-                self._pending = batch + self._pending
-            raise
-
-    def _record(self, what: str, action: Callable[[str], object], background: bool = False) -> None:
-        """Runs an action on an open run that has not failed yet."""
-        run = self.run_id
-        if run is None or self._failed:
-            return
-        if background:
-            self._worker.submit(lambda: None if self._failed else self._try(what, lambda: action(run)))
-        else:
-            self._try(what, lambda: action(run))
-
-    def _try(self, what: str, action: Callable[[], object]) -> None:
-        try:
-            action()
-        except Exception as error:  # whatever mlflow, a database driver, a server or a disk raises
-            with self._lock:  # the background thread may fail at the same time
-                first, self._failed = not self._failed, True
-            if first:
-                _say(f"{what} in MLflow at {self.uri}", error)
-
-
-def _say(what: str, error: Exception) -> None:
-    reason = values.shorten(" ".join(str(error).split()) or type(error).__name__, 250)
-    log.warning("Could not %s (%s); the run goes on without it", what, reason)
+            say_lost(f"write TensorBoard's files in {self._folder}", error)

@@ -18,7 +18,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from ssd import mlflow_view
-from ssd.tracking import Tracker, open_experiment
+from ssd.mlflow_store import open_experiment
+from ssd.tracking import Tracker
 from ssd.tracking_values import absolute_uri, clean, flatten, git_tags, page, shorten, ui_command
 
 ROOT = Path(__file__).parents[1]
@@ -49,7 +50,7 @@ def history(uri: str, run_id: str | None, key: str) -> list[tuple[int, float]]:
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [r.getMessage() for r in caplog.records if r.name == "ssd.tracking" and r.levelno >= logging.WARNING]
+    return [r.getMessage() for r in caplog.records if r.name == "ssd.mlflow_run" and r.levelno >= logging.WARNING]
 
 
 def test_everything_of_a_run_arrives(uri: str, tracker: Callable[..., Tracker], tmp_path: Path) -> None:
