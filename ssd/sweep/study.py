@@ -3,6 +3,7 @@
 optuna is imported where a search runs, not at every start.
 """
 
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,8 +89,12 @@ def distribution(key: str, override: Override) -> "BaseDistribution":
 
 def make_sampler(node: DictConfig, job: int) -> "BaseSampler":
     """The sampler that draws a job's parameters; its seed is the job's own, so that it has no state to be kept."""
+    from optuna.exceptions import ExperimentalWarning
+
     seed = {} if node.get("seed") is None else {"seed": node.seed + job}
-    return instantiate(node, "hydra.sweeper.sampler", **seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # at every trial
+        return instantiate(node, "hydra.sweeper.sampler", **seed)
 
 
 def make_pruner(node: DictConfig | None) -> "BasePruner":
@@ -126,8 +131,10 @@ def ask(study: "Study", job: int, ranges: "dict[str, BaseDistribution]", sampler
 
 def tell(study: "Study", trial: int, done: JobReturn) -> None:
     """Ends a trial as its job ended."""
+    from optuna.samplers import RandomSampler
     from optuna.trial import TrialState
 
+    study.sampler = RandomSampler()  # one that enumerates would end `Study.optimize`, which does not run, at its last
     if done.status != JobStatus.COMPLETED or done.hydra_cfg is None:
         study.tell(trial, state=TrialState.FAIL)
     elif (Path(done.hydra_cfg.hydra.runtime.output_dir) / PRUNED_FILE).exists():

@@ -1,0 +1,363 @@
+"""Sweeps that were killed, terminated or broken, and go on with sweep.resume."""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from omegaconf import DictConfig, OmegaConf
+
+from ssd.cli import main
+from ssd.errors import UserError
+from ssd.run_folder import append_result, read_results
+from ssd.sweep.resume import hold
+
+ROOT = Path(__file__).parents[1]
+QUIET = "tracking.enabled=false"
+
+
+# --- Real trainings, small: a backbone of four convolutions on a dozen shapes ---
+
+TINY = [
+    "backbone=tiny",
+    "detector.image_size=64",
+    f"detector.extras=[{','.join(['{squeeze:16,filters:32}'] * 4)}]",
+    "dataset.train_images=12",
+    "dataset.val_images=5",
+    "dataset.image_size=64",
+    "training.batch_size=4",
+    "training.epochs=3",
+    "training.evaluate_every=1",
+    "optimizer.learning_rate=1e-2",
+    "schedule.warmup_steps=0",
+    "precision=float32",
+    "task.pictures=1",
+    "tracking.system_metrics=false",
+    "tracking.log_model=false",
+]
+COMMAND = ["-m", "--config-dir=conf", *TINY]
+JOBS = [f"{number}_seed={number + 1}" for number in range(3)]
+CLOCK = ("minutes", "images_per_second", "latency_ms", "train/images_per_second")
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """A sweep that was stopped in its second job, before it went on, and what that said."""
+
+    status: int
+    parent: Run
+    children: list[Run]
+    folders: list[str]
+    written: dict[Path, int]
+    said: str
+
+
+def start(work: Path, *arguments: str) -> subprocess.Popen:
+    """`python run.py` in a process of its own."""
+    env = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
+    command = [sys.executable, str(ROOT / "run.py"), *arguments]
+    return subprocess.Popen(command, cwd=work, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def finish(process: subprocess.Popen) -> str:
+    """What it said to its good end."""
+    said, _ = process.communicate(timeout=400)
+    assert process.returncode == 0, said
+    return said
+
+
+def stop_and_resume(work: Path, sweep: str, number: signal.Signals, varying: str, again: list[str]) -> Stopped:
+    """Stops a sweep as soon as its second job has a checkpoint, and goes on with the command `again`."""
+    process = start(work, *COMMAND, varying, f"hydra.sweep.dir={sweep}")
+    with ThreadPoolExecutor(1) as pool:  # reads, or the pipe fills up
+        talk = pool.submit(process.communicate)
+        deadline = time.monotonic() + 300
+        while not (work / sweep / JOBS[1] / "checkpoints" / "last.keras").exists() and time.monotonic() < deadline:
+            assert process.poll() is None, talk.result()
+            time.sleep(0.005)
+        process.send_signal(number)
+        talk.result()
+    parent, children = mlflow_runs(work, sweep)
+    first = [file for file in (work / sweep / JOBS[0]).glob("*") if file.is_file()]
+    written = {file: file.stat().st_mtime_ns for file in first}
+    folders = sorted(folder.name for folder in (work / sweep).glob("*_seed=*"))
+    said = finish(start(work, "-m", *again, f"sweep.resume={sweep}"))
+    return Stopped(process.returncode, parent, children, folders, written, said)
+
+
+def undisturbed(work: Path) -> str:
+    return finish(start(work, *COMMAND, "seed=1,2,3", "hydra.sweep.dir=undisturbed"))
+
+
+def killed(work: Path) -> Stopped:
+    return stop_and_resume(work, "killed", signal.SIGKILL, "seed=1,2,3", [])
+
+
+def terminated(work: Path) -> Stopped:
+    same = [*COMMAND[1:], "seed=1,2", "hydra.sweep.dir=terminated"]
+    return stop_and_resume(work, "terminated", signal.SIGTERM, "seed=1,2", same)
+
+
+def pruned(work: Path) -> str:
+    search = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=1", "seed=choice(1,2)", "hydra.sweep.dir=pruned"]
+    pruner = "hydra.sweeper.pruner={_target_: optuna.pruners.ThresholdPruner, lower: 0.99, n_warmup_steps: 2}"
+    return finish(start(work, *COMMAND, *search, pruner))
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder, with the backbone's YAML, that all real sweeps are called from."""
+    folder = tmp_path_factory.mktemp("work")
+    (folder / "conf" / "backbone").mkdir(parents=True)
+    node = {"_target_": "tiny_backbone.tiny", "name": "tiny", "weights": None}
+    OmegaConf.save(node, folder / "conf" / "backbone" / "tiny.yaml")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sweeps(work: Path) -> dict[str, Any]:
+    """All of them, two at a time."""
+    with ThreadPoolExecutor(2) as pool:
+        running = {sweep.__name__: pool.submit(sweep, work) for sweep in (undisturbed, killed, terminated, pruned)}
+        return {name: future.result() for name, future in running.items()}
+
+
+def mlflow_runs(work: Path, sweep: str) -> tuple[Run, list[Run]]:
+    """The sweep's own run and its jobs', by number."""
+    client = MlflowClient(f"sqlite:///{work}/mlflow.db")
+    parent = client.get_run((work / sweep / "mlflow_run.txt").read_text().strip())
+    children = client.search_runs([parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
+    return parent, sorted(children, key=lambda run: int(run.data.tags["job"]))
+
+
+def results(sweep: Path, jobs: int) -> list[Any]:
+    """All numbers of the first jobs, to the last bit, but for the clock's."""
+    found: list[Any] = []
+    for job in JOBS[:jobs]:
+        rows = [json.loads((sweep / job / "metrics.json").read_text()), *read_results(sweep / job / "results.csv")]
+        found.append([{key: value for key, value in row.items() if key not in CLOCK} for row in rows])
+    return found
+
+
+def test_a_killed_sweep_goes_on_to_the_table_of_an_undisturbed_one(work: Path, sweeps: dict[str, Any]) -> None:
+    stopped = sweeps["killed"]
+    assert stopped.status == -signal.SIGKILL
+    assert stopped.folders == JOBS[:2]
+    statuses = (stopped.parent.info.status, [run.info.status for run in stopped.children])
+    assert statuses == ("RUNNING", ["FINISHED", "RUNNING"])
+    assert results(work / "killed", 3) == results(work / "undisturbed", 3)
+    assert {file: file.stat().st_mtime_ns for file in stopped.written} == stopped.written
+    assert "0_seed=1 is done" in stopped.said
+    assert "resuming after 1 epochs and 0 steps" in (work / "killed" / JOBS[1] / "run.log").read_text()
+
+
+def test_a_terminated_sweep_is_marked_and_goes_on_too(work: Path, sweeps: dict[str, Any]) -> None:
+    stopped = sweeps["terminated"]
+    assert stopped.status == 143
+    statuses = (stopped.parent.info.status, [run.info.status for run in stopped.children])
+    assert statuses == ("KILLED", ["FINISHED", "KILLED"])
+    # the second job may have been stopped within an epoch, of which it then tells the rest's loss
+    ours, theirs = (results(work / sweep, 2) for sweep in ("terminated", "undisturbed"))
+    for job in (ours, theirs):
+        for row in job[1]:
+            for name in ("train/loss", "train/loss_cls", "train/loss_box"):
+                row.pop(name, None)
+    assert ours == theirs
+
+
+@pytest.mark.parametrize(
+    ("sweep", "seeds"), [("undisturbed", (1, 2, 3)), ("killed", (1, 2, 3)), ("terminated", (1, 2))]
+)
+def test_mlflow_has_one_parent_and_each_job_once_with_every_step(
+    work: Path, sweeps: dict[str, Any], sweep: str, seeds: tuple[int, ...]
+) -> None:
+    parent, children = mlflow_runs(work, sweep)
+    assert parent.info.status == "FINISHED"
+    assert [(run.info.run_name, run.data.params["seed"]) for run in children] == [(f"seed={n}", str(n)) for n in seeds]
+    if sweep != "undisturbed":
+        assert [run.info.run_id for run in children][:2] == [run.info.run_id for run in sweeps[sweep].children]
+    client = MlflowClient(f"sqlite:///{work}/mlflow.db")
+    for run in children:
+        assert (run.info.status, run.data.tags["sweep"]) == ("FINISHED", f"multirun {sweep}")
+        for metric in ("train/loss", "val/loss", "val/mAP50"):
+            steps = [entry.step for entry in client.get_metric_history(run.info.run_id, metric)]
+            assert steps == [1, 2, 3], metric
+
+
+def test_a_pruned_trial_ends_its_training_and_has_results(work: Path, sweeps: dict[str, Any]) -> None:
+    import optuna
+
+    (job,) = (work / "pruned").glob("0_seed=*")
+    assert (job / "pruned.txt").read_text().startswith("ThresholdPruner after epoch 2: val/mAP50 ")
+    assert [row["epoch"] for row in read_results(job / "results.csv")] == [1, 2]
+    (trial,) = optuna.load_study(study_name="search", storage=f"sqlite:///{work}/pruned/study.db").trials
+    assert trial.state == optuna.trial.TrialState.PRUNED
+    assert list(trial.intermediate_values) == [1, 2]
+    metrics = json.loads((job / "metrics.json").read_text())
+    assert metrics["mAP50"] == pytest.approx(max(trial.intermediate_values.values()), abs=1e-6)
+    _, (run,) = mlflow_runs(work, "pruned")
+    assert run.info.status == "FINISHED"
+
+
+def test_what_a_killed_run_did_not_send_any_more_is_sent(tmp_path: Path) -> None:
+    from ssd.training.loop import Trainer
+
+    for epoch, found in ((1, {"val/loss": 2.0, "val/mAP50": 0.5}), (2, {})):
+        append_result(tmp_path / "results.csv", {"epoch": epoch, "minutes": 0.5, "train/loss": 3.0, **found})
+    sent: list[tuple[dict, int]] = []
+    tracker = SimpleNamespace(steps=lambda name: {1}, log_metrics=lambda metrics, step: sent.append((metrics, step)))
+    trainer = Trainer(
+        optimizer=SimpleNamespace(iterations=6),  # type: ignore[arg-type]
+        batches=range(3),  # type: ignore[arg-type]
+        epochs=3,
+        evaluate_every=3,
+        patience=0,
+        results=tmp_path / "results.csv",
+        tracker=tracker,  # type: ignore[arg-type]
+        **dict.fromkeys(("model", "train_step", "validator", "stop", "checkpoints", "pictures")),  # type: ignore[arg-type]
+    )
+    history = trainer.run()
+    assert sent == [({"minutes": 0.5, "train/loss": 3.0, "best/mAP50": 0.5}, 2)]
+    assert (history.minutes, history.best["epoch"], history.last["epoch"]) == (0.5, 1, 2)
+
+
+# --- The command line around jobs that take no time ---
+
+
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[DictConfig]]:
+    """Replaces the training by one that notes its configuration; seed 13 fails and 15 is stopped, the first time."""
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    monkeypatch.setattr(sys, "argv", ["run.py"])
+    monkeypatch.chdir(tmp_path)
+    seen: list[DictConfig] = []
+    seeds: set[int] = set()
+
+    def run(cfg: DictConfig, folder: Path) -> float:
+        first = cfg.seed not in seeds
+        seeds.add(cfg.seed)
+        seen.append(cfg)
+        (folder / "checkpoints").mkdir(exist_ok=True)
+        (folder / "checkpoints" / ("last.keras" if cfg.seed == 15 else "best.keras")).touch()
+        if first and cfg.seed == 13:
+            raise UserError("the disk is full")
+        if first and cfg.seed == 15:
+            raise KeyboardInterrupt
+        (folder / "metrics.json").write_text(f'{{"mAP50": {cfg.seed / 100}}}')
+        return cfg.seed / 100
+
+    module = ModuleType("ssd.tasks.train")
+    module.run = run  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    loggers = [logging.getLogger(name) for name in (None, "ssd", "ssd.record")]
+    before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
+    yield seen
+    for logger, handlers, level, propagate in before:
+        logger.handlers[:], logger.level, logger.propagate = handlers, level, propagate
+
+
+def multirun(*arguments: str) -> int:
+    """The exit status of a sweep."""
+    try:
+        return main(["-m", *arguments])
+    except SystemExit as left:
+        return int(left.code or 0)
+
+
+def test_what_is_done_stays_and_the_rest_goes_on(jobs: list[DictConfig], tmp_path: Path) -> None:
+    (tmp_path / "w.keras").touch()
+    assert multirun("seed=1,13,15,4", "training.epochs=3", "checkpoint=w.keras", QUIET) == 130
+    assert [job.seed for job in jobs] == [1, 13, 15]
+    sweep = (tmp_path / "outputs" / "latest_sweep").resolve()
+    assert (sweep / "1_seed=13" / "failure.txt").read_text() == "the disk is full\n"
+    assert multirun("sweep.resume=outputs/latest_sweep") == 0
+    assert [job.seed for job in jobs[3:]] == [13, 15, 4]
+    assert [job.training.epochs for job in jobs[3:]] == [3, 3, 3]
+    assert [job.checkpoint is None for job in jobs[3:]] == [False, True, False]  # from their own last checkpoint
+    assert jobs[4].resume == str(sweep / "2_seed=15")
+    assert not (sweep / "1_seed=13" / "failure.txt").exists()
+    stored = list(OmegaConf.load(sweep / "2_seed=15" / ".hydra" / "overrides.yaml"))
+    assert [line.split("=")[0] for line in stored] == ["seed", "training.epochs", "tracking.enabled", "checkpoint"]
+    assert multirun("sweep.resume=outputs/latest_sweep") == 0
+    assert len(jobs) == 6
+
+
+def test_the_same_command_goes_on_and_may_change_what_trains_nothing(jobs: list[DictConfig], tmp_path: Path) -> None:
+    main(["name=first", QUIET])
+    command = ["training.epochs=3", "checkpoint=outputs/latest", "hydra.sweep.dir=s", QUIET]
+    assert multirun(*command, "seed=1,13") == 1
+    sweep = tmp_path / "s"
+    assert multirun(*command, "seed=1,13", "pipeline.workers=1", "sweep.resume=s") == 0  # outputs/latest has moved on
+    assert [job.seed for job in jobs] == [0, 1, 13, 13]
+    assert (jobs[-1].pipeline.workers, jobs[-1].checkpoint) == (1, jobs[1].checkpoint)
+    assert sorted(folder.name for folder in sweep.glob("*_*")) == ["0_seed=1", "1_seed=13"]
+
+
+@pytest.fixture
+def started(jobs: list[DictConfig], tmp_path: Path) -> Path:
+    """A sweep of two, and a single run beside it."""
+    assert multirun("seed=1,13", "hydra.sweep.dir=s", QUIET) == 1
+    assert main(["hydra.run.dir=single", QUIET]) == 0
+    jobs.clear()
+    return tmp_path / "s"
+
+
+REFUSED = {
+    "-m sweep.resume=t": "sweep.resume=t: there is no such folder; paths are relative to ",
+    "-m sweep.resume=outputs": "sweep.resume=outputs is not the folder of a sweep: it has no sweep.json\n",
+    "-m sweep.resume=single": "it is a single run, which goes on with resume=single",
+    "-m sweep.resume=s,t": "sweep.resume takes one path, not s,t",
+    "sweep.resume=s": "ask for one with -m: python run.py -m sweep.resume=s",
+    "-m sweep.resume=s seed=1,14": "asks for seed=14 and leaves seed=13 out",
+    "-m sweep.resume=s seed=1,13,2": "asks for seed=2 and leaves nothing out",
+    "-m sweep.resume=s training.epochs=5": "asks for training.epochs=5 and leaves nothing out",
+    "-m seed=1,13 hydra.sweep.dir=s": "hydra.sweep.dir=s holds a sweep already; go on with it by ",
+}
+
+
+def test_what_cannot_go_on_is_said_in_one_sentence(
+    started: Path, jobs: list[DictConfig], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command, message in REFUSED.items():
+        capsys.readouterr()
+        assert main([*command.split(), QUIET]) == 2, command
+        said = capsys.readouterr().err
+        assert message in said
+        assert said.count("\n") == 1
+    assert not jobs
+
+
+def test_a_sweep_goes_on_where_it_was_called_from(
+    started: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (started.parent / "elsewhere").mkdir()
+    monkeypatch.chdir(started.parent / "elsewhere")
+    assert main(["-m", "sweep.resume=../s"]) == 2
+    assert f"go there first: cd {started.parent}" in capsys.readouterr().err
+
+
+def test_a_running_sweep_is_left_alone(
+    started: Path, jobs: list[DictConfig], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with hold(started):
+        assert main(["-m", "sweep.resume=s"]) == 2
+    assert "is a sweep that is still running" in capsys.readouterr().err
+    assert multirun("sweep.resume=s") == 0
+    assert [job.seed for job in jobs] == [13]
+
+
+def test_one_job_of_a_sweeps_file_is_a_single_run(jobs: list[DictConfig]) -> None:
+    assert main(["sweeps=learning_rate", "optimizer.learning_rate=3e-4", QUIET]) == 0
+    assert (jobs[0].optimizer.learning_rate, jobs[0].name) == (3e-4, "lr_0.0003")
