@@ -133,6 +133,8 @@ def explain(error: BaseException) -> str:
         return f"'{error.override}' cannot be read; write key=value, and quote special characters: 'key=\"a,b\"'"
     if twice := re.match(r"Multiple values for (\S+)\. To override a value use 'override \S+: (\S+)'", str(error)):
         return f"{twice[1]} has a value already; leave the + out: {twice[1]}={twice[2]}"
+    if str(error).startswith("Ambiguous value for argument 'source="):
+        return "source takes one value; several folders or run ids are joined by +: source=A+B"
     cause = next((e for e in _chain(error) if isinstance(e, OmegaConfBaseException) and e.full_key is not None), None)
     where = re.match(r"In '([^']+)': ", str(error))
     prefix = f"{where[1]}.yaml: " if where and where[1] != "config" else ""

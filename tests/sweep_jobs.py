@@ -9,8 +9,6 @@ from omegaconf import OmegaConf
 from ssd.run_folder import append_result
 from ssd.sweep.jobs import JobResult, ranked
 
-ROOT = Path(__file__).parents[1]
-
 
 def job(number: int, *given: str, status: str = "done", settings: Any = None, **metrics: Any) -> JobResult:
     """A job with three epochs on record."""

@@ -152,6 +152,7 @@ def test_pretrained_weights_follow_the_data_set_unless_given() -> None:
         (["task=report"], "task=report needs jobs; give source=FOLDER of a sweep, or source=RUN_ID of MLflow"),
         (["task=report", "source=no/sweep"], "source=no/sweep: 'no/sweep' is neither a folder nor an MLflow run id"),
         (["task=report", "source=."], "source=. is not the folder of a sweep or a run"),
+        (["task=report", "source=a,b"], "several folders or run ids are joined by +: source=A+B"),
         (["sweep.register=a/b"], "sweep.register=a/b must be a name of letters, digits"),
         (["sweep.register=cells", "sweep.alias=V2"], "sweep.alias=V2 must be of letters"),
         (["sweep.register=cells", "tracking.log_model=false"], "sweep.register=cells needs tracking.log_model=true"),

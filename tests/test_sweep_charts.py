@@ -14,8 +14,6 @@ from ssd.sweep.plots import cost, curves, importance_bars
 from ssd.sweep.report import write_report
 from ssd.sweep.table import configurations
 
-ROOT = Path(__file__).parents[1]
-
 
 def test_importance_of_a_study(tmp_path: Path) -> None:
     import optuna

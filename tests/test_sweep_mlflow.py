@@ -17,8 +17,6 @@ from ssd.sweep.recorded import recorded_jobs
 from ssd.sweep.source import read_source
 from ssd.tracking import Tracker
 
-ROOT = Path(__file__).parents[1]
-
 
 def test_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -28,7 +26,15 @@ def test_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_source("a+b").sweeps == (Path("a+b"),)
     found = read_source(f"c+{run_id}+c/0_job")
     assert (found.sweeps, found.ids, found.runs) == ((Path("c"),), (run_id,), (Path("c/0_job"),))
-    for source, message in (("c+", "''"), ("d", "'d' is neither"), ("c/0_job/.hydra", "not the folder of a sweep")):
+    Path("d").mkdir()
+    Path("d/latest").symlink_to(Path("../c/0_job"))
+    wrong = {
+        "c+": "''",
+        "d": "source=d is not the folder of a sweep",
+        "e": "'e' is neither",
+        "c/0_job/.hydra": "not the folder of a sweep",
+    }
+    for source, message in wrong.items():
         with pytest.raises(UserError, match=message):
             read_source(source)
 
@@ -85,6 +91,10 @@ def test_jobs_from_mlflow(uri: str, recorded: list[str], tmp_path: Path) -> None
         {"epoch": 2.0, "train/loss": 1.5, "val/mAP50": 0.5},
         {"epoch": 3.0, "train/loss": 1.0, "val/mAP50": 0.4},
     ]
+    assert jobs[0].value("dataset.path") == "my data"
+    MlflowClient(uri).set_tag(recorded[1], "pruned", "after epoch 3")
+    pruned = recorded_jobs(uri, [recorded[1]])[0]
+    assert (pruned.status, pruned.reason, pruned.done) == ("pruned", "after epoch 3", False)
     assert [job.run_id for job in recorded_jobs(uri, [recorded[2], recorded[1]])] == [recorded[2], recorded[1]]
     assert parent_of(uri, recorded[1:]) == recorded[0]
     assert parent_of(uri, recorded) is None

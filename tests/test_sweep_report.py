@@ -75,6 +75,11 @@ def test_failed_jobs_without_a_configuration_are_compared_by_what_was_typed() ->
     assert [job.value("a") for job in jobs] == ["0.001", "0.001", "my data", "[0.1, 2]", "{x:1}"]
 
 
+def test_lists_are_compared_as_asked_for_since_mlflow_shows_them_in_another_way() -> None:
+    jobs = [job(i, "a=[.1,2]", settings={"a": shown}) for i, shown in enumerate(("[0.1, 2]", "0.1, 2"))]
+    assert varying(jobs) == []
+
+
 def test_the_command_repeats_one_job_alone() -> None:
     result = JobResult(
         0,

@@ -34,7 +34,7 @@ class JobResult:
         status: done | pruned (given up early, on purpose) | failed | missing (without a result) | running.
         reason: why it is not done, one line.
         metrics: of its best checkpoint, as in metrics.json; what was not measured is left out.
-        settings: its whole configuration, flat; empty where the job failed before it had one.
+        settings: its configuration, flat; empty where the job failed before it had one.
         epochs: the rows of its results.csv.
         folder: its run folder, where it is known.
         run_id: in MLflow, if it was recorded.
@@ -77,10 +77,11 @@ class JobResult:
 
     def value(self, key: str) -> str:
         """What a key is in this job, also where it was not asked for; empty where that is unknown."""
-        if key in self.settings:  # the same for 1e-3 and 0.001
+        asked = self.asked.get(key, "")
+        if key in self.settings and not asked.startswith("["):  # which is the same for 1e-3 and 0.001
             return self.settings[key]
         target = self.settings.get(f"{key}._target_", "").rpartition(".")[2].lower()
-        return self.asked.get(key) or self.settings.get(f"{key}.name") or target
+        return asked or self.settings.get(f"{key}.name") or target
 
 
 def read_jobs(folder: Path) -> list[JobResult]:
@@ -89,7 +90,13 @@ def read_jobs(folder: Path) -> list[JobResult]:
     Args:
         folder: of the multirun; every folder in it with .hydra/overrides.yaml is a job's.
     """
-    return ranked([read_job(file.parent.parent) for file in folder.glob("*/.hydra/overrides.yaml")])
+    return ranked([read_job(job) for job in job_folders(folder)])
+
+
+def job_folders(folder: Path) -> list[Path]:
+    """The run folders directly in a folder; links such as outputs/latest are left out."""
+    found = (file.parent.parent for file in folder.glob("*/.hydra/overrides.yaml"))
+    return [job for job in found if not job.is_symlink()]
 
 
 def ranked(jobs: Sequence[JobResult]) -> list[JobResult]:

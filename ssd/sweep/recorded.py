@@ -52,7 +52,7 @@ def _as_job(number: int, run: RecordedRun) -> JobResult:
         status=status,
         reason=reason,
         metrics=metrics if status in ("done", "pruned") else {},
-        settings=run.params,
+        settings={"name": run.name, **run.params},
         epochs=[rows[epoch] for epoch in sorted(rows)],
         run_id=run.id,
     )

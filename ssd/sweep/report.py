@@ -140,7 +140,7 @@ def _sections(report: Report, found: Importance | None, rows: int | None = None)
     for caption, named in (("What varies", keys), ("In common", [key for key in first.asked if key not in keys])):
         values = [f"`{key}`" if key in keys else f"`{key}={first.value(key)}`" for key in named]
         text += f" {caption}: {', '.join(values)}." if values else ""
-    sections = [f"# Sweep {report.folder.name}", text, _best(report)]
+    sections = [f"# {report.folder.name}", text, _best(report)]
     if repeated(report.groups):
         table = _table(configuration_rows(report.groups), rows)
         sections.append(f"## Configurations\n\n{table}\n\n{_EXPLAINED}")

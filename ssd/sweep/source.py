@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ssd.errors import UserError
+from ssd.sweep.jobs import job_folders
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}")  # MLflow's
 
@@ -43,7 +44,7 @@ def read_source(source: str) -> Sources:
             )
         elif (folder / ".hydra" / "overrides.yaml").is_file():
             runs.append(folder)
-        elif next(folder.glob("*/.hydra/overrides.yaml"), None) is not None:
+        elif job_folders(folder):
             sweeps.append(folder)
         else:
             raise UserError(

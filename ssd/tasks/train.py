@@ -16,6 +16,7 @@ from ssd.inference.predictor import load_detector
 from ssd.models.detector import SSD
 from ssd.models.transfer import transfer
 from ssd.run_folder import read_results, truncate_results
+from ssd.sweep.jobs import PRUNED_FILE
 from ssd.sweep.pruning import pruning_of_this_job
 from ssd.tasks import build, describe, publish
 from ssd.tracking import Tracker
@@ -43,6 +44,8 @@ def run(cfg: DictConfig, folder: Path) -> float:
         trainer = _trainer(cfg, folder, model, splits, tracker)
         pictures = publish.draw_data(folder, trainer.batches)
         history = trainer.run()
+        if (pruned := folder / PRUNED_FILE).exists():
+            tracker.set_tags({"pruned": pruned.read_text(encoding="utf-8").strip()})
         return _finish(cfg, folder, trainer, history, splits, pictures)
 
 
