@@ -31,7 +31,7 @@ from ssd.composition import CONF, compose_jobs, register, without_hydra
 from ssd.errors import UserError
 from ssd.help import help_text
 from ssd.history import by_key, with_history
-from ssd.overrides import key_of, quote
+from ssd.overrides import at_home, key_of, quote
 from ssd.sweep.launcher_config import check_launcher
 from ssd.sweep.resume import SWEEP_FILE, StoredSweep, find_sweep, hold, is_continued, job_overrides, run_job
 from ssd.validation import check_keys, validate
@@ -43,6 +43,7 @@ record = logging.getLogger("ssd.record")  # into run.log only (conf/config.yaml)
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line `argv` (sys.argv without the program by default) and returns the exit status."""
     args = get_args_parser().parse_intermixed_args(list(sys.argv[1:] if argv is None else argv))
+    args.overrides = [at_home(line) for line in args.overrides]
     if args.help:
         print(help_text())
         return 0

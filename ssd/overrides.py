@@ -1,6 +1,8 @@
 """Lines of Hydra's override grammar, `key=value`, as text."""
 
+import re
 from collections.abc import Collection, Iterable
+from pathlib import Path
 
 
 def quote(value: str) -> str:
@@ -15,6 +17,11 @@ def key_of(line: str) -> str:
     'trainer.depth'
     """
     return line.lstrip("+~").split("=", 1)[0]
+
+
+def at_home(line: str) -> str:
+    """`key=~/folder` with the home folder's path: no shell expands it there, and Hydra's grammar has no tilde."""
+    return re.sub(r"(?<=[=,:[])~(?=/)", lambda _: str(Path.home()), line)
 
 
 def without(lines: Iterable[str], keys: Collection[str]) -> list[str]:

@@ -114,6 +114,13 @@ def test_exit_status(calls: list[Call], capsys: pytest.CaptureFixture[str], seed
     assert ("damaged" in log, "a fault of ours" in log) == (seed == 13, seed == 14)
 
 
+def test_paths_may_begin_at_home(calls: list[Call], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "cells").mkdir()
+    assert main(["dataset=voc_folder", "dataset.path=~/cells", "backbone.weights=null", QUIET]) == 0
+    assert calls[0][1].dataset.path == str(tmp_path / "cells")
+
+
 def test_a_mistake_starts_nothing(calls: list[Call], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["training.epoch=3"]) == 2
     assert capsys.readouterr().err == "error: unknown key 'training.epoch'; did you mean 'training.epochs'?\n"

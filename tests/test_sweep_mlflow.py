@@ -150,7 +150,11 @@ def test_task_report_makes_it_again_where_it_was(uri: str, recorded: list[str], 
         folder = write_job(sweep, number, [f"seed={number + 1}"], value, run_id=recorded[number + 1])
         OmegaConf.save({"seed": number + 1, "tracking": {"uri": uri}}, folder / "config.yaml")
     model = log_a_model(uri, recorded[1])
-    assert main(["task=report", "source=sweep", "sweep.register=report cells", "sweep.alias=best"]) == 0
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "latest_sweep").symlink_to(sweep)
+    source = "source=elsewhere/latest_sweep"
+    assert main(["task=report", source, "sweep.register=report cells", "sweep.alias=best"]) == 0
+    assert "- Its folder: [0_job](0_job)" in (sweep / "sweep.md").read_text()
     assert "Registered in MLflow as `models:/report cells@best`" in (sweep / "sweep.md").read_text()
     client = MlflowClient(uri)
     assert client.get_model_version_by_alias("report cells", "best").source == f"models:/{model}"

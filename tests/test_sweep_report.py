@@ -110,7 +110,7 @@ def test_the_report_in_its_folder(tmp_path: Path) -> None:
     report = write_report(tmp_path)
     text = (tmp_path / "sweep.md").read_text()
     assert "3 jobs: 2 done, 1 missing. What varies: `backbone`, `seed`. In common: `training.epochs=1`." in text
-    assert "Job 1, mAP50 **0.700**: backbone=vgg16, seed=2.\n\n```sh\npython run.py backbone=vgg16 seed=2 " in text
+    assert "Best: job 1, mAP50 **0.700**: backbone=vgg16, seed=2.\n\n```sh\npython run.py backbone=vgg16 " in text
     assert "[1_job](1_job)" in text
     assert "| 1 | vgg16 | 2 | 0.600 ± 0.141 |\n| 2 | mobilenet_v2 | 0 of 1 |  |\n" in text
     assert "sample standard deviation (n - 1)" in text
@@ -134,9 +134,8 @@ def test_the_report_in_its_folder(tmp_path: Path) -> None:
 def test_the_best_job_may_be_of_another_configuration_than_the_best_mean(tmp_path: Path) -> None:
     write_report(tmp_path, jobs=backbones())
     text = (tmp_path / "sweep.md").read_text()
-    assert (
-        "Job 1, mAP50 **0.700**: backbone=vgg16, seed=2. The best mean has another configuration, mobilenet_v2," in text
-    )
+    assert "Best: job 1, mAP50 **0.700**: backbone=vgg16, seed=2. The best mean has another" in text
+    assert "configuration, mobilenet_v2, with 0.630 ± 0.028." in text
 
 
 def test_jobs_that_each_ran_once_are_one_table(tmp_path: Path) -> None:

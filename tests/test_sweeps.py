@@ -1,6 +1,7 @@
 """The sweeps that are shipped: what they say, what they vary, and what the command line replaces."""
 
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from ssd.cli import main
 from ssd.composition import compose_jobs
 from ssd.errors import UserError
 from ssd.mlflow_store import mlflow
+from ssd.overrides import at_home
 
 ROOT = Path(__file__).parents[1]
 
@@ -54,6 +56,16 @@ def test_sweeps_leave_the_data_set_and_its_recipe_to_the_command_line() -> None:
     for given in (["sweeps=augmentation", "augmentation=flip"], ["sweeps=backbones", "backbone=vgg16"]):
         (cfg,) = compose_jobs([*given, "seed=1", "dataset=voc0712"], multirun=True)
         assert (cfg.training.epochs, cfg.optimizer.momentum, cfg.backbone.weights) == (232, 0.9, "imagenet")
+
+
+def test_the_readmes_commands_are_right() -> None:
+    section = (ROOT / "README.md").read_text().partition("\n## Sweeps\n")[2].partition("\n## ")[0]
+    commands = [shlex.split(line, comments=True) for line in section.splitlines() if line.startswith("python run.py")]
+    grids = [command[3:] for command in commands if command[2] == "-m" and not command[3].startswith("sweep.resume=")]
+    jobs = [compose_jobs([at_home(line) for line in grid], multirun=True) for grid in grids]
+    assert [len(found) for found in jobs] == [9, 6, 4]
+    assert jobs[0][0].dataset.path == str(Path.home() / "cells")
+    assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == set(SWEEPS)
 
 
 def test_a_misspelt_key_in_an_own_sweep(tmp_path: Path) -> None:

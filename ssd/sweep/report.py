@@ -86,7 +86,12 @@ def write_report(
     pictures = _draw(report, found)
     sections = _sections(report, found)
     shown = [f"![{caption}](plots/{quote(file.name)})" for caption, file in pictures.items()]
-    text = [*sections[:-1], *(["## Charts\n\n" + "\n\n".join(shown)] if shown else []), sections[-1]]
+    text = [
+        f"# {folder.name}",
+        *sections[:-1],
+        *(["## Charts\n\n" + "\n\n".join(shown)] if shown else []),
+        sections[-1],
+    ]
     write_text(folder / "sweep.md", "\n\n".join(text) + "\n")
     write_text(folder / "sweep.csv", _csv(job_numbers(jobs)))
     write_text(folder / "configurations.csv", _csv(configuration_numbers(report.groups)))
@@ -133,14 +138,15 @@ def _draw(report: Report, found: Importance | None) -> dict[str, Path]:
 
 
 def _sections(report: Report, found: Importance | None, rows: int | None = None) -> list[str]:
-    """The Markdown without the charts, the table of every job last; tables of at most `rows` rows."""
+    """The Markdown without title and charts, the table of every job last; tables of at most `rows` rows."""
     counts = Counter(job.status for job in report.jobs)
     keys, first = varying(report.jobs), report.jobs[0]
-    text = f"{len(report.jobs)} jobs: {', '.join(f'{count} {status}' for status, count in counts.items())}."
+    many = f"{len(report.jobs)} jobs" if len(report.jobs) > 1 else "1 job"
+    text = f"{many}: {', '.join(f'{count} {status}' for status, count in counts.items())}."
     for caption, named in (("What varies", keys), ("In common", [key for key in first.asked if key not in keys])):
         values = [f"`{key}`" if key in keys else f"`{key}={first.value(key)}`" for key in named]
         text += f" {caption}: {', '.join(values)}." if values else ""
-    sections = [f"# {report.folder.name}", text, _best(report)]
+    sections = [_best(report), text]
     if repeated(report.groups):
         table = _table(configuration_rows(report.groups), rows)
         sections.append(f"## Configurations\n\n{table}\n\n{_EXPLAINED}")
@@ -155,8 +161,8 @@ def _sections(report: Report, found: Importance | None, rows: int | None = None)
 def _best(report: Report) -> str:
     best = report.best
     if best is None:
-        return "## Best job\n\nNo job has a result."
-    text = f"## Best job\n\nJob {best.job}, mAP50 **{best.metrics['mAP50']:.3f}**: {label(best, varying(report.jobs))}."
+        return "No job has a result."
+    text = f"Best: job {best.job}, mAP50 **{best.metrics['mAP50']:.3f}**: {label(best, varying(report.jobs))}."
     first = report.groups[0]
     if best not in first.jobs:
         text += f" The best mean has another configuration, {first.label}, with {first.measure('mAP50')}."
@@ -194,8 +200,8 @@ def _log(tracker: "Tracker", report: Report, found: Importance | None, pictures:
     note = "\n\n".join(_sections(report, found, _NOTE_ROWS))
     failed = sum(job.status in ("failed", "missing") for job in report.jobs)
     tracker.set_tags({"mlflow.note.content": note, "jobs": str(len(report.jobs)), "failed_jobs": str(failed)})
-    tracker.log_table(job_numbers(report.jobs), "jobs.json")
-    tracker.log_table(configuration_numbers(report.groups), "configurations.json")
+    tracker.log_table(job_rows(report.jobs), "jobs.json")
+    tracker.log_table(configuration_rows(report.groups), "configurations.json")
     for name in ("sweep.md", "sweep.csv", "configurations.csv"):
         tracker.log_artifact(report.folder / name)
     for file in pictures.values():
@@ -211,13 +217,15 @@ def print_table(jobs: Sequence[JobResult]) -> None:
     groups = configurations(jobs)
     several = repeated(groups)
     keys = [key for key in varying(jobs) if key != "seed" or not several]
-    table = Table(title="Configurations, best mean first" if several else "Jobs, best first")
+    title = "Configurations, best mean first" if several else "Jobs, best first"
+    table = Table(title=title, caption="ms: latency of one image; min: minutes of training", caption_justify="left")
     rows = configuration_rows(groups) if several else job_rows(jobs)
     number, state = ("rank", "runs") if several else ("job", "status")
     columns = [name for name in (state, "mAP50", "mAP", "latency (ms)", "minutes") if name in rows[0]]
     for name in (number, keys[0] if len(keys) == 1 else "configuration", *columns):
         is_number = name in (number, *columns) and name != "status"
-        table.add_column(name, justify="right" if is_number else "left", overflow="fold", no_wrap=is_number)
+        short = {"rank": "#", "latency (ms)": "ms", "minutes": "min"}.get(name, name)
+        table.add_column(short, justify="right" if is_number else "left", overflow="fold", no_wrap=is_number)
     for row, job in zip(rows, [group.jobs[0] for group in groups] if several else jobs, strict=True):
         named = job.value(keys[0]) if len(keys) == 1 else label(job, keys)
         table.add_row(str(row[number]), escape(named), *(escape(str(row[name])) for name in columns))

@@ -43,8 +43,8 @@ def run(cfg: DictConfig, folder: Path) -> float:
 
 
 def _read(source: Sources, uri: str) -> list[JobResult]:
-    jobs = [job for sweep in source.sweeps for job in sorted(read_jobs(sweep), key=lambda job: job.job)]
-    jobs += [read_job(run) for run in source.runs]
+    jobs = [job for sweep in source.sweeps for job in sorted(read_jobs(sweep.resolve()), key=lambda job: job.job)]
+    jobs += [read_job(run.resolve()) for run in source.runs]
     jobs += recorded_jobs(uri, source.ids) if source.ids else []
     if len({job.job for job in jobs}) < len(jobs):  # of several sweeps, or single runs, which are all number 0
         jobs = [replace(job, job=number) for number, job in enumerate(jobs)]
