@@ -32,7 +32,7 @@ class PriorSteps(Enum):
 class TaskConfig:
     """conf/task: what `run.py` does. The thresholds are for what a person looks at, never for mAP."""
 
-    name: str = MISSING  # train | evaluate | predict
+    name: str = MISSING  # train | evaluate | predict | convert | report
     score_threshold: float = 0.5  # detections drawn or written by predict and in the pictures
     pictures: int = 8  # validation images drawn with truth beside prediction
 
@@ -293,4 +293,4 @@ class Config:
     checkpoint: str | None = None  # evaluate, predict: a run folder or a .keras file; train: start from its weights
     weights: str | None = None  # instead of checkpoint, another project's: torchvision:FILE | amdegroot:FILE
     resume: str | None = None  # a run folder to continue
-    source: str | None = None  # predict: an image or a folder of images
+    source: str | None = None  # predict: an image or a folder of images; report: see ssd/sweep/source.py
