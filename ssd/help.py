@@ -18,6 +18,8 @@ Trains, evaluates and uses SSD object detectors (TensorFlow, Hydra, MLflow).
   python run.py weights=torchvision:FILE.pth dataset=...     fine-tune somebody else's trained detector
   python run.py -m sweeps=backbones                          the grid in sweeps/backbones.yaml
   python run.py -m optimizer.learning_rate=1e-3,5e-4         a grid of your own
+  python run.py -m sweeps=learning_rate                      a search with Optuna
+  python run.py -m sweep.resume=outputs/latest_sweep         go on with a sweep that was stopped; its failed jobs again
   python run.py task=report source=outputs/multirun/SWEEP    its tables and charts again; also from MLflow run ids
   python run.py --cfg job ...                                show every key and value instead of running
   python run.py --config-dir FOLDER optimizer=mine           with FOLDER/optimizer/mine.yaml of your own

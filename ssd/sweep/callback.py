@@ -102,7 +102,7 @@ class Sweep(Callback):
         self._end("FINISHED")
         failed = sum(job.status in ("failed", "missing") for job in report.jobs)
         if failed:
-            log.error("%d of %d jobs failed", failed, len(report.jobs))
+            log.error("%d of %d jobs failed; again: -m sweep.resume=%s", failed, len(report.jobs), folder)
         if report.problem:
             log.error("sweep.register=%s: %s", register, report.problem)
         if failed or report.problem:

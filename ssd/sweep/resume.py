@@ -7,7 +7,7 @@ launcher runs it: what is done is not done again, what was stopped goes on in th
 import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
@@ -137,16 +137,33 @@ def find_sweep(resume: Override | None, multirun: bool) -> StoredSweep | None:
 
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
-    """Keeps a sweep for this process, to the end of the context or of the process.
+    """Keeps a sweep for this process, to the end of the context or of the process; interrupted, says how to go on.
 
     Raises:
         UserError: another process is running it.
     """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(_locked(folder, wait=False))
+        except Timeout:
+            raise UserError(f"{folder} is a sweep that is still running; stop it first, or let it end") from None
+        try:
+            yield
+        except KeyboardInterrupt:
+            log.warning("go on with: python run.py -m sweep.resume=%s", folder)
+            raise
+
+
+@contextmanager
+def _locked(folder: Path, wait: bool) -> Iterator[None]:
+    """Keeps a folder to oneself. A lock goes with its process, however that ends."""
     lock = FileLock(folder / _LOCK)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=-1 if wait else 0)
     except Timeout:
-        raise UserError(f"{folder} is a sweep that is still running; stop it first, or let it end") from None
+        raise
+    except OSError as error:  # some file systems of clusters
+        log.warning("%s cannot be locked (%s): let no two processes work in it", folder, error)
     try:
         yield
     finally:
@@ -164,7 +181,7 @@ def run_job(cfg: DictConfig, folder: Path, continued: bool, run: Task) -> float:
     Where another process is at the same job, which outlived the sweep's own, this one waits for it.
     """
     done = folder / DONE_FILE
-    with FileLock(folder / _LOCK):
+    with _locked(folder, wait=True):
         if continued and done.is_file():
             value = float(done.read_text(encoding="utf-8"))
             print(f"{folder.name} is done: {value:.4g}")
@@ -172,14 +189,7 @@ def run_job(cfg: DictConfig, folder: Path, continued: bool, run: Task) -> float:
         for file in (done, folder / FAILURE_FILE, folder / PRUNED_FILE, folder / "metrics.json"):
             file.unlink(missing_ok=True)
         if continued and cfg.task.name == "train":
-            _go_on(cfg, folder)
+            cfg.resume = str(folder)  # from its last checkpoint, or without one from the start; in its MLflow run
         value = run(cfg, folder)
         write_text(done, f"{value!r}\n")
         return value
-
-
-def _go_on(cfg: DictConfig, folder: Path) -> None:
-    """From the last checkpoint, or without one from the start; in the job's MLflow run, if it has one."""
-    cfg.resume = str(folder)
-    if (folder / "checkpoints" / "last.keras").is_file():
-        cfg.checkpoint = cfg.weights = None

@@ -91,12 +91,18 @@ def build_detector(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
 
 
 def _starts_from_checkpoint(cfg: DictConfig) -> bool:
-    resumed = cfg.resume is not None and Checkpoints(Path(cfg.resume) / "checkpoints").last.exists()
-    return resumed or cfg.checkpoint is not None or cfg.weights is not None
+    return _goes_on(cfg) or cfg.checkpoint is not None or cfg.weights is not None
+
+
+def _goes_on(cfg: DictConfig) -> bool:
+    """Whether a training has a checkpoint of its own to go on from."""
+    return cfg.resume is not None and Checkpoints(Path(cfg.resume) / "checkpoints").last.exists()
 
 
 def read_trained(cfg: DictConfig) -> TrainedWeights | None:
-    """The weights that a training starts from, if `checkpoint` or `weights` names any."""
+    """The weights that a training starts from, if `checkpoint` or `weights` names any, and it does not go on."""
+    if _goes_on(cfg):
+        return None
     if cfg.checkpoint is not None:
         return weights_of(load_detector(cfg.checkpoint), str(checkpoint_file(cfg.checkpoint)))
     return read_weights(cfg.weights) if cfg.weights is not None else None
