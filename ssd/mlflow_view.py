@@ -19,7 +19,7 @@ _PARAMS = ("backbone", "detector", "dataset", "augmentation", "optimizer", "opti
 _COLUMNS = (
     *(f"metrics.`{name}`" for name in _METRICS),
     *(f"params.`{name}`" for name in _PARAMS),
-    *("attributes.`Dataset`", "tags.`device`", "attributes.`Description`"),
+    *("attributes.`Dataset`", "tags.`device`", "tags.`pruned`", "tags.`error`", "attributes.`Description`"),
 )
 _WIDTHS = {
     "attributes.`Run Name`": 230,

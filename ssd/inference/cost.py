@@ -51,7 +51,7 @@ def measure_cost(model: SSD, image: NDArray[np.uint8]) -> Cost:
     images = tf.constant(cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)[None])
     compiled = detect.get_concrete_function(images)
     seconds = median_seconds(lambda: to_detections(compiled(images)))
-    return Cost(model.count_params(), count_flops(compiled.graph) / 1e9, 1000 * seconds)
+    return Cost(model.count_params(), count_flops(compiled.graph) / 1e9, round(1000 * seconds, 3))
 
 
 def median_seconds(action: Callable[[], object]) -> float:

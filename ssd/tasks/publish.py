@@ -180,14 +180,19 @@ def write_results(
         mlflow_run=tracker.run_id,
         mlflow_ui=tracker.ui_command,
     )
-    file = report.write(folder, pictures)
-    tracker.log_metrics({f"best/{name}": evaluation.metrics[name] for name in BEST if name in evaluation.metrics}, 0)
-    tracker.log_metrics({f"model/{name}": value for name, value in cost.items()}, 0)
+    report.write(folder, pictures)
+    _track(tracker, report, folder, pictures)
+
+
+def _track(tracker: Tracker, report: RunReport, folder: Path, pictures: Mapping[str, Path]) -> None:
+    """Sends what a run came to; its values and pictures at step 0, where MLflow's page compares them between runs."""
+    best = {f"best/{name}": report.metrics[name] for name in BEST if name in report.metrics}
+    tracker.log_metrics(best | {f"model/{name}": value for name, value in report.facts.items()}, 0)
     tracker.set_tags({"mlflow.note.content": report.note()})
-    tracker.log_table(per_class, "per_class.json")
-    for path in (file, folder / "metrics.json", folder / "results.csv", folder / "config.yaml"):
-        if path.exists():
-            tracker.log_artifact(path)
+    tracker.log_table(report.per_class, "per_class.json")
+    for name in ("report.md", "metrics.json", "results.csv", "config.yaml"):
+        if (folder / name).exists():
+            tracker.log_artifact(folder / name)
     for picture in pictures.values():
         tracker.log_artifact(picture, "plots")
         if picture.stem in COMPARED:
