@@ -110,7 +110,7 @@ def prepare(args: Namespace, multirun: bool) -> tuple[list[str], Path | None]:
     jobs = compose_jobs(overrides, multirun, args.config_name or "config", args.config_dir)
     if multirun:
         check_launcher(jobs[0].hydra.launcher)
-    else:
+    elif not args.cfg:
         _check_single(jobs[0], args.overrides)
     for job in jobs:
         # shown, a configuration may lack what only a run needs

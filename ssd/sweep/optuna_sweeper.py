@@ -18,7 +18,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from ssd.sweep.space import Space, read_space
-from ssd.sweep.study import ask, batches, distribution, jobs_of, open_study, tell, unfinished
+from ssd.sweep.study import ask, batches, distribution, jobs_of, open_study, tell, typed, unfinished
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -108,7 +108,7 @@ class OptunaSweeper(Sweeper):
     def _run(self, study: "Study", space: Space, batch: "Mapping[int, BaseTrial]") -> None:
         """Jobs with consecutive numbers, from the lowest on."""
         overrides = [
-            [*space.shared, *(f"{key}={trial.params[key]}" for key in space.varying)] for trial in batch.values()
+            [*space.shared, *(f"{key}={typed(trial.params[key])}" for key in space.varying)] for trial in batch.values()
         ]
         returns = self._launcher.launch(overrides, initial_job_idx=next(iter(batch)))
         for trial, done in zip(batch.values(), returns, strict=True):

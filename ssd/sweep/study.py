@@ -129,6 +129,11 @@ def ask(study: "Study", job: int, ranges: "dict[str, BaseDistribution]", sampler
     return trial
 
 
+def typed(value: Any) -> str:
+    """A drawn value as a job gets it; of 17 digits, 6 are enough for a result and can be read in a folder's name."""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
 def tell(study: "Study", trial: int, done: JobReturn) -> None:
     """Ends a trial as its job ended."""
     from optuna.samplers import RandomSampler
