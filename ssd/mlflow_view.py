@@ -24,7 +24,11 @@ _COLUMNS = (
 _WIDTHS = {
     "attributes.`Run Name`": 230,
     "runDateAndNestInfo": 130,
+    "metrics.`model/latency_ms`": 130,
+    "metrics.`model/parameters`": 135,
+    "params.`detector`": 85,
     "params.`optimizer.learning_rate`": 160,
+    "params.`seed`": 60,
     "attributes.`Dataset`": 280,
     "attributes.`Description`": 400,
 }

@@ -65,7 +65,7 @@ def test_what_varies_in_a_sweep_is_always_a_param(model: keras.Model) -> None:
     assert found["training.patience"] == "null"
     assert "task.pictures" not in found
     tags = describe.tags(cfg, model)
-    assert (tags["job"], tags["sweep"]) == ("3", "multirun today")
+    assert (tags["job"], tags["sweep"], tags["mlflow.runColor"]) == ("3", "multirun today", "#cc79a7")
     assert describe.run_name(cfg) == "pipeline.workers=1, training=voc, dataset.data_dir=a, training.patience=null"
 
 

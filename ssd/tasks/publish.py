@@ -189,7 +189,9 @@ def _track(tracker: Tracker, report: RunReport, folder: Path, pictures: Mapping[
     best = {f"best/{name}": report.metrics[name] for name in BEST if name in report.metrics}
     tracker.log_metrics(best | {f"model/{name}": value for name, value in report.facts.items()}, 0)
     tracker.set_tags({"mlflow.note.content": report.note()})
-    tracker.log_table(report.per_class, "per_class.json")
+    # AP50 first: the column that the page compares unless told otherwise
+    classes = [{"class": row["class"], "AP50": row["AP50"], **row} for row in report.per_class]
+    tracker.log_table(classes, "per_class.json")
     for name in ("report.md", "metrics.json", "results.csv", "config.yaml"):
         if (folder / name).exists():
             tracker.log_artifact(folder / name)
