@@ -104,9 +104,10 @@ def tags(cfg: DictConfig, model: keras.Model) -> dict[str, str]:
 
 
 def run_name(cfg: DictConfig) -> str:
-    """The run's name in MLflow; a job of a sweep is called after what varies."""
+    """The run's name in MLflow; a job of a sweep is called after what varies, another task than a training says so."""
     hydra = HydraConfig.get()
-    return (hydra.mode == RunMode.MULTIRUN and job_name(own_overrides(hydra))) or cfg.name
+    name = cfg.name if cfg.task.name == "train" else f"{cfg.task.name} {cfg.name}"
+    return (hydra.mode == RunMode.MULTIRUN and job_name(own_overrides(hydra))) or name
 
 
 def precision(model: keras.Model) -> str:
