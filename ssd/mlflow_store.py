@@ -109,7 +109,8 @@ def open_experiment(uri: str, name: str) -> str:
 
     Two processes that make the same sqlite store at once break each other's migration, so one waits for the other.
     """
-    kind = {"mlflow.experimentKind": "custom_model_development"}  # else the page opens its language model views
+    # else older pages open their language model views; newer ones look at the address (mlflow_view.QUERY)
+    kind = {"mlflow.experimentKind": "custom_model_development"}
     location: str | None = None
     lock: AbstractContextManager = nullcontext()
     if uri.startswith(SQLITE):
