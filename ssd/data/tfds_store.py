@@ -19,7 +19,7 @@ import tensorflow_datasets as tfds
 from ssd.data.annotations import Objects, build_annotations, unknown_name
 from ssd.data.images import encoded_size
 from ssd.data.sample import Dataset
-from ssd.errors import UserError
+from ssd.errors import UserError, first_line
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def prepare(make: Callable[[], tfds.core.DatasetBuilder], origin: Origin, archiv
     try:
         return _unpack_and_prepare(make, builder, local=archives is not None)
     except Exception as error:  # tensorflow-datasets raises what it meets under many types; the cause is kept
-        raise UserError(f"{what} ({_first_line(error)}): {advice}.") from error
+        raise UserError(f"{what} ({first_line(error)}): {advice}.") from error
 
 
 def _unpack_and_prepare(
@@ -90,10 +90,6 @@ def _unpack_and_prepare(
 def _and(names: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def prepared(make: Callable[[], tfds.core.DatasetBuilder], config: tfds.download.DownloadConfig | None = None) -> Any:
@@ -152,7 +148,7 @@ def encoded_source(builder: tfds.core.DatasetBuilder, split: str) -> Any:
         return builder.as_data_source(split=split, decoders={"image": tfds.decode.SkipDecoding()})
     except ValueError as error:
         raise UserError(
-            f"The split {split} of {builder.info.full_name} cannot be read: {_first_line(error)}."
+            f"The split {split} of {builder.info.full_name} cannot be read: {first_line(error)}."
         ) from error
 
 

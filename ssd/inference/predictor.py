@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 import ssd.models.detector
 import ssd.models.layers
 import ssd.training.schedules  # noqa: F401  (registers what a checkpoint's optimizer refers to)
-from ssd.errors import UserError
+from ssd.errors import UserError, first_line
 from ssd.inference.decoder import Decoder, NMSSettings, to_detections
 from ssd.inference.detections import Detections
 from ssd.models.detector import SSD
@@ -45,8 +45,9 @@ def load_detector(checkpoint: str | Path) -> SSD:
     try:
         model = keras.saving.load_model(file)
     except Exception as error:  # zip, h5py and Keras raise many kinds
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{file} cannot be read as a checkpoint ({first}); give one that this program wrote") from error
+        raise UserError(
+            f"{file} cannot be read as a checkpoint ({first_line(error)}); give one that this program wrote"
+        ) from error
     if not isinstance(model, SSD):
         raise UserError(
             f"{file} holds a {type(model).__name__}, not a detector; give a checkpoint that this program wrote"

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ssd.errors import UserError
+from ssd.errors import UserError, first_line
 from ssd.models.layers import L2Norm, Preprocess
 from ssd.models.mobilenet_v3 import mobilenet_v3_large_body
 from ssd.suggest import nearest
@@ -211,19 +211,15 @@ def _application(
     except Exception as error:  # h5py, Keras and the download raise many kinds
         if weights == "imagenet":
             raise UserError(
-                f"backbone.weights=imagenet could not be downloaded ({_first_line(error)}); connect to the internet, "
+                f"backbone.weights=imagenet could not be downloaded ({first_line(error)}); connect to the internet, "
                 "or give backbone.weights=FILE.weights.h5, or backbone.weights=null for random weights"
             ) from error
         if weights is not None and Path(weights).exists():
             raise UserError(
-                f"backbone.weights={weights} does not fit {build.__name__} without top ({_first_line(error)}); give "
+                f"backbone.weights={weights} does not fit {build.__name__} without top ({first_line(error)}); give "
                 f"weights saved from keras.applications.{build.__name__}(include_top=False) of the same alpha"
             ) from error
         raise
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _outputs(model: keras.Model, names: Sequence[str]) -> list[keras.KerasTensor]:

@@ -18,7 +18,7 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ssd.errors import UserError
+from ssd.errors import UserError, first_line
 
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C  # of the old format, torch/serialization.py
 
@@ -54,8 +54,9 @@ def read_pth(file: Path) -> Any:
             "alone, or use safetensors"
         ) from error
     except Exception as error:  # a damaged pickle or archive may raise anything
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{file} is not a file of torch.save, or is damaged ({reason}); download it again") from error
+        raise UserError(
+            f"{file} is not a file of torch.save, or is damaged ({first_line(error)}); download it again"
+        ) from error
 
 
 class _UnknownNameError(Exception):
