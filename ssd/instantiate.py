@@ -7,7 +7,7 @@ import hydra.utils
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 
-from ssd.errors import UserError
+from ssd.errors import UserError, first_line
 
 
 def instantiate(node: DictConfig, key: str, **arguments: Any) -> Any:
@@ -31,7 +31,7 @@ def instantiate(node: DictConfig, key: str, **arguments: Any) -> Any:
         if isinstance(cause, UserError):
             raise cause from None
         if isinstance(cause, TypeError | ValueError | ImportError | AttributeError | UserWarning | None):
-            reason = str(cause if cause is not None else error).splitlines()[0]
+            reason = first_line(cause if cause is not None else error)
             raise UserError(f"{key}: {node['_target_']} cannot be made ({reason}); correct it in the YAML") from error
         raise
 
