@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+RUN_ID_FILE = "mlflow_run.txt"  # in the folder of a run or a sweep: its run in MLflow
+
 COLUMNS = (
     "epoch",
     "step",

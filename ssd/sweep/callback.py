@@ -15,8 +15,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from ssd.errors import UserError
-from ssd.run_folder import write_text
-from ssd.sweep.jobs import FAILURE_FILE, RUN_ID_FILE
+from ssd.run_folder import RUN_ID_FILE, write_text
+from ssd.sweep.jobs import FAILURE_FILE
 from ssd.sweep.report import print_table, write_report
 from ssd.sweep.resume import is_continued
 from ssd.sweep.space import sweep_name

@@ -12,12 +12,12 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from ssd.run_folder import read_results
+from ssd.overrides import key_of
+from ssd.run_folder import RUN_ID_FILE, read_results
 from ssd.tracking_values import flatten
 
 FAILURE_FILE = "failure.txt"  # in a job's folder: why it failed, one line
 PRUNED_FILE = "pruned.txt"  # in a job's folder: after which epoch it was given up, one line
-RUN_ID_FILE = "mlflow_run.txt"
 
 # Sections of the configuration that say nothing about what is trained.
 _NOT_COMPARED = ("name", "task", "resume", "sweep", "tracking", "hydra")
@@ -66,7 +66,7 @@ class JobResult:
     def command(self) -> str:
         """What a user types to get this job again, as a single run."""
         left_out = ("sweep", "resume", "hydra")
-        lines = [line for line in self.given if _section(line.lstrip("+~").partition("=")[0]) not in left_out]
+        lines = [line for line in self.given if _section(key_of(line)) not in left_out]
         return shlex.join(["python", "run.py", *self.flags, *lines])
 
     @cached_property
@@ -172,5 +172,4 @@ def _parsed(line: str) -> tuple[str, str]:
         (override,) = OverridesParser.create().parse_overrides([line])
         return override.key_or_group, flatten({"": override.value()}).get("", override.get_value_string())
     except (HydraException, ValueError):
-        key, _, value = line.lstrip("+~").partition("=")
-        return key, value
+        return key_of(line), line.partition("=")[2]

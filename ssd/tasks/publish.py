@@ -18,13 +18,13 @@ from ssd.evaluation.plots import confusion_matrix, label_statistics, pr_curves
 from ssd.inference.cost import measure_cost
 from ssd.inference.detections import Detections
 from ssd.models.detector import SSD
-from ssd.run_folder import write_json, write_text
+from ssd.run_folder import RUN_ID_FILE, write_json, write_text
 from ssd.run_report import RunReport
+from ssd.sweep.callback import PARENT_VARIABLE
 from ssd.tasks import describe
 from ssd.tracking import Tracker
 from ssd.training.step import Validator
 
-RUN_ID_FILE = "mlflow_run.txt"
 BEST = ("mAP50", "mAP", "mAP50_07")  # shown in MLflow's table of runs; metrics.json has all
 COMPARED = ("predictions", "pr_curves", "confusion_matrix")  # plots that MLflow shows beside those of other runs
 
@@ -121,7 +121,7 @@ def tracker(cfg: DictConfig, folder: Path, model: SSD) -> Tracker:
         describe.run_name(cfg),
         folder,
         run_id=id_file.read_text().strip() if cfg.resume is not None and id_file.exists() else None,
-        parent_run_id=os.environ.get("SSD_PARENT_RUN_ID"),
+        parent_run_id=os.environ.get(PARENT_VARIABLE),
         enabled=cfg.tracking.enabled,
         system_metrics=cfg.tracking.system_metrics,
         tensorboard=cfg.tracking.tensorboard,

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from ssd.errors import UserError
 from ssd.mlflow_store import parent_of
+from ssd.overrides import key_of
 from ssd.sweep.jobs import JobResult, ranked, read_job, read_jobs
 from ssd.sweep.recorded import recorded_jobs
 from ssd.sweep.report import print_table, write_report
@@ -57,7 +58,7 @@ def _tracker(cfg: DictConfig, folder: Path, source: Sources, jobs: list[JobResul
     if not ids or not cfg.tracking.enabled:
         return None
     uri = cfg.tracking.uri
-    asked = any(line.lstrip("+").startswith("tracking.uri=") for line in HydraConfig.get().overrides.task)
+    asked = "tracking.uri" in map(key_of, HydraConfig.get().overrides.task)
     if not asked and not source.ids:  # its default is of the folder one calls from, and the jobs know theirs
         uri = next((job.settings["tracking.uri"] for job in jobs if "tracking.uri" in job.settings), uri)
     parent = parent_of(uri, ids)
