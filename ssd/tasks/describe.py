@@ -16,7 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from ssd.evaluation.colours import class_colours
+from ssd.evaluation.charts import hex_colours
 from ssd.history import run_folder_of
 from ssd.overrides import key_of
 from ssd.sweep.space import job_name, own_overrides, sweep_name
@@ -95,9 +95,8 @@ def tags(cfg: DictConfig, model: keras.Model) -> dict[str, str]:
     known = params(cfg, model)
     job: dict[str, str] = {}
     if hydra.mode == RunMode.MULTIRUN:
-        *_, (red, green, blue) = class_colours(hydra.job.num + 1)
         # a colour for each job: MLflow's own, from the run's id, may be the same for two of them
-        colour = f"#{red:02x}{green:02x}{blue:02x}"
+        colour = hex_colours(hydra.job.num + 1)[-1]
         job = {"job": str(hydra.job.num), "sweep": sweep_name(hydra), "mlflow.runColor": colour}
     main = {key: known[key] for key in _TAGS if key in known}
     return {"task": cfg.task.name, **main, "device": hardware(), "command": command_line(), **job}
