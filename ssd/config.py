@@ -46,7 +46,7 @@ class VGG16Config:
     weights: str | None = MISSING  # imagenet | imagenet_full | path of an .h5 file | null
     feature_layers: list[str] = MISSING
     freeze_until: str | None = None  # this layer and all before it keep their weights
-    mean: list[float] = field(default_factory=lambda: [103.939, 116.779, 123.68])  # BGR, removed from the pixels
+    mean: list[float] = MISSING  # BGR, removed from the pixels
 
 
 @dataclass

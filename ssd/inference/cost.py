@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from ssd.inference.decoder import Decoder, to_detections
+from ssd.inference.predictor import Predictor
 from ssd.models.detector import SSD
 
 SECONDS = 1.0  # of timing, after which no further image begins
@@ -40,18 +40,11 @@ def measure_cost(model: SSD, image: NDArray[np.uint8]) -> Cost:
         model: with the weights that are to be used: how long NMS takes depends on what they find.
         image: (H, W, 3) uint8 RGB; resized before the time is taken.
     """
-    decode = Decoder(model.priors, model.variances, model.nms)
-
-    @tf.function
-    def detect(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        outputs = model(images, training=False)
-        return decode(outputs["offsets"], outputs["logits"])
-
+    predictor = Predictor(model, model.nms, batch_size=1)
     size = model.image_size
     images = tf.constant(cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)[None])
-    compiled = detect.get_concrete_function(images)
-    seconds = median_seconds(lambda: to_detections(compiled(images)))
-    return Cost(model.count_params(), count_flops(compiled.graph) / 1e9, round(1000 * seconds, 3))
+    seconds = median_seconds(lambda: predictor.predict_batch(images))
+    return Cost(model.count_params(), count_flops(predictor.graph(images)) / 1e9, round(1000 * seconds, 3))
 
 
 def median_seconds(action: Callable[[], object]) -> float:

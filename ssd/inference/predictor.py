@@ -93,6 +93,10 @@ class Predictor:
         """Detections of each of (B, S, S, 3) uint8 RGB images that already have the network's size."""
         return to_detections(self._step(images))
 
+    def graph(self, images: tf.Tensor) -> tf.Graph:
+        """What `predict_batch` runs for images of this shape."""
+        return self._step.get_concrete_function(images).graph
+
     def _detect(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         outputs = self.model(images, training=False)
         return self._decode(outputs["offsets"], outputs["logits"])
