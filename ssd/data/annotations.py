@@ -137,6 +137,13 @@ def _refuse_duplicates(ids: Sequence[str], source: str) -> None:
     raise UserError(f"{source} lists the image {twice} twice: keep it once.")
 
 
+def warn_of_empty(source: str, prefix: str, boxes: Sequence[object]) -> None:
+    """Counts boxes without width or height, which no detector can find, in one warning that names the first five."""
+    if boxes:
+        shown = prefix + ", ".join(map(str, boxes[:5])) + (", ..." if len(boxes) > 5 else "")
+        log.warning("%s: %d boxes without width or height are left out: %s.", source, len(boxes), shown)
+
+
 def unknown_name(name: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown name: the nearest known one, or all of them when none is near."""
     known = list(known)

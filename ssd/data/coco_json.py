@@ -1,17 +1,14 @@
 """Images and a COCO instances JSON (https://cocodataset.org/#format-data)."""
 
 import json
-import logging
 import math
 from pathlib import Path
 from typing import Any
 
-from ssd.data.annotations import Objects, build_annotations
+from ssd.data.annotations import Objects, build_annotations, warn_of_empty
 from ssd.data.images import ImageFiles
 from ssd.data.sample import Dataset, Splits
 from ssd.errors import UserError
-
-log = logging.getLogger(__name__)
 
 
 def coco_json(
@@ -134,10 +131,7 @@ def _objects(
         area = float(item.get("area") or math.nan)
         objects.add(row, (y, x, y + height, x + width), label, crowd=bool(item.get("iscrowd", 0)), area=area)
         numbers.append(number)
-    if empty:
-        shown = ", ".join(str(number) for number in empty[:5])
-        log.warning("%s: %d boxes without width or height are left out: annotations %s%s.",
-                    path, len(empty), shown, ", ..." if len(empty) > 5 else "")  # fmt: skip
+    warn_of_empty(str(path), "annotations ", empty)
     return objects, numbers
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import logging
 import re
 import tempfile
 from bisect import bisect_right
@@ -16,12 +15,10 @@ import absl.logging
 import numpy as np
 import tensorflow_datasets as tfds
 
-from ssd.data.annotations import Objects, build_annotations, unknown_name
+from ssd.data.annotations import Objects, build_annotations, unknown_name, warn_of_empty
 from ssd.data.images import encoded_size
 from ssd.data.sample import Dataset
 from ssd.errors import UserError, first_line
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -198,19 +195,13 @@ def read_dataset(
             numbers.append(number)
         ids.append(file_name)
         sizes.append((height, width))
-    _warn_of_empty(empty, name)
+    warn_of_empty(name, "", empty)
 
     def describe(i: int) -> str:
         return f"{numbers[i]} ({class_names[objects.label[i]]}) in {ids[objects.image[i]]}"
 
     annotations = build_annotations(ids, sizes, objects, describe, name)
     return Dataset(name, tuple(class_names), annotations, EncodedImages(sources))
-
-
-def _warn_of_empty(boxes: Sequence[str], name: str) -> None:
-    if boxes:
-        shown = ", ".join(boxes[:5]) + (", ..." if len(boxes) > 5 else "")
-        log.warning("%s: %d boxes without width or height are left out: %s.", name, len(boxes), shown)
 
 
 def _objects(found: Mapping[str, Any]) -> Iterator[tuple[str, Any, int, bool, bool, float]]:
