@@ -25,7 +25,16 @@ from ssd import mlflow_view
 from ssd.errors import UserError
 from ssd.tracking_values import SQLITE, absolute_uri, database_file
 
-__all__ = ["RecordedRun", "entities", "mlflow", "open_experiment", "parent_of", "read_runs", "register_model"]
+__all__ = [
+    "RecordedRun",
+    "entities",
+    "in_common",
+    "mlflow",
+    "open_experiment",
+    "parent_of",
+    "read_runs",
+    "register_model",
+]
 
 _PARENT = "mlflow.parentRunId"
 
@@ -74,6 +83,17 @@ def parent_of(uri: str, ids: Sequence[str]) -> str | None:
     except UserError:
         return None
     return parents.pop() if len(parents) == 1 else None
+
+
+def in_common(
+    client: mlflow.MlflowClient, ids: Sequence[str], tags: Sequence[str]
+) -> tuple[list[entities.DatasetInput], dict[str, str]]:
+    """The data sets of runs, each once, and those of `tags` that have one value in all of them."""
+    runs = [client.get_run(run_id) for run_id in ids]
+    inputs = {str(entry): entry for run in runs for entry in (run.inputs.dataset_inputs if run.inputs else ())}
+    values = {tag: {run.data.tags.get(tag, "") for run in runs} for tag in tags}
+    shared = {tag: found.pop() for tag, found in values.items() if len(found) == 1}
+    return list(inputs.values()), {tag: value for tag, value in shared.items() if value}
 
 
 def register_model(uri: str, run_id: str, name: str, alias: str, tags: Mapping[str, str]) -> str:

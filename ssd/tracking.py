@@ -18,7 +18,7 @@ from PIL import Image
 
 from ssd import tracking_values as values
 from ssd.mlflow_run import MlflowRun, say_lost
-from ssd.mlflow_store import entities, mlflow
+from ssd.mlflow_store import entities, in_common, mlflow
 
 MODEL_PACKAGES = ("mlflow", "tensorflow", "keras", "numpy", "opencv-python-headless", "pandas")
 
@@ -179,6 +179,16 @@ class Tracker:
         dataset = entities.Dataset(name, digest[:36], "local", where, profile=json.dumps(profile))
         entry = entities.DatasetInput(dataset, [entities.InputTag("mlflow.data.context", context)])
         self._run.record("write the data set", lambda client, run: client.log_inputs(run, [entry]))
+
+    def take_over(self, runs: Sequence[str]) -> None:
+        """Gives a sweep's run the data sets of its jobs' runs, and what these have in common of their main tags."""
+
+        def send(client: mlflow.MlflowClient, run: str) -> None:
+            inputs, shared = in_common(client, runs, (*values.CHOICES, "device"))
+            client.log_inputs(run, inputs)
+            client.log_batch(run, tags=[entities.RunTag(key, value) for key, value in shared.items()])
+
+        self._run.record("write what its jobs share", send)
 
     def log_image(self, image: Path | NDArray[np.uint8], key: str, step: int) -> None:
         """Adds a picture, a file or (H, W, 3) uint8 RGB, to the section "pictures" of the page's charts.

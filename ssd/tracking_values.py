@@ -15,6 +15,9 @@ SQLITE = "sqlite:///"
 MAX_NAME, MAX_PARAM, MAX_TAG = 250, 6000, 8000
 MAX_PARAMS_PER_REQUEST, MAX_METRICS_PER_REQUEST = 100, 1000
 
+# Tags that say which experiment a run is: the options chosen of the main groups.
+CHOICES = ("backbone", "detector", "dataset", "augmentation", "precision")
+
 _RENAMED = {"lr": "lr/learning_rate", "minutes": "train/minutes"}
 
 

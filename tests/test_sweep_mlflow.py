@@ -1,8 +1,6 @@
 """Sweeps read back from MLflow, the registry, and task=report."""
 
 import json
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,7 @@ from sweep_jobs import write_job
 
 from ssd.cli import main
 from ssd.errors import UserError
-from ssd.mlflow_store import entities, mlflow, parent_of, register_model
+from ssd.mlflow_store import entities, parent_of, register_model
 from ssd.sweep.recorded import recorded_jobs
 from ssd.sweep.source import read_source
 from ssd.tracking import Tracker
@@ -37,12 +35,6 @@ def test_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for source, message in wrong.items():
         with pytest.raises(UserError, match=message):
             read_source(source)
-
-
-@pytest.fixture(scope="module")
-def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """One store for the module: making its database takes seconds."""
-    return f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
 
 
 @pytest.fixture
@@ -108,6 +100,25 @@ def test_jobs_from_mlflow(uri: str, recorded: list[str], tmp_path: Path) -> None
         recorded_jobs(uri, [pass_id])
 
 
+def test_a_sweeps_run_has_the_data_sets_and_the_shared_tags_of_its_jobs(uri: str, tmp_path: Path) -> None:
+    ids = []
+    for backbone in ("vgg16", "mobilenet_v2"):
+        with Tracker(uri, "ssd", backbone, tmp_path, tags={"backbone": backbone, "detector": "ssd300"}) as run:
+            run.log_dataset("cells:train", "training", "0" * 36, 3, {"a": 1}, "cells")
+            run.log_dataset("cells:val", "validation", "1" * 36, 2, {"a": 1}, "cells")
+            ids.append(run.run_id or "")
+    with Tracker(uri, "ssd", "sweep", tmp_path, tags={"task": "sweep"}) as parent:
+        parent.take_over(ids)
+        parent.take_over(ids)  # as a report that is made again
+        parent_id = parent.run_id or ""
+    found = MlflowClient(uri).get_run(parent_id)
+    contexts = {(entry.dataset.name, entry.tags[0].value) for entry in found.inputs.dataset_inputs}
+    assert contexts == {("cells:train", "training"), ("cells:val", "validation")}
+    assert len(found.inputs.dataset_inputs) == 2
+    assert found.data.tags["detector"] == "ssd300"
+    assert "backbone" not in found.data.tags
+
+
 def log_a_model(uri: str, run_id: str) -> str:
     """A logged model of the run, without files; gives its id."""
     client = MlflowClient(uri)
@@ -131,16 +142,6 @@ def test_registering_makes_one_version_per_detector(uri: str, recorded: list[str
         found = client.get_model_version_by_alias("cells", "champion")
         assert (str(found.version), found.source, found.tags["mAP50"]) == (version, f"models:/{model}", "0.5")
     assert len(client.search_model_versions("name = 'cells'")) == 2
-
-
-@pytest.fixture
-def command_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """What `main` changes in its process."""
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
-    monkeypatch.setattr(sys, "argv", ["run.py"])
-    monkeypatch.chdir(tmp_path)
-    yield
-    mlflow.end_run()
 
 
 @pytest.mark.usefixtures("command_line")

@@ -2,8 +2,6 @@
 
 import re
 import shlex
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,20 +9,9 @@ import pytest
 from ssd.cli import main
 from ssd.composition import compose_jobs
 from ssd.errors import UserError
-from ssd.mlflow_store import mlflow
 from ssd.overrides import at_home
 
 ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture
-def command_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """What `main` changes in its process."""
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
-    monkeypatch.setattr(sys, "argv", ["run.py"])
-    monkeypatch.chdir(tmp_path)
-    yield
-    mlflow.end_run()
 
 
 SWEEPS = {file.stem: file.read_text() for file in sorted((ROOT / "sweeps").glob("*.yaml"))}

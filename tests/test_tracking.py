@@ -1,11 +1,7 @@
 """What arrives in MLflow, and what happens to a run when MLflow is not there."""
 
 import json
-import logging
 import multiprocessing
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,42 +11,13 @@ import mlflow
 import numpy as np
 import pytest
 from mlflow import MlflowClient
-from mlflow.entities import Run
+from tracked import history, read, warnings
 
-from ssd import mlflow_view
 from ssd.mlflow_store import open_experiment
 from ssd.tracking import Tracker
-from ssd.tracking_values import absolute_uri, clean, flatten, git_tags, page, shorten, ui_command
+from ssd.tracking_values import absolute_uri
 
 ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture(scope="module")
-def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """One store for the module: making its database takes seconds."""
-    return f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
-
-
-@pytest.fixture
-def tracker(uri: str, tmp_path: Path) -> Callable[..., Tracker]:
-    def make(**options: object) -> Tracker:
-        return Tracker(uri, "ssd", "a run", tmp_path, **options)  # type: ignore[arg-type]
-
-    return make
-
-
-def read(uri: str, run_id: str | None) -> Run:
-    assert run_id is not None
-    return MlflowClient(uri).get_run(run_id)
-
-
-def history(uri: str, run_id: str | None, key: str) -> list[tuple[int, float]]:
-    assert run_id is not None
-    return [(metric.step, metric.value) for metric in MlflowClient(uri).get_metric_history(run_id, key)]
-
-
-def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [r.getMessage() for r in caplog.records if r.name == "ssd.mlflow_run" and r.levelno >= logging.WARNING]
 
 
 def test_everything_of_a_run_arrives(uri: str, tracker: Callable[..., Tracker], tmp_path: Path) -> None:
@@ -269,133 +236,3 @@ def test_tensorboard_that_cannot_write_is_said_once(
         run.log_metrics({"train/loss": 1.5}, 2)
     (sentence,) = warnings(caplog)
     assert sentence.startswith(f"Could not write TensorBoard's files in {tmp_path} (")
-
-
-USE_MODEL = """
-import sys, json
-import mlflow, numpy as np
-mlflow.set_tracking_uri(sys.argv[1])
-images = np.load(sys.argv[3])
-model = mlflow.pyfunc.load_model(sys.argv[2])
-every = model.predict(images, params={"score_threshold": 0.0})
-none = model.predict(images, params={"score_threshold": 1.0})
-print(json.dumps([every.to_dict("records"), list(none.columns), len(none), sys.modules["ssd"].__file__]))
-"""
-
-
-def test_the_logged_model_detects_in_another_process(
-    uri: str, tracker: Callable[..., Tracker], tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    from fake_detector import make_detector
-
-    from ssd.inference.predictor import Predictor
-
-    checkpoint = tmp_path / "best.keras"
-    make_detector().save(checkpoint)
-    images = np.random.default_rng(0).integers(0, 256, (2, 40, 60, 3), dtype=np.uint8)
-    np.save(tmp_path / "images.npy", images)
-    with tracker() as run:
-        run.log_model(checkpoint)
-        found = read(uri, run.run_id)
-    assert warnings(caplog) == []
-    assert found.outputs is not None
-    model = f"models:/{found.outputs.model_outputs[0].model_id}"
-
-    command = [sys.executable, "-c", USE_MODEL, run.uri, model, str(tmp_path / "images.npy")]
-    env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "UserWarning" not in done.stderr
-    rows, columns, above_one, source = json.loads(done.stdout.splitlines()[-1])
-
-    assert Path(source).parents[1].name == "code"  # the model brings its own
-    assert columns == ["image", "class_name", "label", "score", "ymin", "xmin", "ymax", "xmax"]
-    assert above_one == 0
-    expected = [
-        (image, Predictor.load(checkpoint).class_names[label], *(box * (40, 60, 40, 60)), score)
-        for image, found in enumerate(Predictor.load(checkpoint).predict(list(images)))
-        for box, label, score in zip(found.boxes, found.labels, found.scores, strict=True)
-    ]
-    assert len(expected) == 10
-    for row, (image, name, *numbers) in zip(rows, expected, strict=True):
-        assert (row["image"], row["class_name"]) == (image, name)
-        assert [row[key] for key in ("ymin", "xmin", "ymax", "xmax", "score")] == pytest.approx(numbers, abs=1e-3)
-    signature = mlflow.models.get_model_info(model).signature
-    assert signature.inputs.inputs[0].shape == (-1, -1, -1, 3)
-
-
-def test_metrics_are_where_the_page_shows_them_well(uri: str, tracker: Callable[..., Tracker]) -> None:
-    with tracker() as run:
-        run_id = run.run_id
-        run.log_metrics({"lr": 0.1, "minutes": 2.0, "val/mAP": 0.5, "val/mAP75": 0.25, "val/AR_small": 0.125}, 3)
-        for step, best in ((3, 0.5), (4, 0.75)):
-            run.log_metrics({"best/mAP50": best, "train/loss": 1.0}, step)
-    found = read(uri, run_id).data.metrics
-    names = {"lr/learning_rate", "train/minutes", "val/mAP", "val/coco/mAP75", "val/coco/AR_small"}
-    assert set(found) == names | {"best/mAP50", "train/loss"}
-    assert history(uri, run_id, "best/mAP50") == [(0, 0.5), (0, 0.75)]  # only step 0: drawn as bars
-    assert found["best/mAP50"] == 0.75
-    assert history(uri, run_id, "train/loss") == [(3, 1.0), (4, 1.0)]
-
-
-def test_an_experiment_has_a_view_of_its_trainings_also_one_of_before(tmp_path: Path) -> None:
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
-    client = MlflowClient(uri)
-    old = client.create_experiment("old")
-    assert open_experiment(uri, "old") == old
-    new = open_experiment(uri, "new")
-    view = client.get_experiment(new).tags[mlflow_view.TAG]
-    assert json.loads(view)["name"] == "Trainings"
-    assert mlflow_view.TAG in client.get_experiment(old).tags
-    client.set_experiment_tag(new, mlflow_view.TAG, "changed by the user")
-    assert open_experiment(uri, "new") == new
-    assert client.get_experiment(new).tags[mlflow_view.TAG] == "changed by the user"
-
-
-def test_values_as_a_user_types_them() -> None:
-    config = {"a": {"b": None, "c": True, "d": 1e-3, "e": [1, 2]}, "f": "text", "g": {}, "h": [{"p": 0.5}, {"p": 1}]}
-    assert flatten(config) == {
-        "a.b": "null",
-        "a.c": "true",
-        "a.d": "0.001",
-        "a.e": "[1, 2]",
-        "f": "text",
-        "g": "{}",
-        "h.0.p": "0.5",
-        "h.1.p": "1",
-    }
-
-
-def test_names_and_values_that_mlflow_takes() -> None:
-    assert clean("val/AP50/größe (x)") == "val/AP50/gr__e _x_"
-    assert len(clean("x" * 300)) == 250
-    assert shorten("12345", 5) == "12345"
-    assert shorten("123456", 5) == "1234…"
-
-
-def test_a_store_is_the_same_from_every_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert absolute_uri("sqlite:///my runs/mlflow.db") == f"sqlite:///{tmp_path}/my runs/mlflow.db"
-    assert absolute_uri("sqlite:////a/b.db?timeout=5") == "sqlite:////a/b.db?timeout=5"
-    assert absolute_uri("http://host:5000") == "http://host:5000"
-    assert ui_command("sqlite:///mlflow.db") == f"mlflow ui --backend-store-uri sqlite:///{tmp_path}/mlflow.db"
-    assert ui_command("sqlite:///my runs/mlflow.db").endswith(f"'sqlite:///{tmp_path}/my runs/mlflow.db'")
-    assert ui_command("http://host:5000") == "http://host:5000"
-    assert page("http://host:5000/", "7").startswith("http://host:5000/#/experiments/7/runs?workflowType=machine_learn")
-    assert page("sqlite:///mlflow.db", "7").startswith("http://127.0.0.1:5000/#/experiments/7/runs?")
-
-
-def test_git_tags_of_clean_and_changed_trees(tmp_path: Path) -> None:
-    assert git_tags(tmp_path) == {}
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
-        return subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout.strip()
-
-    git("init", "-b", "main")
-    assert git_tags(tmp_path) == {}  # no commit yet
-    git("commit", "--allow-empty", "-m", "first")
-    expected = {"mlflow.source.git.commit": git("rev-parse", "HEAD"), "mlflow.source.git.branch": "main"}
-    assert git_tags(tmp_path) == {**expected, "git.dirty": "false"}
-    (tmp_path / "new.py").touch()
-    assert git_tags(tmp_path) == {**expected, "git.dirty": "true"}

@@ -6,6 +6,7 @@ Hydra imports this module at every start, also for `--help`: nothing heavy at th
 import atexit
 import logging
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,8 +69,8 @@ class Sweep(Callback):
             os.environ[PARENT_VARIABLE] = self._tracker.run_id
             write_text(id_file, f"{self._tracker.run_id}\n")
         grid = OmegaConf.select(config, "hydra.sweeper.params") or {}
-        overrides = OmegaConf.to_container(hydra.overrides.task)
-        self._tracker.log_config({"sweep": dict(grid), "overrides": overrides})
+        command = shlex.join(["python", "run.py", "-m", *hydra.overrides.task])
+        self._tracker.log_config({"sweep": dict(grid), "command": command})
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Keeps the reason of a failed job of a multirun.

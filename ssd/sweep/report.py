@@ -5,7 +5,7 @@ import io
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -112,8 +112,8 @@ def _registered(report: Report, tracker: "Tracker | None", name: str, alias: str
         tags = {"mAP50": f"{best.metrics['mAP50']:.4f}", "command": best.command}
         where = register_model(tracker.uri, best.run_id, name, alias, tags)
     except UserError as error:
-        return Report(report.folder, report.jobs, report.groups, problem=str(error))
-    return Report(report.folder, report.jobs, report.groups, registered=where)
+        return replace(report, problem=str(error))
+    return replace(report, registered=where)
 
 
 def _draw(report: Report, found: Importance | None) -> dict[str, Path]:
@@ -197,6 +197,7 @@ def _log(tracker: "Tracker", report: Report, found: Importance | None, pictures:
     if report.best is not None:
         best = {f"best/{name}": report.best.metrics[name] for name in ("mAP50", "mAP") if name in report.best.metrics}
         tracker.log_metrics(best, step=report.best.job)
+    tracker.take_over([job.run_id for job in report.jobs if job.run_id is not None])
     note = "\n\n".join(_sections(report, found, _NOTE_ROWS))
     failed = sum(job.status in ("failed", "missing") for job in report.jobs)
     tracker.set_tags({"mlflow.note.content": note, "jobs": str(len(report.jobs)), "failed_jobs": str(failed)})

@@ -20,7 +20,7 @@ from ssd.evaluation.charts import hex_colours
 from ssd.history import run_folder_of
 from ssd.overrides import key_of
 from ssd.sweep.space import job_name, own_overrides, sweep_name
-from ssd.tracking_values import flatten
+from ssd.tracking_values import CHOICES, flatten
 
 # Groups whose chosen option is a param, and those whose settings are.
 _NAMED = ("experiment", "backbone", "detector", "dataset", "augmentation", "optimizer", "schedule")
@@ -28,8 +28,7 @@ _SETTINGS = ("backbone", "detector", "dataset", "augmentation", "optimizer", "sc
 _SINGLE = ("seed", "checkpoint", "weights")
 # What the chosen option says already, and where a data set lies.
 _LEFT_OUT = ("name", "_target_", "pretrained_weights", "data_dir", "archives")
-# Params that a reader asks for first; those of groups are tags too.
-_TAGS = ("backbone", "detector", "dataset", "augmentation", "precision")
+# Params that a reader asks for first.
 _FIRST = (
     *("experiment", "backbone", "backbone.weights", "detector", "detector.image_size", "dataset", "augmentation"),
     *("optimizer", "optimizer.learning_rate", "schedule", "training.epochs", "training.batch_size"),
@@ -98,7 +97,7 @@ def tags(cfg: DictConfig, model: keras.Model) -> dict[str, str]:
         # a colour for each job: MLflow's own, from the run's id, may be the same for two of them
         colour = hex_colours(hydra.job.num + 1)[-1]
         job = {"job": str(hydra.job.num), "sweep": sweep_name(hydra), "mlflow.runColor": colour}
-    main = {key: known[key] for key in _TAGS if key in known}
+    main = {key: known[key] for key in CHOICES if key in known}
     return {"task": cfg.task.name, **main, "device": hardware(), "command": command_line(), **job}
 
 
