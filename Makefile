@@ -17,7 +17,7 @@ test: setup
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
-	TF_CPP_MIN_LOG_LEVEL=2 $(PYTHON) -m pytest -n 2 --dist loadfile
+	$(PYTHON) -m pytest -n 2 --dist loadfile
 
 # Asks each Python for its version instead of trusting its name: a version manager's stand-in may be there without a
 # Python behind it.

@@ -2,7 +2,7 @@
 
 import sys
 
-from ssd.cli import main
+from ssd.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -7,20 +7,20 @@ machine. The first epoch decodes every image; in the later ones decoded images c
 """
 
 import argparse
-import os
 import time
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+import ssd  # noqa: F401  (before TensorFlow: its settings)
 
+# isort: split
 import albumentations as alb
 from rich.console import Console
 from rich.table import Table
 
 from ssd.data.augmentation import Augmentation
 from ssd.data.pipeline import Batches
+from ssd.data.readers.voc_folder import voc_folder
 from ssd.data.sample import Dataset
-from ssd.data.transforms import Expand, MinIoUCrop, PhotometricDistort, RandomInterpolationResize
-from ssd.data.voc_folder import voc_folder
+from ssd.data.transforms.recipe import Expand, MinIoUCrop, PhotometricDistort, RandomInterpolationResize
 
 SIZE = 300
 BATCH = 8

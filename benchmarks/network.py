@@ -7,14 +7,14 @@ Takes the overrides of run.py. Random weights and images, the batch of `training
 machine; the median of ten steps after two that compile.
 """
 
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
 from statistics import median
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+import ssd  # noqa: F401  (before TensorFlow: its settings)
 
+# isort: split
 import keras
 import numpy as np
 import tensorflow as tf
@@ -22,10 +22,10 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from ssd.composition import compose_jobs, without_hydra
+from ssd.cli.compose import compose_jobs, without_hydra
 from ssd.device import choose_precision, has_gpu
+from ssd.experiment.build import build_detector, build_loss, build_optimizer, build_target_encoder
 from ssd.inference.predictor import Predictor
-from ssd.tasks.build import build_detector, build_loss, build_optimizer
 from ssd.training.step import make_train_step
 
 CLASSES = tuple(f"class {k}" for k in range(20))  # as many as VOC
@@ -48,7 +48,7 @@ def measure(cfg: DictConfig, policy: str) -> tuple[float, float]:
     keras.config.set_dtype_policy(policy)
     model = build_detector(cfg, CLASSES)
     optimizer = build_optimizer(cfg, model, steps_per_epoch=1000)
-    step = make_train_step(model, optimizer, build_loss(cfg, model), jit_compile=has_gpu())
+    step = make_train_step(model, optimizer, build_target_encoder(cfg, model), build_loss(cfg), jit_compile=has_gpu())
     random = np.random.default_rng(0)
     size, count = model.image_size, cfg.training.batch_size
     corners = random.uniform(0, 1, (count, OBJECTS, 2, 2)).astype(np.float32)

@@ -1,4 +1,7 @@
-"""The one exception that a user is meant to read."""
+"""What a user is meant to read: the one exception, and the words that several messages share."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class UserError(Exception):
@@ -12,3 +15,25 @@ class UserError(Exception):
 def first_line(error: BaseException) -> str:
     """The first line that another library's exception says, or its kind where it says nothing."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def closest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The known name most like `name`, whatever its capitals; None where none is like it.
+
+    Args:
+        name: as it was given.
+        known: the names there are.
+        cutoff: least similarity, 0 to 1, as `difflib` counts it.
+    """
+    by_lower = {other.lower(): other for other in reversed(list(known))}
+    found = get_close_matches(name.lower(), by_lower, n=1, cutoff=cutoff)
+    return by_lower[found[0]] if found else None
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """ "; did you mean 'x'?" where a known name is like `name`, else "; choose one of: …" of at most a dozen names."""
+    names = list(known)
+    if (found := closest(name, names)) is not None:
+        return f"; did you mean '{found}'?"
+    shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
+    return f"; choose one of: {shown}"

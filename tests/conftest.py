@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import ssd  # noqa: F401  (before a test imports TensorFlow: its settings)
+
 if TYPE_CHECKING:
-    from ssd.tracking import Tracker
+    from ssd.tracking.tracker import Tracker
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +21,7 @@ def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def tracker(uri: str, tmp_path: Path) -> Callable[..., "Tracker"]:
-    from ssd.tracking import Tracker
+    from ssd.tracking.tracker import Tracker
 
     def make(**options: object) -> Tracker:
         return Tracker(uri, "ssd", "a run", tmp_path, **options)  # type: ignore[arg-type]

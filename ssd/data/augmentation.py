@@ -1,13 +1,10 @@
 """Augmentation as a pure function of a sample and a seed; the only place that knows how albumentations sees boxes."""
 
 import copy
-import os
 import random
 import threading
 from collections.abc import Sequence
-
-# albumentations asks the network for its newest version on import unless told not to
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+from dataclasses import replace
 
 import albumentations as alb
 import numpy as np
@@ -78,7 +75,7 @@ def _to_albumentations(boxes: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.column_stack([boxes[:, [1, 0, 3, 2]], np.arange(len(boxes))]).astype(np.float64)
 
 
-def _annotation(source: Annotation, bboxes: NDArray[np.float64], height: int, width: int) -> Annotation:
+def _annotation(before: Annotation, bboxes: NDArray[np.float64], height: int, width: int) -> Annotation:
     """The annotation of the augmented image from what `_to_albumentations` has become."""
     boxes = np.clip(bboxes[:, [1, 0, 3, 2]], 0, 1).astype(np.float32)
     visible = np.all(boxes[:, 2:] > boxes[:, :2], axis=1)
@@ -86,13 +83,4 @@ def _annotation(source: Annotation, bboxes: NDArray[np.float64], height: int, wi
     # albumentations gives (0, 4) when nothing is left
     rows = bboxes[visible, 4].astype(int) if len(boxes) else np.zeros(0, int)
     sides = (boxes[:, 2:] - boxes[:, :2]) * np.array([height, width], np.float32)
-    return Annotation(
-        id=source.id,
-        height=height,
-        width=width,
-        boxes=boxes,
-        labels=source.labels[rows],
-        difficult=source.difficult[rows],
-        crowd=source.crowd[rows],
-        areas=np.prod(sides, axis=1),
-    )
+    return replace(before.select(rows), height=height, width=width, boxes=boxes, areas=np.prod(sides, axis=1))

@@ -3,8 +3,7 @@
 import math
 import threading
 import weakref
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 
 import cv2
 import numpy as np
@@ -15,6 +14,8 @@ from ssd.cores import available_cores
 from ssd.data.augmentation import Augmentation
 from ssd.data.sample import Annotation, Dataset, Sample
 from ssd.errors import UserError
+
+Batch = Mapping[str, tf.Tensor]  # see `Batches.epoch`
 
 PREFETCHED_BATCHES = 2
 BOX_MULTIPLE = 8  # the padded number of boxes; a round number, so that similar data sets share compiled graphs
@@ -86,7 +87,7 @@ class Batches:
         """Batches per epoch."""
         return self._length
 
-    def epoch(self, epoch: int, start: int = 0) -> Iterator[dict[str, tf.Tensor]]:
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Iterates over the batches `start`, `start + 1`, ... of an epoch, the same as those of the whole epoch.
 
         An iterator and not a `tf.data.Dataset`, because an exception that leaves a dataset has lost its type.
@@ -209,17 +210,7 @@ class _Cache:
 
 
 def _without_crowds(annotation: Annotation) -> Annotation:
-    keep = ~annotation.crowd
-    if keep.all():
-        return annotation
-    return replace(
-        annotation,
-        boxes=annotation.boxes[keep],
-        labels=annotation.labels[keep],
-        difficult=annotation.difficult[keep],
-        crowd=annotation.crowd[keep],
-        areas=annotation.areas[keep],
-    )
+    return annotation.select(~annotation.crowd) if annotation.crowd.any() else annotation
 
 
 def _padded_boxes(dataset: Dataset) -> int:

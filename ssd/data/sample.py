@@ -1,7 +1,8 @@
 """What every reader gives and everything after it takes: annotations, samples, datasets."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,9 @@ class Annotation:
         difficult: (N,) bool, VOC's flag: trained on, neither required nor wrong in VOC evaluation.
         crowd: (N,) bool, COCO's iscrowd: never trained on, ignored in evaluation.
         areas: (N,) float32, in pixels: COCO's segmentation area where given, else the box's.
+
+    Raises:
+        ValueError: where the shapes do not fit each other.
     """
 
     id: str
@@ -32,6 +36,24 @@ class Annotation:
     difficult: NDArray[np.bool_]
     crowd: NDArray[np.bool_]
     areas: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        count = len(self.boxes)
+        columns = (self.labels, self.difficult, self.crowd, self.areas)
+        if self.boxes.shape != (count, 4) or any(column.shape != (count,) for column in columns):
+            shapes = [column.shape for column in (self.boxes, *columns)]
+            raise ValueError(f"boxes, labels, difficult, crowd and areas must be (N, 4) and (N,), not {shapes}")
+
+    def select(self, rows: Any) -> "Annotation":
+        """The same image with some of its objects: `rows` is a mask or an array of indices, repeated ones too."""
+        return replace(
+            self,
+            boxes=self.boxes[rows],
+            labels=self.labels[rows],
+            difficult=self.difficult[rows],
+            crowd=self.crowd[rows],
+            areas=self.areas[rows],
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,11 +1,10 @@
-"""All metrics of one evaluation, and their table."""
+"""All metrics of one evaluation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.table import Table
 
 from ssd.data.sample import Annotation
 from ssd.evaluation.coco import CocoResult, coco_results
@@ -123,25 +122,6 @@ def evaluate(
         class_names=tuple(class_names),
         score_threshold=score_threshold,
     )
-
-
-def as_table(evaluation: Evaluation) -> Table:
-    """The per-class rows and the row "all", for the terminal. A dash stands for what is undefined."""
-    table = Table(caption=f"precision, recall: score ≥ {evaluation.score_threshold:g}, IoU 0.5", caption_justify="left")
-    table.add_column("class", overflow="fold")
-    for name in ("images", "objects", "precision", "recall", "AP50", "AP"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in evaluation.per_class:
-        table.add_row(*_cells(row))
-    table.add_section()
-    table.add_row(*_cells(evaluation.total), style="bold")
-    return table
-
-
-def _cells(row: ClassRow) -> list[str]:
-    values = (row.precision, row.recall, row.ap50, row.ap)
-    numbers = ["-" if value is None else f"{value:.3f}" for value in values]
-    return [row.name.replace("[", "\\["), str(row.images), str(row.objects), *numbers]  # "[" opens rich's markup
 
 
 def _row(name: str, result: ClassResult, ap: float | None, score_threshold: float) -> ClassRow:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from ssd.data.sample import Annotation
 
+MATCH_IOU = 0.5  # of a detection with its object, from which it is right
 _GRID = 1024  # boxes are placed on 1/1024 of a pixel, which gives back the annotated pixel exactly
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssd.data.sample import Annotation
-from ssd.evaluation.overlaps import overlaps
+from ssd.evaluation.overlaps import MATCH_IOU, overlaps
 from ssd.inference.detections import Detections
 
 _WRONG, _IGNORED = -1, -2  # what `_best_objects` says of a detection that belongs to no object
@@ -59,12 +59,11 @@ def voc_results(
     detections: Sequence[Detections],
     annotations: Sequence[Annotation],
     num_classes: int,
-    iou_threshold: float = 0.5,
 ) -> list[ClassResult]:
     """Decides for every detection whether it is right, wrong or ignored, as the devkit does.
 
     All detections of a class are taken by falling score over the whole set (equal scores: in the order given). Each
-    belongs to the object of its class with the highest IoU in its image, if that is at least `iou_threshold`. When
+    belongs to the object of its class with the highest IoU in its image, if that is at least `MATCH_IOU`. When
     that object is difficult the detection is ignored, when an earlier detection has claimed it the detection is wrong,
     even if another object overlaps enough. Crowds, which VOC does not have, are treated as COCO treats them: a
     detection that belongs to no object but lies at least half in a crowd of its class is ignored.
@@ -73,14 +72,13 @@ def voc_results(
         detections: one per image, in any order of scores.
         annotations: one per image, in the same order.
         num_classes: labels run from 0 to num_classes - 1.
-        iou_threshold: inclusive.
 
     Returns:
         One result per class, in label order.
     """
     belongs, first_object = [np.zeros(0, np.int64)], 0
     for found, annotation in zip(detections, annotations, strict=True):
-        best = _best_objects(found, annotation, iou_threshold)
+        best = _best_objects(found, annotation)
         belongs.append(np.where(best >= 0, best + first_object, best))
         first_object += len(annotation.labels)
     belonging = np.concatenate(belongs)
@@ -116,7 +114,7 @@ def eleven_point_ap(recall: NDArray[np.float64], precision: NDArray[np.float64])
     return float(np.mean([np.max(precision[recall >= point], initial=0.0) for point in points]))
 
 
-def _best_objects(found: Detections, annotation: Annotation, iou_threshold: float) -> NDArray[np.int64]:
+def _best_objects(found: Detections, annotation: Annotation) -> NDArray[np.int64]:
     """(D,) index of the object in its image that each detection belongs to, or _WRONG or _IGNORED."""
     if not len(annotation.labels) or not len(found):
         return np.full(len(found), _WRONG, np.int64)
@@ -124,8 +122,8 @@ def _best_objects(found: Detections, annotation: Annotation, iou_threshold: floa
     same_class = found.labels[:, None] == annotation.labels[None]
     iou = np.where(same_class & ~annotation.crowd, both.iou, 0.0)
     best = np.argmax(iou, axis=1)
-    belongs = iou[np.arange(len(best)), best] >= iou_threshold
-    in_crowd = np.any(same_class & annotation.crowd & (both.coverage >= iou_threshold), axis=1)
+    belongs = iou[np.arange(len(best)), best] >= MATCH_IOU
+    in_crowd = np.any(same_class & annotation.crowd & (both.coverage >= MATCH_IOU), axis=1)
     of_object = np.where(annotation.difficult[best], _IGNORED, best)
     return np.where(belongs, of_object, np.where(in_crowd, _IGNORED, _WRONG))
 

@@ -1,24 +1,10 @@
 """From offsets and logits to boxes, labels and scores."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
-from ssd.boxes import decode
 from ssd.inference.detections import Detections
-
-
-@dataclass(frozen=True)
-class NMSSettings:
-    """Non-maximum suppression as in SSD (paper, section 2.2 and 3.1: 0.01, 0.45, 200; Caffe: 400 per class enter)."""
-
-    score_threshold: float
-    iou: float
-    max_per_class: int
-    max_detections: int
+from ssd.models.box_coder import BoxCoder
+from ssd.models.detector import NMSSettings
 
 
 class Decoder:
@@ -29,14 +15,12 @@ class Decoder:
     threshold, and a box is dropped where its IoU with a better one of its class is above `nms.iou`.
 
     Args:
-        priors: (P, 4) float32 cy, cx, height, width.
-        variances: of the offsets, for cy, cx, height, width.
+        coder: of the detector whose outputs are decoded.
         nms: thresholds and counts.
     """
 
-    def __init__(self, priors: NDArray[np.float32], variances: Sequence[float], nms: NMSSettings) -> None:
-        self.priors = tf.constant(priors)
-        self.variances = tf.constant(variances, tf.float32)
+    def __init__(self, coder: BoxCoder, nms: NMSSettings) -> None:
+        self.coder = coder
         self.nms = nms
 
     def __call__(self, offsets: tf.Tensor, logits: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -50,9 +34,9 @@ class Decoder:
             boxes (B, K, 4) float32 corners clipped to the image, labels (B, K) int32 without background,
             scores (B, K) float32, count (B,) int32.
         """
-        boxes = tf.clip_by_value(decode(offsets, self.priors, self.variances), 0.0, 1.0)
+        boxes = tf.clip_by_value(self.coder.decode(offsets), 0.0, 1.0)
         scores = tf.transpose(tf.nn.softmax(logits)[..., 1:], [0, 2, 1])  # (B, C, P)
-        candidates = min(self.nms.max_per_class, self.priors.shape[0])
+        candidates = min(self.nms.max_per_class, len(self.coder))
         best, prior = tf.math.top_k(scores, candidates)  # (B, C, candidates)
         chosen = tf.gather(boxes, tf.transpose(prior, [0, 2, 1]), batch_dims=1)  # (B, candidates, C, 4)
         found = tf.image.combined_non_max_suppression(

@@ -1,6 +1,7 @@
-"""The one result type, from decoding to metrics, plots and files."""
+"""The one result type, from decoding to metrics, charts and files."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +15,28 @@ class Detections:
         boxes: (N, 4) float32, normalised ymin, xmin, ymax, xmax; may reach past the image by rounding only.
         labels: (N,) int32, index into the class names (background is not a class here).
         scores: (N,) float32 in [0, 1].
+
+    Raises:
+        ValueError: where the shapes do not fit each other.
     """
 
     boxes: NDArray[np.float32]
     labels: NDArray[np.int32]
     scores: NDArray[np.float32]
 
+    def __post_init__(self) -> None:
+        shapes = self.boxes.shape, self.labels.shape, self.scores.shape
+        count = len(self.scores)
+        if shapes != ((count, 4), (count,), (count,)):
+            raise ValueError(f"boxes, labels and scores must be (N, 4), (N,) and (N,), not {shapes}")
+
     def __len__(self) -> int:
         return len(self.scores)
 
+    def __getitem__(self, rows: Any) -> "Detections":
+        """Some of them: `rows` is a slice, a mask or an array of indices."""
+        return Detections(self.boxes[rows], self.labels[rows], self.scores[rows])
+
     def above(self, score: float) -> "Detections":
         """Only the detections with at least this score."""
-        keep = self.scores >= score
-        return Detections(self.boxes[keep], self.labels[keep], self.scores[keep])
+        return self[self.scores >= score]

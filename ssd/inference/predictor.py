@@ -4,55 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
-import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-import ssd.models.detector
-import ssd.models.layers
-import ssd.training.schedules  # noqa: F401  (registers what a checkpoint's optimizer refers to)
-from ssd.errors import UserError, first_line
-from ssd.inference.decoder import Decoder, NMSSettings, to_detections
+from ssd.inference.decoder import Decoder, to_detections
 from ssd.inference.detections import Detections
-from ssd.models.detector import SSD
+from ssd.models.checkpoint import load_detector
+from ssd.models.detector import SSD, NMSSettings
 
-
-def checkpoint_file(checkpoint: str | Path) -> Path:
-    """The `.keras` file meant by a path to one, or by a run folder (its best, else its last checkpoint).
-
-    Raises:
-        UserError: where neither is there.
-    """
-    path = Path(checkpoint)
-    if path.is_file():
-        return path
-    for name in ("best.keras", "last.keras"):
-        if (file := path / "checkpoints" / name).is_file():
-            return file
-    raise UserError(
-        f"checkpoint={checkpoint} is neither a .keras file nor a run folder with checkpoints; check the path"
-    )
-
-
-def load_detector(checkpoint: str | Path) -> SSD:
-    """The detector of a checkpoint, with its class names, priors and preprocessing (and its optimizer, compiled).
-
-    Raises:
-        UserError: naming the file where it cannot be read as one of this project's checkpoints.
-    """
-    file = checkpoint_file(checkpoint)
-    try:
-        model = keras.saving.load_model(file)
-    except Exception as error:  # zip, h5py and Keras raise many kinds
-        raise UserError(
-            f"{file} cannot be read as a checkpoint ({first_line(error)}); give one that this program wrote"
-        ) from error
-    if not isinstance(model, SSD):
-        raise UserError(
-            f"{file} holds a {type(model).__name__}, not a detector; give a checkpoint that this program wrote"
-        )
-    return model
+Outputs = dict[str, tf.Tensor]
 
 
 class Predictor:
@@ -68,7 +29,7 @@ class Predictor:
         self.model = model
         self.class_names = model.class_names
         self.batch_size = batch_size
-        self._decode = Decoder(model.priors, model.variances, nms)
+        self._decode = Decoder(model.box_coder, nms)
         self._step = tf.function(self._detect)
 
     @classmethod
@@ -91,12 +52,17 @@ class Predictor:
 
     def predict_batch(self, images: tf.Tensor) -> list[Detections]:
         """Detections of each of (B, S, S, 3) uint8 RGB images that already have the network's size."""
-        return to_detections(self._step(images))
+        return self.run(images)[1]
+
+    def run(self, images: tf.Tensor) -> tuple[Outputs, list[Detections]]:
+        """What `predict_batch` gives, and the network's outputs that it was decoded from: see `SSD`."""
+        outputs, decoded = self._step(images)
+        return outputs, to_detections(decoded)
 
     def graph(self, images: tf.Tensor) -> tf.Graph:
         """What `predict_batch` runs for images of this shape."""
         return self._step.get_concrete_function(images).graph
 
-    def _detect(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _detect(self, images: tf.Tensor) -> tuple[Outputs, Outputs]:
         outputs = self.model(images, training=False)
-        return self._decode(outputs["offsets"], outputs["logits"])
+        return outputs, self._decode(outputs["offsets"], outputs["logits"])

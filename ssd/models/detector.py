@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from math import log2
 from typing import Any
 
 import keras
@@ -11,24 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssd.errors import UserError
-from ssd.inference.decoder import NMSSettings
-from ssd.models.layers import pad, separable_conv
+from ssd.models.box_coder import BoxCoder
+from ssd.models.extras import ExtraLevel, extra_maps, strides
+from ssd.models.layers import separable_conv
 from ssd.models.priors import PriorLevel, build_priors
 
 
 @dataclass(frozen=True)
-class ExtraLevel:
-    """One level behind the backbone: 1x1 convolution to `squeeze` filters, then kernel x kernel to `filters`."""
+class NMSSettings:
+    """Non-maximum suppression as in SSD (paper, section 2.2 and 3.1: 0.01, 0.45, 200; Caffe: 400 per class enter)."""
 
-    squeeze: int
-    filters: int
-    kernel: int
-    stride: int
-    padding: int
-
-    def cells(self, cells: int) -> int:
-        """Side of the map that this level makes of a map with side `cells`."""
-        return (cells + 2 * self.padding - self.kernel) // self.stride + 1
+    score_threshold: float
+    iou: float
+    max_per_class: int
+    max_detections: int
 
 
 @dataclass(frozen=True)
@@ -84,7 +79,7 @@ class SSD(keras.Model):
         # --- Feature maps ---
         maps = list(backbone.outputs)
         image_size = int(backbone.input_shape[1])
-        maps += _extra_maps(maps[-1], extras, separable)
+        maps += extra_maps(maps[-1], extras, separable)
         levels = _prior_levels(image_size, [int(m.shape[1]) for m in maps], len(backbone.outputs), extras, priors)
 
         # --- Heads ---
@@ -114,6 +109,11 @@ class SSD(keras.Model):
     def priors(self) -> NDArray[np.float32]:
         """(P, 4) float32 cy, cx, height, width as fractions of the image."""
         return build_priors(self.prior_levels, self.prior_spec.clip)
+
+    @cached_property
+    def box_coder(self) -> BoxCoder:
+        """Between boxes and this network's offsets."""
+        return BoxCoder(self.priors, self.variances)
 
     def get_config(self) -> dict[str, Any]:
         """All constructor arguments."""
@@ -145,55 +145,6 @@ class SSD(keras.Model):
         )
 
 
-def _fits(cells: int, extras: Sequence[ExtraLevel]) -> bool:
-    """Whether every extra level still has a map of at least one cell."""
-    for extra in extras:
-        cells = extra.cells(cells)
-        if cells < 1:
-            return False
-    return True
-
-
-def _fitting(cells: int, extras: Sequence[ExtraLevel]) -> list[ExtraLevel]:
-    if _fits(cells, extras):
-        return list(extras)
-    return [ExtraLevel(extra.squeeze, extra.filters, kernel=3, stride=2, padding=1) for extra in extras]
-
-
-def _extra_maps(features: keras.KerasTensor, extras: Sequence[ExtraLevel], separable: bool) -> list[keras.KerasTensor]:
-    maps = []
-    for index, extra in enumerate(_fitting(int(features.shape[1]), extras)):
-        name = f"extra_{index}"
-        features = _conv_relu(features, extra.squeeze, 1, 1, 0, False, f"{name}_squeeze", batch_norm=separable)
-        features = _conv_relu(
-            features, extra.filters, extra.kernel, extra.stride, extra.padding, separable, name, batch_norm=separable
-        )
-        maps.append(features)
-    return maps
-
-
-def _conv_relu(
-    features: keras.KerasTensor,
-    filters: int,
-    kernel: int,
-    stride: int,
-    padding: int,
-    separable: bool,
-    name: str,
-    batch_norm: bool,
-) -> keras.KerasTensor:
-    """Convolution and ReLU; with batch norm and ReLU6 in SSDLite (torchvision's ssdlite.py)."""
-    if separable:
-        features = separable_conv(features, filters, kernel, stride, padding, not batch_norm, name)
-    else:
-        features = keras.layers.Conv2D(filters, kernel, strides=stride, use_bias=not batch_norm, name=name)(
-            pad(features, padding, name)
-        )
-    if batch_norm:
-        features = keras.layers.BatchNormalization(epsilon=1e-3, momentum=0.97, name=f"{name}_bn")(features)
-    return keras.layers.ReLU(6.0 if batch_norm else None, name=f"{name}_relu")(features)
-
-
 def _head(features: keras.KerasTensor, shapes: int, values: int, separable: bool, name: str) -> keras.KerasTensor:
     """(B, H, W, F) → (B, H·W·A, K): channel a·K + k, so that a reshape needs no permutation."""
     if separable:
@@ -216,21 +167,8 @@ def _prior_levels(
                 f"{key} has {given} entries, but the detector has {len(cells)} feature maps (sides {list(cells)}) and "
                 f"needs {expected}; change it, detector.extras or backbone.feature_layers"
             )
-    strides = _strides(image_size, cells, from_backbone, extras) if spec.steps == "stride" else [None] * len(cells)
+    steps = strides(image_size, cells, from_backbone, extras) if spec.steps == "stride" else [None] * len(cells)
     return [
         PriorLevel(side, stride / image_size if stride else 1 / side, spec.scales[k], spec.scales[k + 1], ratios)
-        for k, (side, stride, ratios) in enumerate(zip(cells, strides, spec.aspect_ratios, strict=True))
+        for k, (side, stride, ratios) in enumerate(zip(cells, steps, spec.aspect_ratios, strict=True))
     ]
-
-
-def _strides(
-    image_size: int, cells: Sequence[int], from_backbone: int, extras: Sequence[ExtraLevel]
-) -> list[int | None]:
-    """Pixels between cells where padded layers lead to a level (8, 16, 32, 64 in SSD300), None behind unpadded ones."""
-    strides: list[int | None] = [2 ** round(log2(image_size / side)) for side in cells[:from_backbone]]
-    as_given = _fits(cells[from_backbone - 1], extras)
-    for extra in extras:
-        previous = strides[-1]
-        regular = as_given and extra.kernel == 3 and extra.padding == 1
-        strides.append(previous * extra.stride if previous and regular else None)
-    return strides

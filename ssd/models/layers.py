@@ -5,6 +5,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+# torchvision's SSDLite. keras.applications' 0.999 follows the statistics only after thousands of steps: a detector
+# trained for an hour would be validated with the statistics it started from.
+BATCH_NORM_MOMENTUM = 0.97
+BATCH_NORM_EPSILON = 1e-3  # keras.applications' and torchvision's mobile networks
+
 
 @keras.saving.register_keras_serializable("ssd")
 class Preprocess(keras.layers.Layer):
@@ -69,6 +74,11 @@ class L2Norm(keras.layers.Layer):
         return super().get_config() | {"initial_scale": self.initial_scale}
 
 
+def batch_norm(name: str) -> keras.layers.BatchNormalization:
+    """The batch norm of all networks here."""
+    return keras.layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON, momentum=BATCH_NORM_MOMENTUM, name=name)
+
+
 def separable_conv(
     inputs: keras.KerasTensor, filters: int, kernel: int, stride: int, padding: int, use_bias: bool, name: str
 ) -> keras.KerasTensor:
@@ -77,7 +87,7 @@ def separable_conv(
     hidden = keras.layers.DepthwiseConv2D(
         kernel, strides=stride, use_bias=False, depthwise_initializer="glorot_uniform", name=f"{name}_depthwise"
     )(hidden)
-    hidden = keras.layers.BatchNormalization(epsilon=1e-3, momentum=0.97, name=f"{name}_depthwise_bn")(hidden)
+    hidden = batch_norm(f"{name}_depthwise_bn")(hidden)
     hidden = keras.layers.ReLU(6.0, name=f"{name}_depthwise_relu")(hidden)
     return keras.layers.Conv2D(
         filters, 1, use_bias=use_bias, kernel_initializer="glorot_uniform", name=f"{name}_pointwise"

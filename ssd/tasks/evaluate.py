@@ -12,12 +12,13 @@ from omegaconf import DictConfig
 from ssd.data.sample import Dataset
 from ssd.device import set_memory_growth
 from ssd.errors import UserError
-from ssd.evaluation.evaluate import as_table
-from ssd.inference.predictor import checkpoint_file
-from ssd.models.transfer import match_classes
-from ssd.tasks import build, describe, publish
-from ssd.training.pictures import ValidationPictures
-from ssd.training.step import Validator
+from ssd.evaluation.validation import validate
+from ssd.experiment import build, describe, publish
+from ssd.figures.class_table import class_table
+from ssd.figures.validation_sheet import ValidationSheet
+from ssd.inference.predictor import Predictor
+from ssd.runs.folder import checkpoint_file
+from ssd.weights.transfer import match_classes
 
 log = logging.getLogger(__name__)
 
@@ -33,13 +34,13 @@ def run(cfg: DictConfig, folder: Path) -> float:
         tracker.log_config(describe.params(cfg, model))
         publish.log_data(tracker, {"validation": dataset})
         start = monotonic()
-        validator = Validator(model, build.build_loss(cfg, model), batches)
-        evaluation, detections = publish.evaluate_with(validator, cfg.task.score_threshold)
+        validation = validate(Predictor(model, model.nms), batches, cfg.task.score_threshold)
         minutes = (monotonic() - start) / 60
+        evaluation = validation.evaluation
         tracker.log_metrics({f"val/{name}": value for name, value in evaluation.metrics.items()}, 0)
         pictures = publish.draw_evaluation(folder, evaluation)
-        drawing = ValidationPictures(folder, dataset, cfg.task.pictures, cfg.task.score_threshold)
-        pictures["Truth beside prediction"] = drawing.draw(detections)
+        sheet = ValidationSheet(folder, dataset, cfg.task.pictures, cfg.task.score_threshold)
+        pictures["Truth beside prediction"] = sheet.draw(validation.detections)
         publish.write_results(
             cfg,
             folder,
@@ -47,11 +48,11 @@ def run(cfg: DictConfig, folder: Path) -> float:
             evaluation,
             tracker=tracker,
             minutes=minutes,
-            facts={"images_per_second": len(detections) / (60 * minutes)},
+            facts={"images_per_second": len(validation.detections) / (60 * minutes)},
             datasets={"val": dataset},
             pictures=pictures,
         )
-        rich.print(as_table(evaluation))
+        rich.print(class_table(evaluation))
         publish.say_where(folder, pictures, tracker)
     return evaluation.metrics.get("mAP50", 0.0)
 

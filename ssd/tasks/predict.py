@@ -14,11 +14,11 @@ from rich.progress import track
 from ssd.data.images import decode_image
 from ssd.device import set_memory_growth
 from ssd.errors import UserError
-from ssd.evaluation.drawing import draw_detections
+from ssd.experiment import build
+from ssd.figures.drawing import draw_detections
 from ssd.inference.detections import Detections
 from ssd.inference.predictor import Predictor
-from ssd.run_folder import write_json
-from ssd.tasks import build
+from ssd.runs.files import write_json
 
 log = logging.getLogger(__name__)
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from ssd.config.overrides import key_of
 from ssd.errors import UserError
-from ssd.mlflow_store import parent_of
-from ssd.overrides import key_of
-from ssd.sweep.jobs import JobResult, ranked, read_job, read_jobs
-from ssd.sweep.recorded import recorded_jobs
-from ssd.sweep.report import print_table, write_report
-from ssd.sweep.source import Sources, read_source
-from ssd.tracking import Tracker
+from ssd.sweep.report.jobs import JobResult, ranked, read_job, read_jobs
+from ssd.sweep.report.recorded import recorded_jobs
+from ssd.sweep.report.sources import Sources, read_source
+from ssd.sweep.report.write import print_table, write_report
+from ssd.tracking.store import parent_of
+from ssd.tracking.tracker import Tracker
 
 log = logging.getLogger(__name__)
 

@@ -10,20 +10,23 @@ from omegaconf import DictConfig
 from ssd.data.sample import Splits
 from ssd.device import choose_precision, has_gpu, set_memory_growth
 from ssd.errors import UserError
-from ssd.evaluation.evaluate import as_table
-from ssd.evaluation.plots import curves_from_csv
-from ssd.inference.predictor import load_detector
+from ssd.evaluation.validation import validate
+from ssd.experiment import build, describe, publish
+from ssd.figures.charts import curves_from_csv
+from ssd.figures.class_table import class_table
+from ssd.figures.validation_sheet import ValidationSheet
+from ssd.inference.predictor import Predictor
+from ssd.models.checkpoint import load_detector
 from ssd.models.detector import SSD
-from ssd.models.transfer import transfer
-from ssd.run_folder import read_results, truncate_results
-from ssd.sweep.jobs import PRUNED_FILE
-from ssd.sweep.pruning import pruning_of_this_job
-from ssd.tasks import build, describe, publish
-from ssd.tracking import Tracker
+from ssd.runs.folder import PLOTS, PRUNED_FILE, RESULTS
+from ssd.runs.results import read_results, truncate_results
+from ssd.sweep.search.pruning import pruning_of_this_job
+from ssd.tracking.tracker import Tracker
 from ssd.training.checkpoints import Checkpoints
 from ssd.training.loop import History, Trainer
-from ssd.training.pictures import ValidationPictures
-from ssd.training.step import Validator, make_train_step
+from ssd.training.step import make_train_step
+from ssd.training.validator import Validator
+from ssd.weights.transfer import transfer
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +69,9 @@ def _trainer(cfg: DictConfig, folder: Path, model: SSD, splits: Splits, tracker:
     batches = build.build_train_batches(cfg, splits.train)
     val_batches = build.build_val_batches(cfg, splits.val, model.image_size)
     optimizer = build.build_optimizer(cfg, model, len(batches))
-    loss = build.build_loss(cfg, model)
-    results = folder / "results.csv"
-    checkpoints = Checkpoints(folder / "checkpoints")
+    encode_targets, loss = build.build_target_encoder(cfg, model), build.build_loss(cfg)
+    results = folder / RESULTS
+    checkpoints = Checkpoints(folder)
     epoch = 0
     if cfg.resume is not None and checkpoints.last.exists():
         checkpoints.restore(model, optimizer)
@@ -78,16 +81,16 @@ def _trainer(cfg: DictConfig, folder: Path, model: SSD, splits: Splits, tracker:
     return Trainer(
         model=model,
         optimizer=optimizer,
-        train_step=make_train_step(model, optimizer, loss, jit_compile=has_gpu()),
+        train_step=make_train_step(model, optimizer, encode_targets, loss, jit_compile=has_gpu()),
         batches=batches,
-        validator=Validator(model, loss, val_batches),
+        validator=Validator(model, encode_targets, loss, val_batches, cfg.task.score_threshold),
         epochs=cfg.training.epochs,
         evaluate_every=cfg.training.evaluate_every,
         patience=cfg.training.patience,
         stop=pruning_of_this_job(folder),
         checkpoints=checkpoints,
         results=results,
-        pictures=ValidationPictures(folder, splits.val, cfg.task.pictures, cfg.task.score_threshold),
+        sheet=ValidationSheet(folder, splits.val, cfg.task.pictures, cfg.task.score_threshold),
         tracker=tracker,
     )
 
@@ -99,12 +102,12 @@ def _finish(
     if not history.best:
         raise UserError(f"{splits.val.name} has no object to find, hence no mAP50 and no best model; check dataset.val")
     best = load_detector(trainer.checkpoints.best)
-    validator = Validator(best, build.build_loss(cfg, best), trainer.validator.batches)
-    evaluation, detections = publish.evaluate_with(validator, cfg.task.score_threshold)
-    curves = folder / "plots" / "curves.png"
+    validation = validate(Predictor(best, best.nms), trainer.validator.batches, cfg.task.score_threshold)
+    evaluation = validation.evaluation
+    curves = folder / PLOTS / "curves.png"
     curves_from_csv(trainer.results, curves)
     pictures = {"Loss and mAP": curves, **pictures, **publish.draw_evaluation(folder, evaluation)}
-    pictures["Truth beside prediction"] = trainer.pictures.draw(detections)
+    pictures["Truth beside prediction"] = trainer.sheet.draw(validation.detections)
     publish.write_results(
         cfg,
         folder,
@@ -121,6 +124,6 @@ def _finish(
     )
     if cfg.tracking.log_model:
         trainer.tracker.log_model(trainer.checkpoints.best)
-    rich.print(as_table(evaluation))
+    rich.print(class_table(evaluation))
     publish.say_where(folder, pictures, trainer.tracker)
     return evaluation.metrics["mAP50"]

@@ -8,18 +8,17 @@ from time import monotonic
 
 import keras
 
-from ssd.data.pipeline import Batches
+from ssd.data.pipeline import Batch, Batches
 from ssd.errors import UserError
-from ssd.evaluation.evaluate import evaluate
+from ssd.figures.validation_sheet import ValidationSheet
 from ssd.models.detector import SSD
-from ssd.run_folder import append_result, as_written, read_results
-from ssd.tracking import Tracker
+from ssd.runs.results import append_result, as_written, read_results
+from ssd.tracking.tracker import Tracker
 from ssd.training.checkpoints import Checkpoints
 from ssd.training.loss import Losses
 from ssd.training.meter import LossMeter
-from ssd.training.pictures import ValidationPictures
 from ssd.training.progress import epoch_bar
-from ssd.training.step import Batch, Validator
+from ssd.training.validator import Validator
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +67,7 @@ class Trainer:
         evaluate_every: epochs between validations; the last epoch is always validated.
         patience: validations without a better val/mAP50 before it stops; None: never.
         stop: asked after each validation but the last epoch's, with its row: True ends the training.
-        checkpoints, results, pictures, tracker: where things are written.
+        checkpoints, results, sheet, tracker: where things are written.
     """
 
     model: SSD
@@ -82,7 +81,7 @@ class Trainer:
     stop: Callable[[Mapping[str, float]], bool] | None
     checkpoints: Checkpoints
     results: Path
-    pictures: ValidationPictures
+    sheet: ValidationSheet
     tracker: Tracker
 
     def run(self) -> History:
@@ -162,12 +161,9 @@ class Trainer:
         )
 
     def _validate(self, epoch: int) -> dict[str, float]:
-        dataset = self.validator.batches.dataset
-        validation = self.validator()
-        annotations = dataset.annotations[: len(validation.detections)]
-        metrics = evaluate(validation.detections, annotations, dataset.class_names).metrics
-        self.tracker.log_image(self.pictures.draw(validation.detections), "predictions", epoch)
-        return {f"val/{name}": value for name, value in (validation.losses | metrics).items()}
+        losses, validation = self.validator()
+        self.tracker.log_image(self.sheet.draw(validation.detections), "predictions", epoch)
+        return {f"val/{name}": value for name, value in (losses | validation.evaluation.metrics).items()}
 
     def _end_epoch(self, row: dict[str, float], history: History, start: float) -> None:
         """Validates where it is time to; completes the row, and writes the best checkpoint, results.csv and MLflow."""

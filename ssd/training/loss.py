@@ -1,14 +1,10 @@
 """The MultiBox loss (SSD paper, section 2.2, equations 1 to 3)."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
-from ssd.boxes import centers_to_corners, encode
-from ssd.training.matcher import match
+from ssd.training.targets import Targets
 
 
 class Losses(NamedTuple):
@@ -29,51 +25,29 @@ class MultiBoxLoss:
     background and its loss is finite (Caffe mines none there).
 
     Args:
-        priors: (P, 4) float32 cy, cx, height, width.
-        variances: of the offsets, for cy, cx, height, width.
-        match_iou: IoU from which a prior is matched.
         negative_ratio: negatives per positive.
         box_weight: factor on the localisation part (alpha in equation 1).
     """
 
-    def __init__(
-        self,
-        priors: NDArray[np.float32],
-        variances: Sequence[float],
-        match_iou: float,
-        negative_ratio: float,
-        box_weight: float,
-    ) -> None:
-        self.priors = tf.constant(priors)
-        self.prior_corners = tf.constant(centers_to_corners(priors))
-        self.variances = tf.constant(variances, tf.float32)
-        self.match_iou = match_iou
+    def __init__(self, negative_ratio: float, box_weight: float) -> None:
         self.negative_ratio = negative_ratio
         self.box_weight = box_weight
 
-    def __call__(self, boxes: tf.Tensor, labels: tf.Tensor, offsets: tf.Tensor, logits: tf.Tensor) -> Losses:
+    def __call__(self, targets: Targets, offsets: tf.Tensor, logits: tf.Tensor) -> Losses:
         """The losses of a batch.
 
         Args:
-            boxes: (B, M, 4) float32 corners, padded.
-            labels: (B, M) int32 without background, -1 for padding.
+            targets: of its images.
             offsets: (B, P, 4) float32 from the network.
             logits: (B, P, C + 1) float32, background first.
         """
-        matches = match(boxes, labels >= 0, self.prior_corners, self.match_iou)
-        target_class = tf.where(matches.positive, tf.gather(labels, matches.row, batch_dims=1) + 1, 0)
-        class_loss = tf.nn.sparse_softmax_cross_entropy_with_logits(target_class, logits)
-        negative = self._hard_negatives(class_loss, matches.positive)
-        selected = tf.cast(matches.positive | negative, tf.float32)
-
-        # The unmatched priors get their own corners as target: a finite value that the mask then removes.
-        target_box = tf.where(
-            matches.positive[..., None], tf.gather(boxes, matches.row, batch_dims=1), self.prior_corners
-        )
-        error = tf.abs(offsets - encode(target_box, self.priors, self.variances))
+        class_loss = tf.nn.sparse_softmax_cross_entropy_with_logits(targets.classes, logits)
+        negative = self._hard_negatives(class_loss, targets.positive)
+        selected = tf.cast(targets.positive | negative, tf.float32)
+        error = tf.abs(offsets - targets.offsets)
         box_loss = tf.reduce_sum(tf.where(error < 1.0, 0.5 * error**2, error - 0.5), axis=-1)
 
-        positive = tf.cast(matches.positive, tf.float32)
+        positive = tf.cast(targets.positive, tf.float32)
         matched = tf.reduce_sum(positive)
         scale = 1.0 / tf.maximum(matched, 1.0)
         classification = tf.reduce_sum(class_loss * selected) * scale

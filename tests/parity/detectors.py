@@ -2,9 +2,9 @@
 
 from functools import cache
 
-from ssd.composition import compose_jobs, without_hydra
+from ssd.cli.compose import compose_jobs, without_hydra
+from ssd.experiment.build import build_detector
 from ssd.models.detector import SSD
-from ssd.tasks.build import build_detector
 
 
 @cache

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_detections import random_set
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from helpers.fake_detections import random_set
 from ssd.data.sample import Annotation
 from ssd.evaluation.coco import coco_results
 from ssd.inference.detections import Detections

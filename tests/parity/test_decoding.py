@@ -7,7 +7,9 @@ import tensorflow as tf
 from parity.detectors import detector
 from parity.differences import largest_difference
 from parity.inputs import REFERENCES, checksum, decoding_batch
-from ssd.inference.decoder import Decoder, NMSSettings, to_detections
+from ssd.inference.decoder import Decoder, to_detections
+from ssd.models.box_coder import BoxCoder
+from ssd.models.detector import NMSSettings
 
 SWAP = [1, 0, 3, 2]  # x first ↔ y first
 DETECTORS = {
@@ -26,7 +28,7 @@ def test_detections_are_torchvisions(name):
     assert (nms.score_threshold, nms.iou, nms.max_per_class, nms.max_detections) == tuple(stored["settings"])
     batch = decoding_batch(len(model.priors), 90)
     assert checksum(batch.offsets, batch.logits) == stored["checksum"]
-    decoder = Decoder(model.priors, model.variances, nms)
+    decoder = Decoder(model.box_coder, nms)
     found = to_detections(decoder(tf.constant(batch.offsets[..., SWAP]), tf.constant(batch.logits)))
     assert [len(one) for one in found] == stored["counts"].tolist() == [nms.max_detections] * 2 + [0]
     image = np.repeat(np.arange(3), stored["counts"])
@@ -43,7 +45,7 @@ def test_detections_are_torchvisions(name):
 def test_boxes_are_compared_as_the_image_shows_them():
     """Half of the first lies outside: clipped, it is the second, which therefore goes."""
     priors = np.array([[0.0, 0.5, 0.4, 0.4], [0.1, 0.5, 0.2, 0.4]], np.float32)
-    decoder = Decoder(priors, (0.1, 0.1, 0.2, 0.2), NMSSettings(0.1, 0.6, 10, 10))
+    decoder = Decoder(BoxCoder(priors, (0.1, 0.1, 0.2, 0.2)), NMSSettings(0.1, 0.6, 10, 10))
     (found,) = to_detections(decoder(tf.zeros((1, 2, 4)), tf.constant([[[0.0, 3.0], [0.0, 2.0]]])))
     np.testing.assert_allclose(found.boxes, [[0.0, 0.3, 0.2, 0.7]], atol=1e-6)
 
@@ -54,7 +56,7 @@ def test_thresholds_are_strict_as_torchvisions():
     logits = tf.constant([[[0.0, 2.0], [0.0, 1.0], [0.0, 0.0]]])  # the last has score one half
 
     def found(score_threshold: float, iou: float) -> int:
-        decoder = Decoder(priors, (0.1, 0.1, 0.2, 0.2), NMSSettings(score_threshold, iou, 10, 10))
+        decoder = Decoder(BoxCoder(priors, (0.1, 0.1, 0.2, 0.2)), NMSSettings(score_threshold, iou, 10, 10))
         return len(to_detections(decoder(tf.zeros((1, 3, 4)), logits))[0])
 
     assert found(0.5, 0.5) == 2

@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from parity.differences import largest_difference
 from parity.inputs import REFERENCES, checksum, encoding_pairs
-from ssd.boxes import decode, encode
+from ssd.models.box_coder import BoxCoder
 
-VARIANCES = tf.constant([0.1, 0.1, 0.2, 0.2])
+VARIANCES = (0.1, 0.1, 0.2, 0.2)
 SWAP = [1, 0, 3, 2]  # x first ↔ y first
 
 
@@ -26,11 +26,11 @@ def pairs():
     """(N, 4) boxes as corners and (N, 4) priors as centres and sizes, y first."""
     boxes, priors = (one[:, SWAP] for one in encoding_pairs())
     centers = np.concatenate([(priors[:, :2] + priors[:, 2:]) / 2, priors[:, 2:] - priors[:, :2]], axis=1)
-    return tf.constant(boxes), tf.constant(centers)
+    return tf.constant(boxes), centers
 
 
 def test_offsets_are_torchvisions(pairs, reference):
-    offsets = np.asarray(encode(pairs[0], pairs[1], VARIANCES))[:, SWAP]
+    offsets = np.asarray(BoxCoder(pairs[1], VARIANCES).encode(pairs[0]))[:, SWAP]
     assert largest_difference("encoding, torchvision", offsets, reference["offsets"]) < 1e-4
     # of offsets up to a hundred: as near to the exact value as torchvision's own float32
     assert largest_difference("encoding, torchvision in float64", offsets, reference["exact"]) < 1e-4
@@ -39,10 +39,12 @@ def test_offsets_are_torchvisions(pairs, reference):
 def test_offsets_are_the_papers(pairs):
     """Equation 2 with Caffe's variances, one number at a time in float64."""
     expected = []
-    for (ymin, xmin, ymax, xmax), (cy, cx, height, width) in zip(*(one.numpy().tolist() for one in pairs), strict=True):
+    for (ymin, xmin, ymax, xmax), (cy, cx, height, width) in zip(
+        pairs[0].numpy().tolist(), pairs[1].tolist(), strict=True
+    ):
         shift = [((ymin + ymax) / 2 - cy) / height / 0.1, ((xmin + xmax) / 2 - cx) / width / 0.1]
         expected.append([*shift, log((ymax - ymin) / height) / 0.2, log((xmax - xmin) / width) / 0.2])
-    assert largest_difference("encoding, float64", encode(pairs[0], pairs[1], VARIANCES), expected) < 1e-4
+    assert largest_difference("encoding, float64", BoxCoder(pairs[1], VARIANCES).encode(pairs[0]), expected) < 1e-4
 
 
 def extreme_offsets():
@@ -53,18 +55,16 @@ def test_boxes_are_torchvisions(pairs, reference):
     """Offsets up to 60: sizes beyond exp(ln(1000/16)) times the prior's are limited there as here."""
     offsets = extreme_offsets()
     assert np.mean(offsets[:, 2:] / 5 > log(1000 / 16)) > 0.2
-    boxes = np.asarray(decode(tf.constant(offsets[:, SWAP]), pairs[1], VARIANCES))[:, SWAP]
+    boxes = np.asarray(BoxCoder(pairs[1], VARIANCES).decode(tf.constant(offsets[:, SWAP])))[:, SWAP]
     assert largest_difference("decoding, torchvision", boxes, reference["decoded"]) < 1e-4
 
 
 def test_boxes_are_the_papers(pairs):
     expected = []
-    for (dx, dy, dw, dh), (cy, cx, height, width) in zip(
-        extreme_offsets().tolist(), pairs[1].numpy().tolist(), strict=True
-    ):
+    for (dx, dy, dw, dh), (cy, cx, height, width) in zip(extreme_offsets().tolist(), pairs[1].tolist(), strict=True):
         center_y, center_x = cy + 0.1 * dy * height, cx + 0.1 * dx * width
         half_height, half_width = (size / 2 * min(exp(0.2 * d), 1000 / 16) for size, d in ((height, dh), (width, dw)))
         corners = center_y - half_height, center_x - half_width, center_y + half_height, center_x + half_width
         expected.append(corners)
-    boxes = decode(tf.constant(extreme_offsets()[:, SWAP]), pairs[1], VARIANCES)
+    boxes = BoxCoder(pairs[1], VARIANCES).decode(tf.constant(extreme_offsets()[:, SWAP]))
     assert largest_difference("decoding, float64", boxes, expected) < 1e-4

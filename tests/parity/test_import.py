@@ -13,12 +13,12 @@ from safetensors.numpy import save_file
 from parity.differences import largest_difference
 from parity.seeded_weights import REFERENCES, SEED, STRIDE, photographs, seeded_state, stored_shapes
 from ssd.boxes import centers_to_corners
-from ssd.composition import compose_jobs, without_hydra
-from ssd.history import with_history
+from ssd.cli.compose import compose_jobs, without_hydra
+from ssd.cli.earlier_run import with_earlier_run
+from ssd.experiment.build import load_trained
 from ssd.inference.detections import Detections
 from ssd.inference.predictor import Predictor
 from ssd.models.detector import SSD
-from ssd.tasks.build import load_trained
 
 TOLERANCE = 1e-4
 DETECTORS = {"torchvision_ssd300_vgg16": 35_641_826, "torchvision_ssdlite320": 3_440_060}
@@ -27,7 +27,7 @@ SWAP = [1, 0, 3, 2]  # x first ↔ y first
 
 def load(weights: str, *overrides: str) -> SSD:
     """The detector as `task=predict weights=...` builds it."""
-    line = with_history([f"weights={weights}", "task=predict", "source=.", *overrides], multirun=False)
+    line = with_earlier_run([f"weights={weights}", "task=predict", "source=.", *overrides], multirun=False)
     (cfg,) = compose_jobs(line, multirun=False)
     return load_trained(without_hydra(cfg))
 

@@ -1,5 +1,6 @@
 """Hard negative mining, the loss's value and its gradient: torchvision's autograd, plain loops, finite differences."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ from parity.detectors import detector
 from parity.differences import largest_difference
 from parity.inputs import REFERENCES, Batch, training_batch
 from ssd.boxes import centers_to_corners
+from ssd.models.box_coder import BoxCoder
 from ssd.training.loss import Losses, MultiBoxLoss
+from ssd.training.targets import TargetEncoder
 
 VARIANCES = (0.1, 0.1, 0.2, 0.2)
 SWAP = [1, 0, 3, 2]  # x first ↔ y first
@@ -26,7 +29,13 @@ def padded(batch: Batch) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.constant(np.stack(boxes)), tf.constant(np.stack(labels), tf.int32)
 
 
-def loss_and_gradients(loss: MultiBoxLoss, boxes, labels, offsets, logits) -> tuple[Losses, Any, Any]:
+def make_loss(coder: BoxCoder, ratio: float = 3.0) -> Callable[..., Losses]:
+    """Ground truth and outputs in, losses out."""
+    encode_targets, loss = TargetEncoder(coder, match_iou=0.5), MultiBoxLoss(ratio, box_weight=1.0)
+    return lambda boxes, labels, offsets, logits: loss(encode_targets(boxes, labels), offsets, logits)
+
+
+def loss_and_gradients(loss: Callable[..., Losses], boxes, labels, offsets, logits) -> tuple[Losses, Any, Any]:
     offsets, logits = tf.Variable(offsets), tf.Variable(logits)
     with tf.GradientTape() as tape:
         losses = loss(boxes, labels, offsets, logits)
@@ -47,7 +56,7 @@ def test_loss_and_gradient_are_torchvisions():
     stored = np.load(REFERENCES / "loss.npz")
     model = detector("backbone=mobilenet_v2", "detector=ssdlite320")
     batch = training_batch(len(model.priors), images=4, classes=20)
-    loss = MultiBoxLoss(model.priors, model.variances, match_iou=0.5, negative_ratio=3.0, box_weight=1.0)
+    loss = make_loss(model.box_coder)
     losses, by_offsets, by_logits = loss_and_gradients(loss, *padded(batch), batch.offsets[..., SWAP], batch.logits)
     parts = [float(losses.classification), float(losses.localisation)]
     assert int(losses.matched) == len(stored["offset_rows"])
@@ -140,7 +149,7 @@ def compare_with_plain(seed, objects, ratio):
     def plain(offsets, logits):
         return plain_loss(boxes, labels, offsets, logits, priors, matches, negatives)
 
-    loss = MultiBoxLoss(priors, VARIANCES, match_iou=0.5, negative_ratio=ratio, box_weight=1.0)
+    loss = make_loss(BoxCoder(priors, VARIANCES), ratio)
     result = loss_and_gradients(loss, tf.constant(boxes), tf.constant(labels), offsets, logits)
     mined = [np.flatnonzero(result[2][i].any(-1) & (matches[i] < 0)).tolist() for i in range(len(objects))]
     assert mined == [sorted(of_image) for of_image in negatives]
@@ -172,7 +181,7 @@ def test_gradient_is_that_of_finite_differences():
 def test_an_image_without_objects_adds_three_negatives_to_torchvisions_loss():
     """The one stated difference: torchvision, as Caffe, mines none there."""
     boxes, labels, offsets, logits = (tf.constant(one) for one in small_problem(1, [3, 0]))
-    loss = MultiBoxLoss(small_priors(), VARIANCES, match_iou=0.5, negative_ratio=3.0, box_weight=1.0)
+    loss = make_loss(BoxCoder(small_priors(), VARIANCES))
     both, one = loss(boxes, labels, offsets, logits), loss(boxes[:1], labels[:1], offsets[:1], logits[:1])
     worst = sorted((cross_entropy(row, 0) for row in logits.numpy()[1].astype(np.float64)), reverse=True)[:3]
     assert float(both.matched) == float(one.matched)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from ssd.sweep.callback import PARENT_VARIABLE
-from ssd.tracking import Tracker
+from ssd.sweep.launch.callback import PARENT_VARIABLE
+from ssd.tracking.tracker import Tracker
 
 STEPS = 100
 

@@ -1,0 +1,242 @@
+"""Checks of a composed configuration: keys, mandatory values, ranges, combinations and paths.
+
+Every check raises UserError with the key's name. What only the built model can tell (a layer's name, whether an image
+size leaves a map for each level) is checked where it is built.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ssd.cli.hydra_errors import explain, unknown_key
+from ssd.errors import UserError
+from ssd.sweep.report.sources import read_source
+
+Rule = tuple[Callable[[Any], bool], str]
+
+_AT_LEAST_0: Rule = (lambda v: v >= 0, "must not be negative")
+_AT_LEAST_1: Rule = (lambda v: v >= 1, "must be at least 1")
+_POSITIVE: Rule = (lambda v: v > 0, "must be greater than 0")
+_SHARE: Rule = (lambda v: 0 <= v <= 1, "must be between 0 and 1")
+_POSITIVE_SHARE: Rule = (lambda v: 0 < v <= 1, "must be above 0 and at most 1")
+_INSIDE: Rule = (lambda v: 0 < v < 1, "must be between 0 and 1, both excluded")
+
+# Numbers only: null (where the type allows it) and what an own YAML may put there instead are left alone.
+RANGES: dict[str, Rule] = {
+    "seed": (lambda v: 0 <= v < 2**32, "must be between 0 and 2**32 - 1"),
+    "training.epochs": _AT_LEAST_1,
+    "training.batch_size": _AT_LEAST_1,
+    "training.evaluate_every": _AT_LEAST_1,
+    "training.patience": _AT_LEAST_1,
+    "training.limit_batches": _AT_LEAST_1,
+    "pipeline.workers": _AT_LEAST_1,
+    "pipeline.cache_gb": _AT_LEAST_0,
+    "task.score_threshold": _SHARE,
+    "task.pictures": _AT_LEAST_0,
+    "backbone.alpha": _POSITIVE,
+    "detector.image_size": (lambda v: v >= 32, "is too small: a detector needs at least 32 pixels"),
+    "detector.match_iou": _POSITIVE_SHARE,
+    "detector.negative_ratio": _POSITIVE,
+    "detector.box_loss_weight": _AT_LEAST_0,
+    "detector.score_threshold": _SHARE,
+    "detector.nms_iou": _SHARE,
+    "detector.max_per_class": _AT_LEAST_1,
+    "detector.max_detections": _AT_LEAST_1,
+    "dataset.train_images": _AT_LEAST_1,
+    "dataset.val_images": _AT_LEAST_1,
+    "dataset.image_size": (lambda v: v >= 32, "is too small to draw in: use at least 32 pixels"),
+    "dataset.val_fraction": _INSIDE,
+    "dataset.seed": _AT_LEAST_0,
+    "optimizer.learning_rate": _POSITIVE,
+    "optimizer.momentum": (lambda v: 0 <= v < 1, "must be at least 0 and below 1"),
+    "optimizer.weight_decay": _AT_LEAST_0,
+    "optimizer.global_clipnorm": _POSITIVE,
+    "schedule.factor": _POSITIVE_SHARE,
+    "schedule.final_factor": _SHARE,
+    "schedule.warmup_steps": _AT_LEAST_0,
+    "schedule.warmup_factor": _POSITIVE_SHARE,
+}
+
+LISTS: dict[str, Rule] = {
+    "detector.scales": (lambda v: all(0 < a < b for a, b in pairwise(v)), "must be positive and grow"),
+    "detector.aspect_ratios": (
+        lambda v: all(ratio > 0 and ratio != 1 for ratios in v for ratio in ratios),
+        "must hold positive ratios other than 1, which is always there",
+    ),
+    "detector.variances": (lambda v: len(v) == 4 and min(v) > 0, "must be four positive numbers"),
+    "detector.extras": (
+        lambda v: all(min(e["squeeze"], e["filters"], e["kernel"], e["stride"]) >= 1 and e["padding"] >= 0 for e in v),
+        "must have squeeze, filters, kernel and stride of at least 1 and no negative padding",
+    ),
+    "schedule.boundaries": (
+        lambda v: all(a < b for a, b in pairwise([0, *v, 1])),
+        "must be growing fractions of the training, between 0 and 1",
+    ),
+    "backbone.mean": (lambda v: len(v) == 3, "must be three numbers: blue, green, red"),
+    "backbone.feature_layers": (lambda v: len(v) > 0, "must name at least one layer"),
+}
+
+# key → (tasks that read it, what must be there)
+PATHS: dict[str, tuple[Sequence[str], str]] = {
+    "dataset.path": (("train", "evaluate"), "folder"),
+    "dataset.archives": (("train", "evaluate"), "folder"),
+    "dataset.train_annotations": (("train", "evaluate"), "file"),
+    "dataset.train_images": (("train", "evaluate"), "folder"),
+    "dataset.val_annotations": (("train", "evaluate"), "file"),
+    "dataset.val_images": (("train", "evaluate"), "folder"),
+    "backbone.weights": (("train",), "file"),
+    "checkpoint": (("train", "evaluate", "predict"), "run folder or .keras file"),
+    "source": (("predict",), "image or folder"),
+}
+
+OPEN_GROUPS = ("backbone", "dataset", "optimizer", "schedule")
+
+
+def check(cfg: DictConfig) -> None:
+    """Checks a configuration (without Hydra's node) as `python run.py` takes it.
+
+    Raises:
+        UserError: one sentence on the first mistake found.
+    """
+    check_keys(cfg)
+    try:
+        missing = sorted(OmegaConf.missing_keys(cfg))
+        values: dict[str, Any] = {} if missing else OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+    except OmegaConfBaseException as error:
+        raise UserError(explain(error)) from error
+    if missing:
+        raise UserError(f"{missing[0]} has no value; give {missing[0]}=...")
+    for group in OPEN_GROUPS:
+        if not (isinstance(values[group], dict) and isinstance(values[group].get("_target_"), str)):
+            raise UserError(f"{group} has no `_target_`; its YAML must name the class or function to call")
+    _check_ranges(values)
+    _check_levels(values)
+    _check_task(values)
+    _check_paths(values)
+    _check_sweep(values)
+
+
+def check_keys(node: Any, prefix: str = "") -> None:
+    """Refuses keys that are no field of a node's dataclass: `+key=` gets past Hydra's own check."""
+    children: list[tuple[str, Any]] = []
+    if isinstance(node, DictConfig):
+        schema = OmegaConf.get_type(node)
+        if is_dataclass(schema):
+            names = [field.name for field in fields(schema)]
+            for key in node:
+                if key not in names:
+                    raise UserError(unknown_key(f"{prefix}{key!s}", names))
+            for name in names:
+                if name not in list(node.keys()):  # `in` is false for a mandatory value not yet given
+                    raise UserError(f"the key '{prefix}{name}' was removed; set it to a value instead")
+        children = [(f"{prefix}{key!s}", node._get_node(key)) for key in node]
+    elif isinstance(node, ListConfig):
+        children = [(f"{prefix[:-1]}[{i}]", node._get_node(i)) for i in range(len(node))]
+    for key, child in children:
+        if isinstance(child, DictConfig | ListConfig) and not (
+            child._is_none() or child._is_interpolation() or child._is_missing()
+        ):
+            check_keys(child, f"{key}.")
+
+
+def _get(values: dict[str, Any], key: str) -> Any:
+    """The value at a dotted key, None where it is null or absent."""
+    found: Any = values
+    for part in key.split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return found
+
+
+def _check_ranges(values: dict[str, Any]) -> None:
+    for key, (holds, sentence) in RANGES.items():
+        value = _get(values, key)
+        if isinstance(value, int | float) and not isinstance(value, bool) and not holds(value):
+            raise UserError(f"{key}={value} {sentence}")
+    for key, (holds, sentence) in LISTS.items():
+        value = _get(values, key)
+        if isinstance(value, list) and not holds(value):
+            raise UserError(f"{key}={value} {sentence}")
+
+
+def _check_levels(values: dict[str, Any]) -> None:
+    """Scales and aspect ratios must fit the number of levels, where the backbone's YAML tells its feature layers."""
+    layers = _get(values, "backbone.feature_layers")
+    if not isinstance(layers, list):
+        return
+    detector = values["detector"]
+    levels = len(layers) + len(detector["extras"])
+    for key, needed in (("aspect_ratios", levels), ("scales", levels + 1)):
+        if (given := len(detector[key])) != needed:
+            raise UserError(
+                f"detector.{key} has {given} entries, but {len(layers)} backbone.feature_layers and "
+                f"{len(detector['extras'])} detector.extras are {levels} levels, which need {needed}"
+            )
+
+
+def _check_task(values: dict[str, Any]) -> None:
+    task = values["task"]["name"]
+    if task != "train" and values["resume"]:
+        raise UserError(f"resume continues a training, and the task is {task}; leave one of the two out")
+    if task in ("evaluate", "predict", "convert") and not (values["checkpoint"] or values["weights"]):
+        raise UserError(
+            f"task={task} needs a trained detector; give checkpoint=RUN_FOLDER, for example outputs/latest, or "
+            "weights=torchvision:FILE"
+        )
+    if task == "predict" and not values["source"]:
+        raise UserError("task=predict needs images; give source=IMAGE or source=FOLDER")
+    if task == "report" and not values["source"]:
+        raise UserError("task=report needs jobs; give source=FOLDER of a sweep, or source=RUN_ID of MLflow")
+    if task == "report":
+        read_source(values["source"])
+    if task not in ("predict", "report") and values["source"]:
+        raise UserError(
+            f"source is for task=predict and task=report, not for task={task}; leave it out or set the task"
+        )
+    if values["checkpoint"] and values["weights"]:
+        raise UserError("checkpoint and weights both name the detector to start from; leave one of the two out")
+
+
+def _check_sweep(values: dict[str, Any]) -> None:
+    """What MLflow's registry would refuse when all jobs are done is refused before the first."""
+    name, alias = values["sweep"]["register"], values["sweep"]["alias"]
+    if name is None:
+        return
+    if not re.fullmatch(r"\w[\w .-]*", name):
+        raise UserError(
+            f"sweep.register={name} must be a name of letters, digits, blanks, dots, dashes and underscores"
+        )
+    if not re.fullmatch(r"[\w-]+", alias) or re.fullmatch(r"(?i)latest|v\d+", alias):
+        raise UserError(
+            f"sweep.alias={alias} must be of letters, digits, dashes and underscores, and neither 'latest' nor a "
+            "version such as 'v1'"
+        )
+    for key, needed in (("enabled", ("train", "report")), ("log_model", ("train",))):
+        if values["task"]["name"] in needed and not values["tracking"][key]:
+            raise UserError(f"sweep.register={name} needs tracking.{key}=true")
+
+
+def _downloads(backbone: str) -> tuple[str, ...]:
+    """What `backbone.weights` may say instead of naming a file."""
+    return ("imagenet", "imagenet_full") if backbone.endswith(".vgg16") else ("imagenet",)
+
+
+def _check_paths(values: dict[str, Any]) -> None:
+    for key, (tasks, kind) in PATHS.items():
+        given = _get(values, key)
+        if values["task"]["name"] not in tasks or not isinstance(given, str):
+            continue
+        if key == "backbone.weights" and (values["resume"] or given in _downloads(values["backbone"]["_target_"])):
+            continue
+        path = Path(given)
+        if not path.exists():
+            raise UserError(f"{key}={given}: there is no such {kind}; paths are relative to {Path.cwd()}")
+        if kind == "folder" and not path.is_dir():
+            raise UserError(f"{key}={given} is a file; it must be a folder")
+        if kind == "file" and not path.is_file():
+            raise UserError(f"{key}={given} is a folder; it must be a file")

@@ -1,0 +1,118 @@
+"""What an earlier run was started with, so that resuming, evaluating and predicting need not repeat it."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra.core.override_parser.types import Override
+from omegaconf import OmegaConf
+
+from ssd.cli.checks import PATHS
+from ssd.config.overrides import by_key, quote, without
+from ssd.errors import UserError
+from ssd.runs.folder import CONFIG, HYDRA, LAST, OVERRIDES, is_run, overrides_of, run_of
+
+# What a stored command asked of that run only.
+_OF_ONE_RUN = ("task", "resume", "source")
+_STARTED_FROM = ("checkpoint", "weights")
+
+
+def with_earlier_run(overrides: Sequence[str], multirun: bool) -> list[str]:
+    """The overrides that `resume=`, `checkpoint=` or `weights=` bring with them, then the user's own, which win.
+
+    `checkpoint=` of a training names weights to start from: its settings are not taken over. A checkpoint outside of
+    a run folder brings nothing. `weights=` brings the settings of the network that it fits.
+
+    Raises:
+        UserError: a folder that is no run, a resume without anything to go on from, or several of them in a multirun;
+            weights that cannot be read.
+    """
+    given = by_key(overrides)
+    resume = _path(given.get("resume"), "resume")
+    checkpoint = _path(given.get("checkpoint"), "checkpoint")
+    weights = _value(given.get("weights"), "weights")
+    task = given["task"].get_value_element_as_str() if "task" in given else "train"
+    if resume is not None:
+        if multirun:
+            raise UserError("resume continues one run; leave -m out")
+        if checkpoint is not None or weights is not None:
+            raise UserError("resume goes on from the run's own last checkpoint; leave checkpoint and weights out")
+        return _resumed(resume, overrides, given)
+    if weights is not None:
+        return _with_network(weights, overrides, given)
+    if checkpoint is not None and checkpoint.exists():
+        # resolved, because outputs/latest will point elsewhere as soon as another training starts
+        overrides = [*without(overrides, ("checkpoint",)), f"checkpoint={quote(str(checkpoint.resolve()))}"]
+        folder = run_of(checkpoint.resolve())
+        if folder is not None and task in ("evaluate", "predict"):
+            return [*without(_stored(folder, given), _STARTED_FROM), *overrides]
+    return list(overrides)
+
+
+def _value(override: Override | None, key: str) -> str | None:
+    value = override.value() if override is not None else None
+    if override is not None and override.is_sweep_override():
+        raise UserError(f"{key} takes one path; run the command once for each of {override.get_value_string()}")
+    return str(value) if value is not None else None
+
+
+def _path(override: Override | None, key: str) -> Path | None:
+    value = _value(override, key)
+    return Path(value) if value is not None else None
+
+
+def _with_network(weights: str, overrides: Sequence[str], given: dict[str, Override]) -> list[str]:
+    """The settings of the network that `weights` fits, then the user's overrides with the file's whole path."""
+    from ssd.weights.reader import read_layout, split_spec  # numpy, which nobody else needs here
+
+    layout = read_layout(weights)
+    network = dict(line.split("=", 1) for line in layout.overrides)
+    backbone = given["backbone"].get_value_string() if "backbone" in given else network["backbone"]
+    if backbone != network["backbone"]:
+        raise UserError(
+            f"weights={weights} is {layout.title}, whose backbone is {network['backbone']}, not {backbone}; leave "
+            f"backbone={backbone} out"
+        )
+    project, file = split_spec(weights)
+    absolute = f"weights={quote(f'{project}:{file.resolve()}')}"
+    settings = [line for line in layout.overrides if line.split("=", 1)[0] not in given]
+    return [*settings, *without(overrides, ("weights",)), absolute]
+
+
+def _resumed(given_path: Path, overrides: Sequence[str], given: dict[str, Override]) -> list[str]:
+    folder = given_path.resolve()
+    if not folder.exists():
+        raise UserError(f"resume={given_path}: there is no such folder; paths are relative to {Path.cwd()}")
+    if not is_run(folder):
+        raise UserError(f"resume={given_path} is not a run folder: it has no {OVERRIDES}")
+    if any(re.match(r"task=(?!train$)", line) for line in overrides_of(folder)):
+        raise UserError(f"resume={given_path} is not the folder of a training; only a training can be continued")
+    mine = [*without(overrides, ("resume", "hydra.run.dir")), f"resume={quote(str(folder))}"]
+    config = folder / CONFIG
+    if config.is_file() and "tracking.uri" not in given:
+        # its default depends on the folder one calls from, and the run goes on in its own store
+        uri = OmegaConf.select(OmegaConf.load(config), "tracking.uri")
+        mine += [f"tracking.uri={quote(str(uri))}"] if uri else []
+    stored = _stored(folder, given)
+    if (folder / LAST).is_file():
+        stored = without(stored, _STARTED_FROM)  # before its first checkpoint a run starts again from where it did
+    return [*stored, *mine, f"hydra.run.dir={quote(str(folder))}"]
+
+
+def _stored(folder: Path, given: dict[str, Override]) -> list[str]:
+    """The overrides stored in a run folder, without those given anew; relative paths keep their meaning."""
+    return [_anchored(line, _called_from(folder)) for line in without(overrides_of(folder), (*_OF_ONE_RUN, *given))]
+
+
+def _called_from(folder: Path) -> Path:
+    runtime = OmegaConf.select(OmegaConf.load(folder / HYDRA), "hydra.runtime.cwd")
+    return Path(str(runtime))
+
+
+def _anchored(line: str, called_from: Path) -> str:
+    """A path that was relative to the folder the run was called from, made absolute."""
+    ((key, parsed),) = by_key([line]).items()
+    value = parsed.value()
+    if key in PATHS and value is not None and (path := called_from / str(value)).exists():
+        return f"{parsed.get_key_element()}={quote(str(path))}"
+    return line

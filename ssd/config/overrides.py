@@ -1,0 +1,53 @@
+"""Lines of Hydra's override grammar, `key=value`, as text."""
+
+import re
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import OverrideParseException
+
+from ssd.errors import UserError
+
+
+def quote(value: str) -> str:
+    """`value` as a quoted string: spaces, commas and equals signs keep their meaning."""
+    return "'" + value.replace("'", "\\'") + "'"
+
+
+def key_of(line: str) -> str:
+    """The key of an override, without what is in front of it.
+
+    >>> key_of("+trainer.depth=3")
+    'trainer.depth'
+    """
+    return line.lstrip("+~").split("=", 1)[0]
+
+
+def at_home(line: str) -> str:
+    """`key=~/folder` with the home folder's path: no shell expands it there, and Hydra's grammar has no tilde."""
+    return re.sub(r"(?<=[=,:[])~(?=/)", lambda _: str(Path.home()), line)
+
+
+def without(lines: Iterable[str], keys: Collection[str]) -> list[str]:
+    """The overrides of other keys."""
+    return [line for line in lines if key_of(line) not in keys]
+
+
+def by_key(lines: Iterable[str]) -> dict[str, Override]:
+    """The overrides, parsed, by their keys.
+
+    Raises:
+        UserError: one that is none.
+    """
+    try:
+        parsed = OverridesParser.create().parse_overrides(list(lines))
+    except OverrideParseException as error:
+        raise UserError(unreadable(error.override)) from error
+    return {key_of(str(override.input_line)): override for override in parsed}
+
+
+def unreadable(line: str) -> str:
+    """The sentence for an override that Hydra's grammar cannot read."""
+    return f"'{line}' cannot be read; write key=value, and quote special characters: 'key=\"a,b\"'"

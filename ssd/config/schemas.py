@@ -1,0 +1,157 @@
+"""The typed schema of the configuration: every key a user can set, its type and its default.
+
+This module only declares; `ssd.cli` composes and checks. It imports nothing heavy, so that a wrong key is answered
+before TensorFlow is loaded. Groups whose members are open to the user's own YAML (optimizer, schedule, augmentation,
+dataset, backbone) are typed where this project ships the member (`groups`), and checked against the `_target_`
+otherwise.
+"""
+
+from dataclasses import dataclass, field, fields, is_dataclass
+from enum import Enum
+from typing import Any
+
+from omegaconf import MISSING
+
+from ssd.config.groups import MEMBERS
+
+
+class Precision(Enum):
+    """Arithmetic of the network; the loss and the decoding are float32 always."""
+
+    auto = "auto"
+    float32 = "float32"
+    mixed_bfloat16 = "mixed_bfloat16"
+    mixed_float16 = "mixed_float16"
+
+
+class PriorSteps(Enum):
+    """What the distance between prior centres is: the level's stride (Caffe) or image / feature map (torchvision)."""
+
+    stride = "stride"
+    feature_map = "feature_map"
+
+
+@dataclass
+class TaskConfig:
+    """conf/task: what `run.py` does. The thresholds are for what a person looks at, never for mAP."""
+
+    name: str = MISSING  # train | evaluate | predict | convert | report
+    score_threshold: float = 0.5  # detections drawn or written by predict and in the pictures
+    pictures: int = 8  # validation images drawn with truth beside prediction
+
+
+@dataclass
+class ExtraLayer:
+    """One level after the backbone: a 1x1 convolution to `squeeze` filters, then a strided one to `filters`."""
+
+    squeeze: int = MISSING
+    filters: int = MISSING
+    kernel: int = 3
+    stride: int = 2
+    padding: int = 1  # pixels on each side
+
+
+@dataclass
+class DetectorConfig:
+    """conf/detector: priors, extra layers, heads, matching, loss and NMS."""
+
+    name: str = MISSING
+    image_size: int = MISSING
+    scales: list[float] = MISSING  # minimum prior size per level as a fraction of the image, then the tail: levels + 1
+    aspect_ratios: list[list[float]] = MISSING  # per level, without 1 and without the reciprocals
+    prior_steps: PriorSteps = PriorSteps.stride
+    clip_priors: bool = False  # width and height at most 1, never the centre
+    extras: list[ExtraLayer] = MISSING
+    separable: bool = False  # SSDLite: depthwise separable extras and heads
+    variances: list[float] = field(default_factory=lambda: [0.1, 0.1, 0.2, 0.2])
+    match_iou: float = 0.5
+    negative_ratio: float = 3.0
+    box_loss_weight: float = 1.0
+    score_threshold: float = 0.01
+    nms_iou: float = 0.45
+    max_per_class: int = 400  # best scores of a class that enter NMS
+    max_detections: int = 200  # kept per image
+
+
+@dataclass
+class AugmentationConfig:
+    """conf/augmentation: a list of albumentations transforms, each with its `_target_`."""
+
+    name: str = MISSING
+    transforms: list[Any] = field(default_factory=list)
+
+
+@dataclass
+class TrainingConfig:
+    """How long and how a model is trained."""
+
+    epochs: int = MISSING
+    batch_size: int = MISSING
+    evaluate_every: int = 1  # epochs between two validations; the last epoch is always validated
+    patience: int | None = None  # validations without a better val/mAP50 before the training stops; null: never
+    limit_batches: int | None = None  # per epoch and per validation, for trying things out
+
+
+@dataclass
+class PipelineConfig:
+    """How images reach the device."""
+
+    workers: int | None = None  # threads that decode and augment; null: one per core
+    cache_gb: float = 2.0  # decoded images kept in memory, at most
+
+
+@dataclass
+class TrackingConfig:
+    """MLflow and TensorBoard."""
+
+    enabled: bool = True
+    uri: str = MISSING
+    experiment: str = "ssd"
+    system_metrics: bool = True
+    log_model: bool = True
+    tensorboard: bool = False
+
+
+@dataclass
+class SweepConfig:
+    """A multirun as a whole; `register` and `alias` in task=report too."""
+
+    resume: str | None = None  # the folder of a sweep to go on with; ssd/cli/main.py makes it the sweep's folder
+    register: str | None = None  # a name in MLflow's registry: the best job's detector becomes a version of it
+    alias: str = "champion"  # of the registered version
+
+
+@dataclass
+class Config:
+    """The whole configuration."""
+
+    task: TaskConfig = MISSING
+    backbone: Any = MISSING
+    detector: DetectorConfig = MISSING
+    dataset: Any = MISSING
+    augmentation: AugmentationConfig = MISSING
+    optimizer: Any = MISSING
+    schedule: Any = MISSING
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    pipeline: PipelineConfig = field(default_factory=PipelineConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    sweep: SweepConfig = field(default_factory=SweepConfig)
+    name: str = MISSING
+    seed: int = 0
+    precision: Precision = Precision.auto
+    gpu_memory_growth: bool = True
+    checkpoint: str | None = None  # evaluate, predict: a run folder or a .keras file; train: start from its weights
+    weights: str | None = None  # instead of checkpoint, another project's: torchvision:FILE | amdegroot:FILE
+    resume: str | None = None  # a run folder to continue
+    source: str | None = None  # predict: an image or a folder of images; report: see ssd/sweep/report/sources.py
+
+
+def schema_keys(schema: type, prefix: str = "") -> list[str]:
+    """Every key of a schema, dotted; of an open group those of the members that this project ships."""
+    keys: list[str] = []
+    for item in fields(schema):
+        nested = [item.type] if is_dataclass(item.type) else list(MEMBERS.get(item.name, {}).values())
+        keys.append(prefix + item.name)
+        for node in nested:
+            keys += schema_keys(node, f"{prefix}{item.name}.")  # type: ignore[arg-type]
+    return keys

@@ -1,0 +1,143 @@
+"""The border between a format's boxes in pixels and this project's annotations: checks, clipping, normalising."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssd.data.sample import Annotation
+from ssd.errors import UserError
+
+log = logging.getLogger(__name__)
+
+# Pixels: what float32 and the arithmetic of tools put outside an image is not worth a warning.
+_ROUNDING = 0.01
+
+
+@dataclass
+class Objects:
+    """All objects of a split as columns of one length, before any check; `add` appends one object.
+
+    Attributes:
+        image: row of the image the object is in; ascending order is not needed.
+        box: ymin, xmin, ymax, xmax in continuous pixels: the first pixel spans 0 to 1.
+        area: in pixels; NaN means the area of the box.
+    """
+
+    image: list[int] = field(default_factory=list)
+    box: list[tuple[float, float, float, float]] = field(default_factory=list)
+    label: list[int] = field(default_factory=list)
+    difficult: list[bool] = field(default_factory=list)
+    crowd: list[bool] = field(default_factory=list)
+    area: list[float] = field(default_factory=list)
+
+    def add(
+        self,
+        image: int,
+        box: tuple[float, float, float, float],
+        label: int,
+        difficult: bool = False,
+        crowd: bool = False,
+        area: float = float("nan"),
+    ) -> None:
+        """Appends one object."""
+        self.image.append(image)
+        self.box.append(box)
+        self.label.append(label)
+        self.difficult.append(difficult)
+        self.crowd.append(crowd)
+        self.area.append(area)
+
+
+def build_annotations(
+    ids: Sequence[str],
+    sizes: Sequence[tuple[int, int]],
+    objects: Objects,
+    describe: Callable[[int], str],
+    source: str,
+) -> list[Annotation]:
+    """Checks all boxes of a split, clips them to their images, normalises them and sorts them by image.
+
+    Args:
+        ids: names of the images; two images of the same id are refused.
+        sizes: height and width of each image in pixels.
+        objects: every object of the split.
+        describe: names object `i` to the user: file, object, class.
+        source: names the split in the warning.
+
+    Returns:
+        One annotation per image, in the order of `ids`; objects keep their order within an image.
+
+    Raises:
+        UserError: a box is not a number, inverted or empty, or lies entirely outside its image.
+    """
+    _refuse_duplicates(ids, source)
+    image = np.asarray(objects.image, np.int64)
+    pixels = np.asarray(objects.box, np.float64).reshape(-1, 4)
+    limits = np.tile(np.asarray(sizes, np.float64).reshape(-1, 2)[image], 2)
+    boxes, clipped = _clip_and_normalise(pixels, limits, describe)
+    if clipped.any():
+        log.warning(
+            "%s: %d of %d boxes reach outside their image and are clipped to it; the first is %s.",
+            *(source, int(clipped.sum()), len(clipped), describe(int(np.flatnonzero(clipped)[0]))),
+        )
+    given = np.asarray(objects.area, np.float64)
+    sides = (boxes[:, 2:] - boxes[:, :2]) * limits[:, 2:]
+    areas = np.where(np.isnan(given), sides.prod(axis=1), given).astype(np.float32)
+
+    order = np.argsort(image, kind="stable")
+    starts = np.searchsorted(image[order], np.arange(len(ids) + 1))
+    columns: list[Any] = [boxes.astype(np.float32)[order], np.asarray(objects.label, np.int32)[order]]
+    columns += [np.asarray(flags, np.bool_)[order] for flags in (objects.difficult, objects.crowd)]
+    columns.append(areas[order])
+    return [
+        Annotation(ids[i], *sizes[i], *(column[starts[i] : starts[i + 1]] for column in columns))
+        for i in range(len(ids))
+    ]
+
+
+def _clip_and_normalise(
+    pixels: NDArray[np.float64], limits: NDArray[np.float64], describe: Callable[[int], str]
+) -> tuple[NDArray[np.float64], Any]:
+    """(N, 4) pixels and image sizes (height, width, height, width) → normalised boxes and which ones were clipped."""
+    _refuse(~np.isfinite(pixels).all(axis=1), "has a coordinate that is not a finite number", pixels, describe)
+    flat = (pixels[:, 2:] <= pixels[:, :2]).any(axis=1)
+    _refuse(flat, "is inverted or has no area: its maximum must be larger than its minimum", pixels, describe)
+    inside = np.clip(pixels, 0.0, limits)
+    boxes = inside / limits
+    # Asked of the float32 values that are kept, so that every annotation has positive sides.
+    narrow = boxes.astype(np.float32)
+    outside = (narrow[:, 2:] <= narrow[:, :2]).any(axis=1)
+    _refuse(outside, "lies outside its image", pixels, describe)
+    return boxes, (np.abs(inside - pixels) > _ROUNDING).any(axis=1)
+
+
+def _refuse(wrong: Any, what: str, pixels: NDArray[np.float64], describe: Callable[[int], str]) -> None:
+    """Raises a UserError that names the first wrong box and counts the others."""
+    rows = np.flatnonzero(wrong)
+    if not len(rows):
+        return
+    ymin, xmin, ymax, xmax = pixels[rows[0]]
+    more = f" (and {len(rows) - 1} more like it)" if len(rows) > 1 else ""
+    raise UserError(
+        f"The box of {describe(int(rows[0]))} {what}{more}: x {xmin:g} to {xmax:g}, y {ymin:g} to {ymax:g}, in pixels "
+        "from the image's corner; correct or remove it in the annotations."
+    )
+
+
+def _refuse_duplicates(ids: Sequence[str], source: str) -> None:
+    if len(set(ids)) == len(ids):
+        return
+    seen: set[str] = set()
+    twice = next(i for i in ids if i in seen or seen.add(i))  # type: ignore[func-returns-value]
+    raise UserError(f"{source} lists the image {twice} twice: keep it once.")
+
+
+def warn_of_empty(source: str, prefix: str, boxes: Sequence[object]) -> None:
+    """Counts boxes without width or height, which no detector can find, in one warning that names the first five."""
+    if boxes:
+        shown = prefix + ", ".join(map(str, boxes[:5])) + (", ..." if len(boxes) > 5 else "")
+        log.warning("%s: %d boxes without width or height are left out: %s.", source, len(boxes), shown)

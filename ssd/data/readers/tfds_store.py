@@ -1,0 +1,214 @@
+"""Data sets prepared by tensorflow-datasets as array_record files: preparing once, reading at random."""
+
+import contextlib
+import io
+import re
+import tempfile
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import absl.logging
+import numpy as np
+import tensorflow_datasets as tfds
+
+from ssd.data.images import encoded_size
+from ssd.data.readers.annotations import Objects, build_annotations, warn_of_empty
+from ssd.data.sample import Dataset
+from ssd.errors import UserError, first_line, nearest
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the archives of a data set come from.
+
+    Attributes:
+        name: of the data set, for people.
+        page: where a person finds the archives.
+        addresses: part → URL whose checksum tensorflow-datasets knows; its last component is the archive's name.
+    """
+
+    name: str
+    page: str
+    addresses: Mapping[str, str]
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Part → name of its archive."""
+        return {part: address.rpartition("/")[2] for part, address in self.addresses.items()}
+
+    def unpacked(self, dl_manager: Any, archives: Path | None) -> dict[str, Any]:
+        """Part → folder with its unpacked archive, from the folder `archives` or downloaded."""
+        if archives is None:
+            return dl_manager.download_and_extract(dict(self.addresses))
+        return dl_manager.extract({part: archives / file for part, file in self.files.items()})
+
+
+def prepare(make: Callable[[], tfds.core.DatasetBuilder], origin: Origin, archives: Path | None) -> Any:
+    """The builder that `make` gives with its files on disk, from local archives or downloaded where they are not yet.
+
+    Raises:
+        UserError: no network and no archives, missing or damaged archives.
+    """
+    builder = make()
+    if builder.is_prepared():
+        return builder
+    files = list(origin.files.values())
+    advice = f"download {_and(files)} from {origin.page} into one folder and set dataset.archives to it"
+    if archives is None:
+        what = f"{origin.name} could not be downloaded and prepared"
+        advice = f"check the network and the space on the disk, or {advice}"
+    else:
+        what = f"The archives of {origin.name} in dataset.archives={archives} could not be prepared"
+        missing = [file for file in files if not (archives / file).is_file()]
+        if missing:
+            raise UserError(f"dataset.archives={archives} has no {' and no '.join(missing)}: {advice}.")
+    try:
+        return _unpack_and_prepare(make, builder, local=archives is not None)
+    except Exception as error:  # tensorflow-datasets raises what it meets under many types; the cause is kept
+        raise UserError(f"{what} ({first_line(error)}): {advice}.") from error
+
+
+def _unpack_and_prepare(
+    make: Callable[[], tfds.core.DatasetBuilder], builder: tfds.core.DatasetBuilder, local: bool
+) -> Any:
+    if not local:
+        return prepared(make)
+    # The unpacked copy of the user's archives is needed only while the array_record files are written.
+    place = builder.data_path.parent
+    place.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=place, prefix="unpacked.") as unpacked:
+        return prepared(make, tfds.download.DownloadConfig(extract_dir=unpacked))
+
+
+def _and(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+
+
+def prepared(make: Callable[[], tfds.core.DatasetBuilder], config: tfds.download.DownloadConfig | None = None) -> Any:
+    """The builder that `make` gives, with its files on disk.
+
+    tensorflow-datasets writes into a folder of a random name and renames it at the end, so a killed preparation
+    leaves no half data set. Two processes may prepare at once (the jobs of a sweep): the second rename then fails,
+    and the other's files are as good.
+    """
+    builder = make()
+    try:
+        builder.download_and_prepare(download_config=config)
+    except OSError:
+        builder = make()
+        if not builder.is_prepared():
+            raise
+    return builder
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps tensorflow-datasets from speaking of a download and of custom configurations where there is neither."""
+    verbosity = absl.logging.get_verbosity()
+    absl.logging.set_verbosity(absl.logging.ERROR)
+    tfds.disable_progress_bar()
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        tfds.enable_progress_bar()
+        absl.logging.set_verbosity(verbosity)
+
+
+def check_split(key: str, item: str, split: str, known: Iterable[str]) -> None:
+    """Refuses a split, `one`, `one+other` or `one[:10%]`, of a name that is not `known`.
+
+    Args:
+        key: the setting it was given to, below `dataset`.
+        item: what was given.
+        split: the split in it.
+        known: names of the splits.
+    """
+    for part in split.split("+"):
+        name = re.sub(r"\[.*\]$", "", part)
+        if name not in known:
+            raise UserError(f"dataset.{key} has {item!r} with no such split {name!r}{nearest(name, known)}")
+
+
+def encoded_source(builder: tfds.core.DatasetBuilder, split: str) -> Any:
+    """Random access to a split, `source[i] -> dict`, with `image` as the encoded bytes of the image file.
+
+    Raises:
+        UserError: a slice that cannot be read, or that is empty.
+    """
+    try:
+        return builder.as_data_source(split=split, decoders={"image": tfds.decode.SkipDecoding()})
+    except ValueError as error:
+        raise UserError(
+            f"The split {split} of {builder.info.full_name} cannot be read: {first_line(error)}."
+        ) from error
+
+
+class EncodedImages:
+    """Reads the encoded image `index` of several sources put one after another: the `read` of a data set."""
+
+    def __init__(self, sources: Sequence[Any]) -> None:
+        self._sources = list(sources)
+        self._ends = list(accumulate(len(source) for source in self._sources))
+
+    def __call__(self, index: int) -> bytes:
+        """Raises IndexError outside 0 ... len - 1."""
+        if not 0 <= index < self._ends[-1]:
+            raise IndexError(index)
+        part = bisect_right(self._ends, index)
+        start = self._ends[part - 1] if part else 0
+        return self._sources[part][index - start]["image"]
+
+
+def read_dataset(
+    name: str, class_names: Sequence[str], sources: Sequence[Any], first_pixel: int, leave_out_empty: bool = False
+) -> Dataset:
+    """One data set of several sources put one after another; all annotations are read now.
+
+    Args:
+        name: of the data set, for people.
+        class_names: in label order.
+        sources: records with `image` (encoded bytes), `image/filename` and `objects` of `bbox` and `label`, and where
+            the format has them `is_difficult`, `is_crowd`, `area` (in pixels) and `id`: the features of
+            tensorflow-datasets' `voc` and `coco`.
+        first_pixel: the number the format gives to the first pixel. 1 moves the minima of all boxes by one pixel.
+        leave_out_empty: boxes without width or height are left out and counted in one warning, else refused.
+    """
+    ids: list[str] = []
+    sizes: list[tuple[int, int]] = []
+    objects, numbers, empty = Objects(), [], []
+    for record in (source[i] for source in sources for i in range(len(source))):
+        file_name = record["image/filename"].decode()
+        height, width = encoded_size(record["image"], file_name)
+        for number, box, label, difficult, crowd, area in _objects(record["objects"]):
+            ymin, xmin, ymax, xmax = (float(value) for value in box)
+            pixels = (ymin * height - first_pixel, xmin * width - first_pixel, ymax * height, xmax * width)
+            if leave_out_empty and (pixels[0] == pixels[2] or pixels[1] == pixels[3]):
+                empty.append(f"{number} in {file_name}")
+                continue
+            objects.add(len(ids), pixels, label, difficult, crowd, area)
+            numbers.append(number)
+        ids.append(file_name)
+        sizes.append((height, width))
+    warn_of_empty(name, "", empty)
+
+    def describe(i: int) -> str:
+        return f"{numbers[i]} ({class_names[objects.label[i]]}) in {ids[objects.image[i]]}"
+
+    annotations = build_annotations(ids, sizes, objects, describe, name)
+    return Dataset(name, tuple(class_names), annotations, EncodedImages(sources))
+
+
+def _objects(found: Mapping[str, Any]) -> Iterator[tuple[str, Any, int, bool, bool, float]]:
+    """What the user knows an object by, its normalised box as stored, label, difficult, crowd and area (NaN: none)."""
+    count = len(found["label"])
+    numbers = [f"annotation {number}" for number in found["id"]] if "id" in found else ["an object"] * count
+    none = np.zeros(count, np.bool_)
+    columns = found["label"], found.get("is_difficult", none), found.get("is_crowd", none), found.get("area", none)
+    for number, box, label, difficult, crowd, area in zip(numbers, found["bbox"], *columns, strict=True):
+        yield number, box, int(label), bool(difficult), bool(crowd), float(area) or float("nan")

@@ -1,0 +1,154 @@
+"""From the configuration to the parts of a run: with the task modules, the only code that reads the configuration."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+from omegaconf import DictConfig, OmegaConf
+
+from ssd.config.instantiate import instantiate
+from ssd.data.augmentation import Augmentation
+from ssd.data.pipeline import Batches
+from ssd.data.sample import Dataset, Splits
+from ssd.errors import UserError
+from ssd.models.checkpoint import load_detector
+from ssd.models.detector import SSD, NMSSettings, PriorSpec
+from ssd.models.extras import ExtraLevel
+from ssd.runs.folder import LAST, checkpoint_file
+from ssd.training.loss import MultiBoxLoss
+from ssd.training.step import exclude_from_weight_decay
+from ssd.training.targets import TargetEncoder
+from ssd.weights.reader import TrainedWeights, read_weights
+from ssd.weights.transfer import transfer, weights_of
+
+
+def build_splits(cfg: DictConfig) -> Splits:
+    """The data set's two splits."""
+    arguments = {key: value for key, value in cfg.dataset.items() if key != "pretrained_weights"}
+    return instantiate(OmegaConf.create(arguments), "dataset")
+
+
+def build_train_batches(cfg: DictConfig, dataset: Dataset) -> Batches:
+    """Shuffled, augmented batches."""
+    transforms = [
+        instantiate(node, f"augmentation.transforms[{index}]") for index, node in enumerate(cfg.augmentation.transforms)
+    ]
+    return Batches(
+        dataset,
+        image_size=cfg.detector.image_size,
+        augmentation=Augmentation(transforms) if transforms else None,
+        shuffle=True,
+        drop_remainder=True,
+        **_batch_settings(cfg),
+    )
+
+
+def build_val_batches(cfg: DictConfig, dataset: Dataset, image_size: int) -> Batches:
+    """Batches in the data set's order, images only resized."""
+    return Batches(
+        dataset,
+        image_size=image_size,
+        augmentation=None,
+        shuffle=False,
+        drop_remainder=False,
+        **_batch_settings(cfg),
+    )
+
+
+def _batch_settings(cfg: DictConfig) -> dict[str, Any]:
+    """What training and validation have in common."""
+    return {
+        "batch_size": cfg.training.batch_size,
+        "limit": cfg.training.limit_batches,
+        "seed": cfg.seed,
+        "workers": cfg.pipeline.workers,
+        "cache_gb": cfg.pipeline.cache_gb,
+    }
+
+
+def build_detector(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
+    """The network, in Keras' current precision; its random weights follow from the seed alone."""
+    keras.utils.set_random_seed(cfg.seed)
+    arguments = {key: value for key, value in cfg.backbone.items() if key != "name"}
+    if "weights" in arguments and _starts_from_checkpoint(cfg):
+        arguments["weights"] = None  # all weights are replaced: no download, no file needed
+    backbone = instantiate(OmegaConf.create(arguments), "backbone", image_size=cfg.detector.image_size)
+    detector = cfg.detector
+    return SSD(
+        backbone,
+        class_names,
+        extras=[ExtraLevel(**extra) for extra in detector.extras],
+        priors=PriorSpec(
+            tuple(detector.scales),
+            tuple(map(tuple, detector.aspect_ratios)),
+            detector.prior_steps.name,
+            detector.clip_priors,
+        ),
+        variances=detector.variances,
+        separable=detector.separable,
+        nms=NMSSettings(detector.score_threshold, detector.nms_iou, detector.max_per_class, detector.max_detections),
+        name=cfg.detector.name,
+    )
+
+
+def _starts_from_checkpoint(cfg: DictConfig) -> bool:
+    return _goes_on(cfg) or cfg.checkpoint is not None or cfg.weights is not None
+
+
+def _goes_on(cfg: DictConfig) -> bool:
+    """Whether a training has a checkpoint of its own to go on from."""
+    return cfg.resume is not None and (Path(cfg.resume) / LAST).exists()
+
+
+def read_trained(cfg: DictConfig) -> TrainedWeights | None:
+    """The weights that a training starts from, if `checkpoint` or `weights` names any, and it does not go on."""
+    if _goes_on(cfg):
+        return None
+    if cfg.checkpoint is not None:
+        return weights_of(load_detector(cfg.checkpoint), str(checkpoint_file(cfg.checkpoint)))
+    return read_weights(cfg.weights) if cfg.weights is not None else None
+
+
+def load_trained(cfg: DictConfig) -> SSD:
+    """The detector that `checkpoint` or `weights` names, ready for use.
+
+    Raises:
+        UserError: where it cannot be read, or the configured network is not the one of `weights`.
+    """
+    if cfg.checkpoint is not None:
+        return load_detector(cfg.checkpoint)
+    weights = read_weights(cfg.weights)
+    model = build_detector(cfg, weights.class_names)
+    transferred = transfer(weights, model)
+    if not transferred.complete:
+        raise UserError(
+            f"{weights.origin} does not fit the configured detector at {', '.join(transferred.fresh)}; leave the "
+            "settings of its network as weights= brings them"
+        )
+    return model
+
+
+def build_loss(cfg: DictConfig) -> MultiBoxLoss:
+    """The MultiBox loss."""
+    return MultiBoxLoss(cfg.detector.negative_ratio, cfg.detector.box_loss_weight)
+
+
+def build_target_encoder(cfg: DictConfig, model: SSD) -> TargetEncoder:
+    """The matching of objects to the model's priors."""
+    return TargetEncoder(model.box_coder, cfg.detector.match_iou)
+
+
+def build_optimizer(cfg: DictConfig, model: SSD, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    """The optimizer with its schedule, built for the model, weight decay on kernels only."""
+    schedule = instantiate(
+        cfg.schedule,
+        "schedule",
+        learning_rate=cfg.optimizer.learning_rate,
+        total_steps=steps_per_epoch * cfg.training.epochs,
+    )
+    optimizer = instantiate(cfg.optimizer, "optimizer", learning_rate=schedule)
+    exclude_from_weight_decay(optimizer, model)
+    if model.dtype_policy.name == "mixed_float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    optimizer.build(model.trainable_variables)
+    return optimizer

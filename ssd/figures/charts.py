@@ -1,0 +1,205 @@
+"""Charts of one evaluation, of a data set and of a training, each written as a PNG."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from ssd.data.sample import Annotation
+from ssd.evaluation.evaluate import Curve
+from ssd.figures.style import FEW, GREY, colour_bar, dress, hex_colours, nothing, save
+
+_BLUE, _RED, _GREEN, _PURPLE = hex_colours(4)
+
+
+def pr_curves(curves: Sequence[Curve], path: Path) -> None:
+    """Writes precision over recall at IoU 0.5: one curve per class with its AP, and the mean of their envelopes.
+
+    With more than ten classes only the five best and the five worst are coloured and named.
+    """
+    figure = Figure(figsize=(8.6, 5.2), layout="constrained")
+    axes = dress(figure.add_subplot(), "recall", "precision", "Precision and recall, IoU 0.5")
+    axes.set(xlim=(0, 1), ylim=(0, 1.03))
+    by_ap = sorted(curves, key=lambda curve: -curve.ap50)
+    named = by_ap if len(by_ap) <= FEW else by_ap[:5] + by_ap[-5:]
+    colours = {curve.name: colour for curve, colour in zip(named, hex_colours(len(named)), strict=True)}
+    grid = np.linspace(0, 1, 501)
+    for curve in reversed(by_ap):
+        recall, precision = _steps(curve)
+        if curve.name in colours:
+            colour = colours[curve.name]
+            axes.plot(recall, precision, color=colour, linewidth=1.4, label=f"{curve.name}  {curve.ap50:.3f}", zorder=3)
+        else:
+            axes.plot(recall, precision, color="0.8", linewidth=0.7)
+    if by_ap:
+        average = np.mean([_envelope(curve, grid) for curve in by_ap], axis=0)
+        label = f"mean of {len(by_ap)}  {np.mean([curve.ap50 for curve in by_ap]):.3f}"
+        axes.plot(grid, average, color="black", linewidth=2.4, label=label, zorder=4)
+        handles, labels = axes.get_legend_handles_labels()
+        title = "AP50" if len(by_ap) <= FEW else "AP50, best and worst five"
+        axes.legend(handles[::-1], labels[::-1], title=title, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
+    else:
+        nothing(axes, "no objects to find")
+    save(figure, path)
+
+
+def confusion_matrix(confusion: NDArray[np.int64], class_names: Sequence[str], path: Path) -> None:
+    """Writes the confusion matrix: colours are parts of the row, figures are counts.
+
+    Args:
+        confusion: (C + 1, C + 1) counts, row truth, column prediction, last background; see `Evaluation.confusion`.
+        class_names: C names.
+        path: of the PNG.
+    """
+    size = len(confusion)
+    cell, letters = (0.62, 8.5) if size <= 12 else (0.42, 7) if size <= 30 else (0.3, 5.5)  # inches, points
+    side = size * cell
+    figure = Figure(figsize=(side + 2.8, side + 1.8), layout="constrained")
+    axes = figure.add_subplot()
+    part = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    image = axes.pcolormesh(part, cmap="Blues", vmin=0, vmax=1, edgecolors="0.9", linewidth=0.4)
+    for row, column in np.argwhere(confusion > 0):
+        colour = "white" if part[row, column] > 0.55 else "0.15"
+        text = _short(int(confusion[row, column]))
+        axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=letters, color=colour)
+    names = [*class_names, "background"]
+    axes.set_xticks(np.arange(size) + 0.5, names, rotation=90, fontsize=letters + 0.5)
+    axes.set_yticks(np.arange(size) + 0.5, names, fontsize=letters + 0.5)
+    axes.tick_params(length=0)
+    axes.set(aspect="equal", ylim=(size, 0))
+    axes.spines[:].set_visible(False)
+    axes.set(xlabel="predicted", ylabel="truth")
+    axes.set_title("Confusion, IoU 0.5", fontsize=11, loc="left")
+    height = min(1.0, 3.5 / side)
+    colour_bar(figure, image, axes.inset_axes((1 + 0.2 / side, 1 - height, 0.16 / side, height)), "part of the row")
+    save(figure, path)
+
+
+def label_statistics(annotations: Sequence[Annotation], class_names: Sequence[str], path: Path) -> None:
+    """Writes what is annotated: objects per class, per image, their sizes and where they are.
+
+    Sizes and places are parts of the image. Difficult objects are counted, crowds, which are never trained on, are not.
+    """
+    keep = [~annotation.crowd for annotation in annotations]
+    pairs = list(zip(annotations, keep, strict=True))
+    labels = np.concatenate([np.zeros(0, np.int32), *(annotation.labels[kept] for annotation, kept in pairs)])
+    boxes = np.concatenate([np.zeros((0, 4)), *(annotation.boxes[kept] for annotation, kept in pairs)])
+    figure = Figure(figsize=(13, 8.2), layout=ConstrainedLayoutEngine(h_pad=0.12, w_pad=0.08))
+    places = figure.add_gridspec(2, 3)
+    title = f"Objects per class: {len(labels):,} objects in {len(annotations):,} images"
+    _class_bars(figure.add_subplot(places[0, :]), np.bincount(labels, minlength=len(class_names)), class_names, title)
+    _per_image(figure.add_subplot(places[1, 0]), np.array([kept.sum() for kept in keep], np.int64))
+    sizes, centres = boxes[:, 2:] - boxes[:, :2], (boxes[:, 2:] + boxes[:, :2]) / 2
+    _heat_map(figure, figure.add_subplot(places[1, 1]), sizes, ("box width", "box height"), "Sizes")
+    axes = figure.add_subplot(places[1, 2])
+    _heat_map(figure, axes, centres, ("box centre, x", "box centre, y"), "Places")
+    axes.invert_yaxis()
+    save(figure, path)
+
+
+def curves_from_csv(results: Path, path: Path) -> None:
+    """Writes losses, mAP and learning rate over the epochs from a run's results.csv.
+
+    Args:
+        results: columns epoch, train/loss, train/loss_cls, train/loss_box, val/..., val/mAP50, val/mAP50_07, val/mAP,
+            lr; an empty cell (an epoch without validation) or a missing column is a point or line that is not drawn.
+        path: of the PNG.
+    """
+    with results.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    figure = Figure(figsize=(13, 4), layout="constrained")
+    losses, precision, rate = (dress(axes, "epoch", "", "") for axes in figure.subplots(1, 3, sharex=True))
+    for name, colour in (("loss", _BLUE), ("loss_cls", _RED), ("loss_box", _GREEN)):
+        _line(losses, rows, f"train/{name}", color=colour, linewidth=1.6)
+        _line(losses, rows, f"val/{name}", color=colour, linewidth=1.2, linestyle="--", marker="o", markersize=3)
+    for name, colour in (("val/mAP50", _BLUE), ("val/mAP50_07", _PURPLE), ("val/mAP", _RED)):
+        _line(precision, rows, name, color=colour, linewidth=1.6, marker="o", markersize=3)
+    _line(rate, rows, "lr", color=GREY, linewidth=1.6)
+    precision.set_ylim(0, 1)
+    losses.set_ylim(bottom=0)
+    rate.set_ylim(bottom=0)
+    for axes, title in ((losses, "Loss"), (precision, "Mean average precision"), (rate, "Learning rate")):
+        axes.set_title(title, fontsize=11, loc="left")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if len(axes.lines) > 1:
+            axes.legend(frameon=False, fontsize=8.5)
+        elif not axes.lines:
+            nothing(axes, "nothing yet")
+    epochs = {float(row["epoch"]) for row in rows if row.get("epoch")}
+    if len(epochs) == 1:  # a single point: whole epochs around it, not hundredths
+        losses.set_xlim(min(epochs) - 1, min(epochs) + 1)
+    save(figure, path)
+
+
+def _class_bars(axes: Axes, counts: NDArray[np.int64], class_names: Sequence[str], title: str) -> None:
+    dress(axes, "", "objects", title)
+    crowded = len(counts) > 12
+    size = 8.5 if len(counts) <= 40 else 7
+    bars = axes.bar(range(len(counts)), counts, color=_BLUE, width=min(0.8, 0.08 * len(counts) + 0.1))
+    figures = [f"{count:,}" if count else "" for count in counts]
+    axes.bar_label(bars, figures, padding=3, fontsize=size, color=GREY, rotation=90 if crowded else 0)
+    axes.set_xticks(range(len(counts)), class_names, fontsize=size, rotation=90 if crowded else 0)
+    axes.set_xlim(-0.7, len(counts) - 0.3)
+    axes.set_ylim(0, max(counts.max(initial=0), 1) * 1.18)  # room for the figures
+    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.grid(visible=False, axis="x")
+
+
+def _per_image(axes: Axes, counts: NDArray[np.int64]) -> None:
+    dress(axes, "objects in an image", "images", "Objects per image")
+    if not len(counts):
+        return nothing(axes, "no images")
+    width = max(1, int(np.ceil((counts.max() + 1) / 40)))  # whole objects per bar, 40 bars at most
+    axes.hist(counts, bins=(np.arange(0, counts.max() + width + 1, width) - 0.5).tolist(), color=_BLUE, rwidth=0.9)
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.grid(visible=False, axis="x")
+    return None
+
+
+def _heat_map(figure: Figure, axes: Axes, points: NDArray[np.float64], names: tuple[str, str], title: str) -> None:
+    """Counts (y, x) points on a 40 x 40 grid of the unit square; on a logarithmic scale, so that rare ones show."""
+    dress(axes, names[0], names[1], title)
+    axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
+    axes.grid(visible=False)
+    counts = np.histogram2d(points[:, 0], points[:, 1], bins=40, range=((0, 1), (0, 1)))[0]
+    if not counts.any():
+        return nothing(axes, "no objects")
+    norm, edges = LogNorm(1, max(counts.max(), 10)), np.linspace(0, 1, 41)
+    mesh = axes.pcolormesh(edges, edges, np.ma.masked_equal(counts, 0), norm=norm, cmap="viridis_r")
+    return colour_bar(figure, mesh, axes.inset_axes((1.04, 0, 0.05, 1)), "objects")
+
+
+def _line(axes: Axes, rows: Sequence[dict[str, str]], column: str, **style: object) -> None:
+    """Draws one column over the epochs where it holds a finite number."""
+    points = [(row["epoch"], row[column]) for row in rows if row.get(column) and row.get("epoch")]
+    values = np.array(points, np.float64).reshape(-1, 2)
+    values = values[np.isfinite(values).all(axis=1)]
+    if len(values):
+        single = {"marker": "o", "markersize": 3} if len(values) == 1 else {}
+        axes.plot(values[:, 0], values[:, 1], label=column, **{**single, **style})  # type: ignore[arg-type]
+
+
+def _steps(curve: Curve) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The curve from recall 0 on, and straight down where the last detection ends it."""
+    if not len(curve.recall):
+        return np.zeros(2), np.zeros(2)
+    recall = np.concatenate([[0.0], curve.recall, [curve.recall[-1]]])
+    return recall, np.concatenate([curve.precision[:1], curve.precision, [0.0]])
+
+
+def _envelope(curve: Curve, grid: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The best precision at each recall of the grid or above, as the average precision counts it."""
+    best = np.maximum.accumulate(curve.precision[::-1])[::-1]
+    return np.append(best, 0.0)[np.searchsorted(curve.recall, grid)]
+
+
+def _short(count: int) -> str:
+    return f"{count}" if count < 10_000 else f"{count / 1000:.0f}k"

@@ -1,0 +1,24 @@
+"""The metrics of every class, for the terminal."""
+
+from rich.table import Table
+
+from ssd.evaluation.evaluate import ClassRow, Evaluation
+
+
+def class_table(evaluation: Evaluation) -> Table:
+    """The per-class rows and the row "all", for the terminal. A dash stands for what is undefined."""
+    table = Table(caption=f"precision, recall: score ≥ {evaluation.score_threshold:g}, IoU 0.5", caption_justify="left")
+    table.add_column("class", overflow="fold")
+    for name in ("images", "objects", "precision", "recall", "AP50", "AP"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in evaluation.per_class:
+        table.add_row(*_cells(row))
+    table.add_section()
+    table.add_row(*_cells(evaluation.total), style="bold")
+    return table
+
+
+def _cells(row: ClassRow) -> list[str]:
+    values = (row.precision, row.recall, row.ap50, row.ap)
+    numbers = ["-" if value is None else f"{value:.3f}" for value in values]
+    return [row.name.replace("[", "\\["), str(row.images), str(row.objects), *numbers]  # "[" opens rich's markup

@@ -1,0 +1,122 @@
+"""Boxes with labels on one image."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from ssd.figures.colours import class_colours, readable_on
+from ssd.inference.detections import Detections
+
+Colour = tuple[int, int, int]
+Rectangle = tuple[int, int, int, int]  # left, top, right, bottom in pixels
+
+
+class Tag(NamedTuple):
+    """One box to draw.
+
+    Attributes:
+        box: normalised ymin, xmin, ymax, xmax.
+        texts: what to write, from the whole text to the shortest that is still worth its place.
+        colour: RGB.
+    """
+
+    box: NDArray[np.float32]
+    texts: tuple[str, ...]
+    colour: Colour
+
+
+def draw_detections(image: NDArray[np.uint8], detections: Detections, class_names: Sequence[str]) -> NDArray[np.uint8]:
+    """Draws all given detections, with class and score, on a copy of the image.
+
+    Lines and letters grow with the image. Labels never cover each other: where boxes are dense a label is shortened to
+    its score or left out, the less sure detection giving way.
+
+    Args:
+        image: (H, W, 3) uint8 RGB of any size.
+        detections: usually `detections.above(score)`.
+        class_names: in label order.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    longer = max(image.shape[:2])
+    canvas = Image.fromarray(image)
+    draw_tags(canvas, detection_tags(detections, class_names), max(1, round(longer / 400)), max(11, round(longer / 50)))
+    return np.array(canvas)
+
+
+def detection_tags(detections: Detections, class_names: Sequence[str]) -> list[Tag]:
+    """Class name and score of each detection, most certain first."""
+    colours, order = class_colours(len(class_names)), np.argsort(-detections.scores, kind="stable")
+    return [
+        Tag(
+            detections.boxes[i],
+            (f"{class_names[detections.labels[i]]} {detections.scores[i]:.2f}", f"{detections.scores[i]:.2f}"),
+            colours[detections.labels[i]],
+        )
+        for i in order
+    ]
+
+
+def draw_tags(canvas: Image.Image, tags: Sequence[Tag], line: int, font_size: int) -> None:
+    """Draws on `canvas`, an RGB image. `line` and `font_size` are pixels."""
+    pen, letters = ImageDraw.Draw(canvas), font(font_size)
+    boxes = [_pixels(tag.box, canvas.size) for tag in tags]
+    for box, tag in reversed(list(zip(boxes, tags, strict=True))):  # the most certain on top
+        pen.rectangle(box, outline=tag.colour, width=line)
+    taken = np.zeros((0, 4), np.int64)
+    for box, tag in zip(boxes, tags, strict=True):
+        for text in tag.texts:
+            place = _free_place(box, _label_size(text, font_size), canvas.size, taken)
+            if place is not None:
+                taken = np.concatenate([taken, [place]])
+                pen.rectangle((*place[:2], place[2] - 1, place[3] - 1), fill=tag.colour)
+                middle = ((place[0] + place[2]) / 2, (place[1] + place[3]) / 2)
+                pen.text(middle, text, fill=readable_on(tag.colour), font=letters, anchor="mm")
+                break
+
+
+@lru_cache
+def font(size: int) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans, which matplotlib brings along and which has letters of most alphabets."""
+    return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), size)
+
+
+def _label_size(text: str, font_size: int) -> tuple[int, int]:
+    """Width and height of a label: as high for every text, with a little air."""
+    return round(font(font_size).getlength(text)) + font_size // 2 + 1, round(font_size * 1.3)
+
+
+def _pixels(box: NDArray[np.float32], size: tuple[int, int]) -> Rectangle:
+    """First and last pixel of a normalised box, inside the image and at least one pixel."""
+    width, height = size
+    top, left, bottom, right = np.clip(np.nan_to_num(box), 0.0, 1.0).tolist()
+    x, y = min(round(left * width), width - 1), min(round(top * height), height - 1)
+    return x, y, max(x, round(right * width) - 1), max(y, round(bottom * height) - 1)
+
+
+def _free_place(
+    box: Rectangle, label: tuple[int, int], size: tuple[int, int], taken: NDArray[np.int64]
+) -> Rectangle | None:
+    """Where a label fits beside or inside its box without touching the labels in `taken`, (N, 4), if anywhere.
+
+    Tried in turn: above the box, inside at its top, below, inside at its bottom; each flush left, then flush right.
+    """
+    (left, top, right, bottom), (width, height) = box, label
+    if width > size[0] or height > size[1]:
+        return None
+    for y in (top - height, top, bottom + 1, bottom + 1 - height):
+        if not 0 <= y <= size[1] - height:
+            continue
+        for x in (left, right + 1 - width):
+            x = min(max(x, 0), size[0] - width)
+            covers = (taken[:, 0] < x + width) & (x < taken[:, 2]) & (taken[:, 1] < y + height) & (y < taken[:, 3])
+            if not covers.any():
+                return x, y, x + width, y + height
+    return None

@@ -1,0 +1,86 @@
+"""What the folder of a run, of a sweep and of a sweep's job holds: the names of its files, and how to find them."""
+
+import logging
+import os
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from ssd.errors import UserError
+
+log = logging.getLogger(__name__)
+
+# Of a run.
+OVERRIDES = Path(".hydra", "overrides.yaml")  # its command; a folder that has it is a run's
+HYDRA = Path(".hydra", "hydra.yaml")  # Hydra's own node
+CONFIG = Path("config.yaml")  # the whole configuration, resolved
+BEST = Path("checkpoints", "best.keras")  # the detector with the highest val/mAP50
+LAST = Path("checkpoints", "last.keras")  # the detector and optimizer to go on with
+RESULTS = Path("results.csv")
+METRICS = Path("metrics.json")  # of the best checkpoint
+PLOTS = Path("plots")
+RUN_ID_FILE = Path("mlflow_run.txt")  # its run in MLflow; of a sweep too
+
+# Of a sweep, and of its jobs.
+SWEEP_FILE = Path("sweep.json")  # how it was started
+STUDY_FILE = Path("study.db")  # Optuna's, of a search
+DONE_FILE = Path("done.txt")  # what the job returned; written last
+FAILURE_FILE = Path("failure.txt")  # why it failed, one line
+PRUNED_FILE = Path("pruned.txt")  # after which epoch it was given up, one line
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is that of a run, or of a sweep's job."""
+    return (folder / OVERRIDES).is_file()
+
+
+def run_of(checkpoint: Path) -> Path | None:
+    """The run folder that a checkpoint (a run folder, or its checkpoints/x.keras) belongs to, if any."""
+    folder = checkpoint if checkpoint.is_dir() else checkpoint.parent.parent
+    return folder if is_run(folder) else None
+
+
+def overrides_of(folder: Path) -> list[str]:
+    """The overrides that a run was started with."""
+    return [str(line) for line in OmegaConf.load(folder / OVERRIDES)]
+
+
+def checkpoint_file(checkpoint: str | Path) -> Path:
+    """The `.keras` file meant by a path to one, or by a run folder (its best, else its last checkpoint).
+
+    Raises:
+        UserError: where neither is there.
+    """
+    path = Path(checkpoint)
+    if path.is_file():
+        return path
+    for name in (BEST, LAST):
+        if (file := path / name).is_file():
+            return file
+    raise UserError(
+        f"checkpoint={checkpoint} is neither a .keras file nor a run folder with checkpoints; check the path"
+    )
+
+
+def reserve(folder: Path) -> Path:
+    """Makes `folder`, or `folder_2`, `folder_3`, ...: the first that no other run has, however close they start."""
+    number = 1
+    while True:
+        candidate = folder if number == 1 else folder.with_name(f"{folder.name}_{number}")
+        try:
+            candidate.mkdir(parents=True)
+            return candidate
+        except FileExistsError:
+            number += 1
+
+
+def point_latest(link: Path, folder: Path) -> None:
+    """Makes `link` lead to a folder, replacing the one before in one step."""
+    fresh = link.with_name(f".{link.name}-{os.getpid()}")
+    try:
+        link.parent.mkdir(exist_ok=True)
+        fresh.symlink_to(os.path.relpath(folder, link.parent), target_is_directory=True)
+        fresh.replace(link)
+    except OSError as error:  # a file system without links, or a folder of that name
+        fresh.unlink(missing_ok=True)
+        log.warning("%s was not updated: %s", link, error)

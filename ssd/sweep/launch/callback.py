@@ -1,0 +1,114 @@
+"""A multirun as a whole: one MLflow parent run for its jobs, and a table that compares them.
+
+Hydra imports this module at every start, also for `--help`: nothing heavy at the top.
+"""
+
+import atexit
+import logging
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from ssd.errors import UserError
+from ssd.runs.files import write_text
+from ssd.runs.folder import FAILURE_FILE, RUN_ID_FILE
+from ssd.sweep.node import is_continued, sweep_name
+from ssd.sweep.report.write import print_table, write_report
+
+if TYPE_CHECKING:
+    from ssd.tracking.tracker import Tracker
+
+log = logging.getLogger(__name__)
+
+PARENT_VARIABLE = "SSD_PARENT_RUN_ID"  # tells jobs, in whatever process, the MLflow run they belong to
+
+
+class Sweep(Callback):
+    """Hydra callback, set in conf/config.yaml: `hydra.callbacks.sweep._target_: ssd.sweep.launch.callback.Sweep`.
+
+    A failing job does not end a grid: its reason is kept in its folder and shown in the table, and the exit status of
+    the multirun is 1 when all jobs have had their turn.
+    """
+
+    def __init__(self) -> None:
+        self._tracker: Tracker | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a job in another process gets: this callback without the open run, which cannot travel."""
+        return {"_tracker": None}
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Opens the parent run, again where the sweep is continued, and tells the jobs its id.
+
+        Without MLflow the jobs run all the same.
+        """
+        if not OmegaConf.select(config, "tracking.enabled"):
+            return
+        from ssd.tracking.tracker import Tracker
+
+        hydra, folder = config.hydra, Path(config.hydra.sweep.dir).absolute()
+        id_file = folder / RUN_ID_FILE
+        self._tracker = Tracker(
+            config.tracking.uri,
+            config.tracking.experiment,
+            sweep_name(hydra),
+            folder,
+            run_id=id_file.read_text(encoding="utf-8").strip() if is_continued(hydra) and id_file.is_file() else None,
+            tags={"task": "sweep"},
+        )
+        atexit.register(self._end, "KILLED")  # where the sweep does not come to its end
+        self._tracker.__enter__()
+        if self._tracker.run_id is not None:
+            os.environ[PARENT_VARIABLE] = self._tracker.run_id
+            write_text(id_file, f"{self._tracker.run_id}\n")
+        grid = OmegaConf.select(config, "hydra.sweeper.params") or {}
+        command = shlex.join(["python", "run.py", "-m", *hydra.overrides.task])
+        self._tracker.log_config({"sweep": dict(grid), "command": command})
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
+        """Keeps the reason of a failed job of a multirun.
+
+        Hydra's own sweeper raises the first failure as soon as its batch of jobs is through, before `on_multirun_end`;
+        so for it a failed job counts as done, with the worst mAP. Other sweepers have their own way with failures.
+        """
+        if config.hydra.mode != RunMode.MULTIRUN or job_return.status != JobStatus.FAILED:
+            return
+        error = job_return._return_value
+        kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+        reason = " ".join(f"{kind}{error}".split())
+        write_text(Path(config.hydra.runtime.output_dir) / FAILURE_FILE, reason + "\n")
+        if config.hydra.sweeper._target_.endswith(".BasicSweeper"):
+            job_return.status = JobStatus.COMPLETED
+            job_return.return_value = 0.0
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Writes the report, prints its table, and ends the parent run.
+
+        Raises:
+            SystemExit: with status 1 where a job failed, or the best one could not be registered.
+        """
+        folder = Path(config.hydra.sweep.dir).absolute()
+        register, alias = (OmegaConf.select(config, f"sweep.{key}") for key in ("register", "alias"))
+        report = write_report(folder, self._tracker, register=register, alias=alias)
+        if report.jobs:
+            print_table(report.jobs)
+            log.info("Compared in %s", folder / "sweep.md")
+        self._end("FINISHED")
+        failed = sum(job.status in ("failed", "missing") for job in report.jobs)
+        if failed:
+            log.error("%d of %d jobs failed; again: -m sweep.resume=%s", failed, len(report.jobs), folder)
+        if report.problem:
+            log.error("sweep.register=%s: %s", register, report.problem)
+        if failed or report.problem:
+            raise SystemExit(1)
+
+    def _end(self, status: str) -> None:
+        os.environ.pop(PARENT_VARIABLE, None)
+        if self._tracker is not None:
+            self._tracker.close(status)

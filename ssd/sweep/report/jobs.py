@@ -1,0 +1,182 @@
+"""The jobs of a multirun: what was asked of each, and what became of it, from their folders."""
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from ssd.config.overrides import by_key, key_of
+from ssd.errors import UserError
+from ssd.runs.folder import (
+    CONFIG,
+    FAILURE_FILE,
+    HYDRA,
+    METRICS,
+    OVERRIDES,
+    PRUNED_FILE,
+    RESULTS,
+    RUN_ID_FILE,
+    overrides_of,
+)
+from ssd.runs.results import read_results
+from ssd.tracking.values import flatten
+
+# Sections of the configuration that say nothing about what is trained.
+_NOT_COMPARED = ("name", "task", "resume", "sweep", "tracking", "hydra")
+_ORDER = ("done", "pruned", "running", "failed", "missing")
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """One job.
+
+    Attributes:
+        job: its number.
+        given: its overrides, as the user would type them.
+        status: done | pruned (given up early, on purpose) | failed | missing (without a result) | running.
+        reason: why it is not done, one line.
+        metrics: of its best checkpoint, as in metrics.json; what was not measured is left out.
+        settings: its configuration, flat; empty where the job failed before it had one.
+        epochs: the rows of its results.csv.
+        folder: its run folder, where it is known.
+        run_id: in MLflow, if it was recorded.
+        flags: of the command line, besides the overrides.
+    """
+
+    job: int
+    given: tuple[str, ...]
+    status: str
+    reason: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    epochs: Sequence[Mapping[str, float]] = ()
+    folder: Path | None = None
+    run_id: str | None = None
+    flags: tuple[str, ...] = ()
+
+    @property
+    def mAP50(self) -> float | None:  # noqa: N802  (the metric's name)
+        """Of the best checkpoint."""
+        return self.metrics.get("mAP50")
+
+    @property
+    def done(self) -> bool:
+        """Whether its numbers may be compared with others'."""
+        return self.status == "done" and self.mAP50 is not None
+
+    @property
+    def command(self) -> str:
+        """What a user types to get this job again, as a single run."""
+        left_out = ("sweep", "resume", "hydra")
+        lines = [line for line in self.given if _section(key_of(line)) not in left_out]
+        return shlex.join(["python", "run.py", *self.flags, *lines])
+
+    @cached_property
+    def asked(self) -> dict[str, str]:
+        """Its overrides by key; the sections that say nothing about what is trained are left out."""
+        pairs = dict(_parsed(line) for line in self.given)
+        return {key: value for key, value in pairs.items() if _section(key) not in _NOT_COMPARED}
+
+    def value(self, key: str) -> str:
+        """What a key is in this job, also where it was not asked for; empty where that is unknown."""
+        asked = self.asked.get(key, "")
+        if key in self.settings and not asked.startswith("["):  # which is the same for 1e-3 and 0.001
+            return self.settings[key]
+        target = self.settings.get(f"{key}._target_", "").rpartition(".")[2].lower()
+        return asked or self.settings.get(f"{key}.name") or target
+
+
+def read_jobs(folder: Path) -> list[JobResult]:
+    """The jobs of a multirun, best mAP50 first, those without a result last.
+
+    Args:
+        folder: of the multirun; every folder in it with .hydra/overrides.yaml is a job's.
+    """
+    return ranked([read_job(job) for job in job_folders(folder)])
+
+
+def job_folders(folder: Path) -> list[Path]:
+    """The run folders directly in a folder; links such as outputs/latest are left out."""
+    found = (file.parent.parent for file in folder.glob(f"*/{OVERRIDES}"))
+    return [job for job in found if not job.is_symlink()]
+
+
+def ranked(jobs: Sequence[JobResult]) -> list[JobResult]:
+    """Those that are done first, by mAP50; then the rest, by status and number."""
+
+    def place(job: JobResult) -> tuple[int, float, int]:
+        return _ORDER.index(job.status), -job.metrics.get("mAP50", -1.0), job.job
+
+    return sorted(jobs, key=place)
+
+
+def varying(jobs: Sequence[JobResult]) -> list[str]:
+    """The keys in which the jobs differ, as they were first asked for, the seed last."""
+    keys = dict.fromkeys(key for job in sorted(jobs, key=lambda job: job.job) for key in job.asked)
+    found = [key for key in keys if len({job.value(key) for job in jobs}) > 1]
+    return sorted(found, key=lambda key: key == "seed")
+
+
+def read_job(folder: Path) -> JobResult:
+    """One job, or a single run, from its folder."""
+    hydra = OmegaConf.load(folder / HYDRA).hydra
+    config = folder / CONFIG
+    metrics, status, reason = _outcome(folder)
+    id_file = folder / RUN_ID_FILE
+    return JobResult(
+        job=int(OmegaConf.select(hydra, "job.num") or 0),
+        given=tuple(overrides_of(folder)),
+        status=status,
+        reason=reason,
+        metrics=metrics,
+        settings=flatten(OmegaConf.to_container(OmegaConf.load(config))) if config.is_file() else {},  # type: ignore[arg-type]
+        epochs=read_results(folder / RESULTS),
+        folder=folder,
+        run_id=id_file.read_text(encoding="utf-8").strip() if id_file.is_file() else None,
+        flags=_flags(hydra),
+    )
+
+
+def _outcome(folder: Path) -> tuple[dict[str, float], str, str]:
+    """Metrics, status and reason."""
+    try:
+        values = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+        metrics = {key: float(value) for key, value in values.items() if isinstance(value, int | float)}
+        status, reason = "done", ""
+    except FileNotFoundError:
+        metrics, status, reason = {}, "missing", f"no {METRICS}: it was stopped, or is still running"
+    except ValueError as error:
+        metrics, status, reason = {}, "failed", f"{METRICS} cannot be read: {error}"
+    for file, told in ((PRUNED_FILE, "pruned"), (FAILURE_FILE, "failed")):
+        if (folder / file).is_file():
+            status, reason = told, (folder / file).read_text(encoding="utf-8").strip()
+    return metrics, status, reason
+
+
+def _flags(hydra: Any) -> tuple[str, ...]:
+    """`--config-name` and `--config-dir`, where they were given."""
+    name = OmegaConf.select(hydra, "job.config_name") or "config"
+    sources = OmegaConf.select(hydra, "runtime.config_sources") or []
+    folders = [str(source.path) for source in sources if source.provider == "command-line"]
+    return (
+        *(() if name == "config" else (f"--config-name={name}",)),
+        *(f"--config-dir={folder}" for folder in folders),
+    )
+
+
+def _section(key: str) -> str:
+    return key.partition(".")[0]
+
+
+def _parsed(line: str) -> tuple[str, str]:
+    """Key and value of an override, the value as it would stand in `JobResult.settings`."""
+    try:
+        ((key, override),) = by_key([line]).items()
+        return key, flatten({"": override.value()}).get("", override.get_value_string())
+    except (UserError, ValueError):
+        return key_of(line), line.partition("=")[2]

@@ -1,0 +1,240 @@
+"""The report of a sweep: tables, charts and the best job, in its folder, in MLflow and on the terminal."""
+
+import csv
+import io
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from ssd.errors import UserError
+from ssd.runs.files import write_text
+from ssd.runs.markdown import markdown_table
+from ssd.sweep.report.configurations import (
+    Configuration,
+    configuration_numbers,
+    configuration_rows,
+    configurations,
+    job_numbers,
+    job_rows,
+    label,
+    repeated,
+)
+from ssd.sweep.report.importance import Importance, importance
+from ssd.sweep.report.jobs import JobResult, read_jobs, varying
+
+if TYPE_CHECKING:
+    from ssd.tracking.tracker import Tracker
+
+_NOTE_ROWS = 20  # of each table in MLflow's description, which holds 8000 characters
+_EXPLAINED = (
+    "Mean ± sample standard deviation (n - 1) over the jobs that are done and differ only in the seed; ranked by the "
+    "mean mAP50. Latency is of one image with decoding, in the job's own process: jobs side by side slow each other."
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came out of a sweep.
+
+    Attributes:
+        folder: where the report is.
+        jobs: best first, those without a result last.
+        groups: the same as configurations.
+        registered: of the best job in MLflow's registry, e.g. models:/cells@champion; empty if not asked for.
+        problem: why that, though asked for, did not come to be.
+    """
+
+    folder: Path
+    jobs: list[JobResult]
+    groups: list[Configuration]
+    registered: str = ""
+    problem: str = ""
+
+    @property
+    def best(self) -> JobResult | None:
+        """The job with the highest mAP50."""
+        return next((job for job in self.jobs if job.done), None)
+
+
+def write_report(
+    folder: Path,
+    tracker: "Tracker | None" = None,
+    *,
+    jobs: list[JobResult] | None = None,
+    register: str | None = None,
+    alias: str = "champion",
+) -> Report:
+    """Writes sweep.md, sweep.csv, configurations.csv and plots/, and sends them to an open MLflow run.
+
+    Args:
+        folder: of the multirun, where the report goes.
+        tracker: of the multirun's own MLflow run, or None.
+        jobs: other ones than those of `folder`.
+        register: a name in MLflow's registry for the best job's detector, or None.
+        alias: of the registered version.
+    """
+    jobs = read_jobs(folder) if jobs is None else jobs
+    report = Report(folder, jobs, configurations(jobs))
+    if not jobs:
+        return report
+    if register is not None:
+        report = _registered(report, tracker, register, alias)
+    found = importance(folder)
+    pictures = _draw(report, found)
+    sections = _sections(report, found)
+    shown = [f"![{caption}](plots/{quote(file.name)})" for caption, file in pictures.items()]
+    text = [
+        f"# {folder.name}",
+        *sections[:-1],
+        *(["## Charts\n\n" + "\n\n".join(shown)] if shown else []),
+        sections[-1],
+    ]
+    write_text(folder / "sweep.md", "\n\n".join(text) + "\n")
+    write_text(folder / "sweep.csv", _csv(job_numbers(jobs)))
+    write_text(folder / "configurations.csv", _csv(configuration_numbers(report.groups)))
+    if tracker is not None:
+        _log(tracker, report, found, pictures)
+    return report
+
+
+def _registered(report: Report, tracker: "Tracker | None", name: str, alias: str) -> Report:
+    best = report.best
+    try:
+        if tracker is None:
+            raise UserError("MLflow was not used")
+        if best is None or best.run_id is None:
+            raise UserError("no job with a result is in MLflow")
+        from ssd.tracking.store import register_model  # here, as it loads mlflow
+
+        tags = {"mAP50": f"{best.metrics['mAP50']:.4f}", "command": best.command}
+        where = register_model(tracker.uri, best.run_id, name, alias, tags)
+    except UserError as error:
+        return replace(report, problem=str(error))
+    return replace(report, registered=where)
+
+
+def _draw(report: Report, found: Importance | None) -> dict[str, Path]:
+    """Caption → file of every chart that the jobs have something for; older ones are removed."""
+    from ssd.sweep.report.charts import cost, curves, importance_bars
+    from ssd.sweep.report.parallel_coordinates import parallel_coordinates  # here, as they load matplotlib
+
+    folder = report.folder / "plots"
+    folder.mkdir(exist_ok=True)
+    files = {name: folder / f"{name}.png" for name in ("cost", "curves", "parallel", "importance")}
+    for file in files.values():
+        file.unlink(missing_ok=True)
+    cost(report.groups, files["cost"])
+    curves(report.groups, files["curves"])
+    parallel_coordinates(report.jobs, files["parallel"])
+    if found and found.parts:
+        importance_bars(found.parts, files["importance"])
+    if not any(folder.iterdir()):
+        folder.rmdir()
+    captions = ("mAP50 over latency and size", "Curves of all jobs", "Parallel coordinates", "Importance of parameters")
+    return {caption: file for caption, file in zip(captions, files.values(), strict=True) if file.exists()}
+
+
+def _sections(report: Report, found: Importance | None, rows: int | None = None) -> list[str]:
+    """The Markdown without title and charts, the table of every job last; tables of at most `rows` rows."""
+    counts = Counter(job.status for job in report.jobs)
+    keys, first = varying(report.jobs), report.jobs[0]
+    many = f"{len(report.jobs)} jobs" if len(report.jobs) > 1 else "1 job"
+    text = f"{many}: {', '.join(f'{count} {status}' for status, count in counts.items())}."
+    for caption, named in (("What varies", keys), ("In common", [key for key in first.asked if key not in keys])):
+        values = [f"`{key}`" if key in keys else f"`{key}={first.value(key)}`" for key in named]
+        text += f" {caption}: {', '.join(values)}." if values else ""
+    sections = [_best(report), text]
+    if repeated(report.groups):
+        table = _table(configuration_rows(report.groups), rows)
+        sections.append(f"## Configurations\n\n{table}\n\n{_EXPLAINED}")
+    if found and found.parts:
+        parts = ", ".join(f"`{name}` {part:.2f}" for name, part in found.parts.items())
+        sections.append(f"## Importance of parameters\n\n{parts} (Optuna's PED-ANOVA, finished trials).")
+    elif found:
+        sections.append(f"## Importance of parameters\n\nNot computed: {found.absent}.")
+    return [*sections, f"## Jobs\n\n{_table(job_rows(report.jobs), rows)}"]
+
+
+def _best(report: Report) -> str:
+    best = report.best
+    if best is None:
+        return "No job has a result."
+    text = f"Best: job {best.job}, mAP50 **{best.metrics['mAP50']:.3f}**: {label(best, varying(report.jobs))}."
+    first = report.groups[0]
+    if best not in first.jobs:
+        text += f" The best mean has another configuration, {first.label}, with {first.measure('mAP50')}."
+    text += f"\n\n```sh\n{best.command}\n```"
+    if best.folder is not None:
+        path = Path(os.path.relpath(best.folder, report.folder)).as_posix()
+        text += f"\n\n- Its folder: [{path}]({quote(path)})"
+    if best.run_id is not None:
+        text += f"\n- Its MLflow run: `{best.run_id}`"
+    if report.registered:
+        text += f"\n- Registered in MLflow as `{report.registered}`"
+    if report.problem:
+        text += f"\n- Not registered in MLflow: {report.problem}"
+    return text
+
+
+def _table(rows: Sequence[Mapping[str, Any]], limit: int | None) -> str:
+    more = len(rows) - limit if limit is not None else 0
+    return markdown_table(rows[:limit]) + (f"\n\n… and {more} more, in sweep.csv." if more > 0 else "")
+
+
+def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _log(tracker: "Tracker", report: Report, found: Importance | None, pictures: Mapping[str, Path]) -> None:
+    """Sends the report to the open run: description, tables, files."""
+    if report.best is not None:
+        best = {f"best/{name}": report.best.metrics[name] for name in ("mAP50", "mAP") if name in report.best.metrics}
+        tracker.log_metrics(best, step=report.best.job)
+    tracker.take_over([job.run_id for job in report.jobs if job.run_id is not None])
+    note = "\n\n".join(_sections(report, found, _NOTE_ROWS))
+    failed = sum(job.status in ("failed", "missing") for job in report.jobs)
+    tracker.set_tags({"mlflow.note.content": note, "jobs": str(len(report.jobs)), "failed_jobs": str(failed)})
+    tracker.log_table(job_rows(report.jobs), "jobs.json")
+    tracker.log_table(configuration_rows(report.groups), "configurations.json")
+    for name in ("sweep.md", "sweep.csv", "configurations.csv"):
+        tracker.log_artifact(report.folder / name)
+    for file in pictures.values():
+        tracker.log_artifact(file, "plots")
+
+
+def print_table(jobs: Sequence[JobResult]) -> None:
+    """Shows the configurations, or the jobs where each ran once, on the terminal, and the best job's command line."""
+    import rich
+    from rich.markup import escape
+    from rich.table import Table
+
+    groups = configurations(jobs)
+    several = repeated(groups)
+    keys = [key for key in varying(jobs) if key != "seed" or not several]
+    title = "Configurations, best mean first" if several else "Jobs, best first"
+    table = Table(title=title, caption="ms: latency of one image; min: minutes of training", caption_justify="left")
+    rows = configuration_rows(groups) if several else job_rows(jobs)
+    number, state = ("rank", "runs") if several else ("job", "status")
+    columns = [name for name in (state, "mAP50", "mAP", "latency (ms)", "minutes") if name in rows[0]]
+    for name in (number, keys[0] if len(keys) == 1 else "configuration", *columns):
+        is_number = name in (number, *columns) and name != "status"
+        short = {"rank": "#", "latency (ms)": "ms", "minutes": "min"}.get(name, name)
+        table.add_column(short, justify="right" if is_number else "left", overflow="fold", no_wrap=is_number)
+    for row, job in zip(rows, [group.jobs[0] for group in groups] if several else jobs, strict=True):
+        named = job.value(keys[0]) if len(keys) == 1 else label(job, keys)
+        table.add_row(str(row[number]), escape(named), *(escape(str(row[name])) for name in columns))
+    rich.print(table)
+    for job in jobs:
+        if several and job.reason:
+            print(f"job {job.job} ({label(job, varying(jobs))}) {job.status}: {job.reason}")
+    best = next((job for job in jobs if job.done), None)
+    if best is not None:
+        print(f"Best: job {best.job}, mAP50 {best.metrics['mAP50']:.3f}\n  {best.command}")

@@ -1,0 +1,48 @@
+"""What each prior is to say of an image: ground truth on the priors."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from ssd.models.box_coder import BoxCoder
+from ssd.training.matcher import match
+
+
+class Targets(NamedTuple):
+    """For every prior of every image.
+
+    Attributes:
+        classes: (B, P) int32, 0 for background, else the matched object's label + 1.
+        offsets: (B, P, 4) float32, to the matched object; about 0 where none is matched.
+        positive: (B, P) bool, whether an object is matched.
+    """
+
+    classes: tf.Tensor
+    offsets: tf.Tensor
+    positive: tf.Tensor
+
+
+class TargetEncoder:
+    """Matches the objects of a batch to priors, and encodes them.
+
+    Args:
+        coder: of the detector whose targets these are.
+        match_iou: IoU from which a prior is matched.
+    """
+
+    def __init__(self, coder: BoxCoder, match_iou: float) -> None:
+        self.coder = coder
+        self.match_iou = match_iou
+
+    def __call__(self, boxes: tf.Tensor, labels: tf.Tensor) -> Targets:
+        """The targets of a batch.
+
+        Args:
+            boxes: (B, M, 4) float32 corners, padded.
+            labels: (B, M) int32 without background, -1 for padding.
+        """
+        matches = match(boxes, labels >= 0, self.coder.corners, self.match_iou)
+        classes = tf.where(matches.positive, tf.gather(labels, matches.row, batch_dims=1) + 1, 0)
+        # Unmatched priors get their own corners: a finite value, which the loss leaves out.
+        objects = tf.where(matches.positive[..., None], tf.gather(boxes, matches.row, batch_dims=1), self.coder.corners)
+        return Targets(classes, self.coder.encode(objects), matches.positive)

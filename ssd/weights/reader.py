@@ -1,0 +1,143 @@
+"""Weights files of other projects, as numpy arrays by the names of our layers. Needs neither PyTorch nor TensorFlow."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from ssd.errors import UserError, nearest
+from ssd.weights.class_names import names_for
+from ssd.weights.layouts import LAYOUTS, Layout
+from ssd.weights.pth import read_pth
+
+State = Mapping[str, NDArray[Any]]
+Arrays = list[NDArray[np.float32]]
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedWeights:
+    """A trained detector without its network.
+
+    Attributes:
+        origin: where it comes from, for messages.
+        class_names: without background, in the order of its logits.
+        layers: for each layer by name what Keras' `set_weights` takes.
+    """
+
+    origin: str
+    class_names: tuple[str, ...]
+    layers: dict[str, Arrays]
+
+
+def split_spec(weights: str) -> tuple[str, Path]:
+    """ "torchvision:FILE" → project and path.
+
+    Raises:
+        UserError: where it names no known project, or no file.
+    """
+    project, colon, path = weights.partition(":")
+    if not colon or project not in LAYOUTS:
+        known = " or ".join(f"{name}:FILE" for name in LAYOUTS)
+        raise UserError(
+            f"weights={weights} does not say whose weights they are; give weights={known}{nearest(project, LAYOUTS)} "
+            "(a run folder or .keras file of this program goes to checkpoint=)"
+        )
+    file = Path(path).expanduser()
+    if not file.is_file():
+        raise UserError(f"weights={weights}: there is no such file; paths are relative to {Path.cwd()}")
+    return project, file
+
+
+def read_layout(weights: str) -> Layout:
+    """What kind of detector "torchvision:FILE" is.
+
+    Raises:
+        UserError: where the file cannot be read or is of no known kind.
+    """
+    return _read(weights)[0]
+
+
+def read_weights(weights: str) -> TrainedWeights:
+    """The trained detector in "torchvision:FILE" or "amdegroot:FILE", a `.pth` or `.safetensors` file.
+
+    Raises:
+        UserError: where the file cannot be read, is of no known kind, or has too few or too many weights.
+    """
+    layout, state, file = _read(weights)
+    unused = {key for key in state if not key.endswith(".num_batches_tracked")}
+    layers: dict[str, Arrays] = {}
+    for layer, prefix in layout.pairs:
+        keys = [prefix] if prefix in state else [f"{prefix}.{part}" for part in _PARTS if f"{prefix}.{part}" in state]
+        if not keys or (keys[0] not in (prefix, f"{prefix}.weight")):
+            raise UserError(f"{file} lacks {prefix}.weight of {layout.title}; download it again")
+        layers[layer] = _converted(layer, [np.asarray(state[key], np.float32) for key in keys])
+        unused.difference_update(keys)
+    if unused:
+        raise UserError(
+            f"{file} is not {layout.title}, though it looks like it: there is no place for {min(unused)} and "
+            f"{len(unused) - 1} more of its weights"
+        )
+    return TrainedWeights(str(file), names_for(_count_classes(layers)), layers)
+
+
+_PARTS = ("weight", "bias", "running_mean", "running_var")  # in the order of Keras' layers
+
+
+def _read(weights: str) -> tuple[Layout, State, Path]:
+    project, file = split_spec(weights)
+    state = _state(file)
+    for layout in LAYOUTS[project]:
+        markers = [f"{prefix}.weight" for layer, prefix in layout.pairs if layer.startswith("class_head_0")]
+        if all(marker in state for marker in markers):
+            return layout, state, file
+    titles = " nor of ".join(layout.title for layout in LAYOUTS[project])
+    raise UserError(f"{file} has not the weights of {titles}; it starts with {', '.join(list(state)[:3])}")
+
+
+def _state(file: Path) -> State:
+    """The named arrays of a file; those of a training's checkpoint lie under "model" or "state_dict"."""
+    if file.suffix == ".safetensors":
+        try:
+            return load_file(os.fspath(file))
+        except SafetensorError as error:
+            raise UserError(f"{file} is not a safetensors file, or is damaged ({error}); download it again") from error
+    content = read_pth(file)
+    for name in ("model", "state_dict"):
+        if isinstance(content, dict) and isinstance(content.get(name), dict):
+            content = content[name]
+    if not isinstance(content, dict) or not all(isinstance(value, np.ndarray) for value in content.values()):
+        raise UserError(f"{file} is not a dict of weights; save the model's state_dict()")
+    return {str(key).removeprefix("module."): value for key, value in content.items()}
+
+
+def _converted(layer: str, arrays: Arrays) -> Arrays:
+    """PyTorch's order of axes (out, in, height, width) and our order of channels."""
+    kernel, *rest = arrays
+    if kernel.ndim == 4:
+        depthwise = layer.endswith("_depthwise")
+        kernel = kernel.transpose(2, 3, 0, 1) if depthwise else kernel.transpose(2, 3, 1, 0)
+        if layer == "block1_conv1":
+            kernel = kernel[:, :, ::-1]  # trained on RGB; our VGG16 takes BGR, as keras.applications' does
+    arrays = [kernel, *rest]
+    is_last = rest and kernel.ndim == 4 and not layer.endswith("_depthwise")
+    return [_swap_axes(array) for array in arrays] if layer.startswith("box_head") and is_last else arrays
+
+
+def _swap_axes(array: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Per prior dx, dy, dw, dh → dy, dx, dh, dw, on the last axis."""
+    return array.reshape(*array.shape[:-1], -1, 4)[..., [1, 0, 3, 2]].reshape(array.shape)
+
+
+def _count_classes(layers: Mapping[str, Arrays]) -> int:
+    """From the numbers of outputs of the first heads: 4 per prior, and classes + 1 per prior."""
+    outputs = {
+        head: next(arrays[-1].size for name, arrays in layers.items() if name in (f"{head}_0", f"{head}_0_pointwise"))
+        for head in ("box_head", "class_head")
+    }
+    return outputs["class_head"] // (outputs["box_head"] // 4) - 1

@@ -1,0 +1,259 @@
+"""The command line around a task: folders, exit statuses, resuming, and settings taken over from an earlier run."""
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from omegaconf import DictConfig, OmegaConf
+from safetensors.numpy import save_file
+
+from ssd.cli.earlier_run import with_earlier_run
+from ssd.cli.main import main
+from ssd.errors import UserError
+from ssd.runs.folder import point_latest, reserve
+
+QUIET = "tracking.enabled=false"
+Call = tuple[str, DictConfig, Path]
+
+
+@pytest.fixture(autouse=True)
+def own_process_state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """What `main` changes in its process: the environment, sys.argv and logging."""
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    monkeypatch.setattr(sys, "argv", ["run.py"])
+    monkeypatch.chdir(tmp_path)
+    loggers = [logging.getLogger(name) for name in (None, "ssd", "ssd.record")]
+    before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
+    yield
+    for logger, handlers, level, propagate in before:
+        logger.handlers[:], logger.level, logger.propagate = handlers, level, propagate
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
+    """Replaces the tasks by ones that note their call; a training leaves checkpoints, and seeds 13 to 15 fail."""
+    seen: list[Call] = []
+
+    def task(name: str) -> Callable[[DictConfig, Path], float]:
+        def run(cfg: DictConfig, folder: Path) -> float:
+            seen.append((name, cfg, folder))
+            if name == "train":
+                (folder / "checkpoints").mkdir(exist_ok=True)
+                (folder / "checkpoints" / "best.keras").touch()
+                (folder / "metrics.json").write_text("{}")
+            if cfg.seed == 13:
+                raise UserError("image x.jpg is damaged; replace it")
+            if cfg.seed == 14:
+                raise ZeroDivisionError("a fault of ours")
+            if cfg.seed == 15:
+                raise KeyboardInterrupt
+            return 0.5
+
+        return run
+
+    for name in ("train", "evaluate", "predict"):
+        module = ModuleType(f"ssd.tasks.{name}")
+        module.run = task(name)  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    return seen
+
+
+def test_a_run_has_its_own_folder_with_the_resolved_configuration(calls: list[Call], tmp_path: Path) -> None:
+    for _ in range(2):
+        assert main(["training.epochs=3", "name=first", QUIET]) == 0
+    folders = [folder for _, _, folder in calls]
+    assert len(set(folders)) == 2
+    assert {folder.parent for folder in folders} == {tmp_path / "outputs" / "train"}
+    assert "${" not in (folders[0] / "config.yaml").read_text()
+    stored = OmegaConf.load(folders[0] / "config.yaml")
+    assert (stored.training.epochs, stored.name) == (3, "first")
+    assert stored.tracking.uri == f"sqlite:///{tmp_path}/mlflow.db"
+    assert (tmp_path / "outputs" / "latest").resolve() == folders[1]
+    assert [path.name for path in tmp_path.iterdir()] == ["outputs"]
+
+
+def test_folders_never_collide_however_close_the_runs_start(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        folders = list(pool.map(lambda _: reserve(tmp_path / "runs" / "now"), range(40)))
+    assert len(set(folders)) == 40
+    assert all(folder.is_dir() for folder in folders)
+
+
+def test_latest_replaces_a_link_and_leaves_a_folder_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        point_latest(tmp_path / "latest", tmp_path / name)
+    assert (tmp_path / "latest").readlink() == Path("b")
+    (tmp_path / "latest").unlink()
+    (tmp_path / "latest" / "mine").mkdir(parents=True)
+    with caplog.at_level(logging.WARNING, logger="ssd"):
+        point_latest(tmp_path / "latest", tmp_path / "a")
+    assert (tmp_path / "latest" / "mine").is_dir()
+    assert "latest was not updated" in caplog.text
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "latest"]
+
+
+@pytest.mark.parametrize(
+    ("seed", "status", "said"),
+    [(13, 2, "error: image x.jpg is damaged; replace it\n"), (14, 1, "ZeroDivisionError"), (15, 130, "interrupted\n")],
+)
+def test_exit_status(calls: list[Call], capsys: pytest.CaptureFixture[str], seed: int, status: int, said: str) -> None:
+    try:
+        found = main([f"seed={seed}", QUIET])
+    except SystemExit as left:
+        found = int(left.code or 0)
+    assert found == status
+    stderr = capsys.readouterr().err
+    assert said in stderr
+    assert ("Traceback" in stderr) == (seed == 14)
+    log = (calls[0][2] / "run.log").read_text()
+    assert ("damaged" in log, "a fault of ours" in log) == (seed == 13, seed == 14)
+
+
+def test_paths_may_begin_at_home(calls: list[Call], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "cells").mkdir()
+    assert main(["dataset=voc_folder", "dataset.path=~/cells", "backbone.weights=null", QUIET]) == 0
+    assert calls[0][1].dataset.path == str(tmp_path / "cells")
+
+
+def test_a_mistake_starts_nothing(calls: list[Call], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["training.epoch=3"]) == 2
+    assert capsys.readouterr().err == "error: unknown key 'training.epoch'; did you mean 'training.epochs'?\n"
+    assert not calls
+    assert not list(tmp_path.iterdir())
+
+
+def test_evaluate_takes_over_the_settings_of_the_checkpoints_run(calls: list[Call], tmp_path: Path) -> None:
+    main(["backbone=vgg16", "detector.image_size=160", "seed=7", "task.pictures=1", QUIET])
+    trained = calls[0][2]
+    for checkpoint in ("outputs/latest", "outputs/latest/checkpoints/best.keras"):
+        assert main(["task=evaluate", f"checkpoint={checkpoint}", "seed=8"]) == 0
+        name, cfg, folder = calls[-1]
+        assert name == "evaluate"
+        assert (cfg.backbone.name, cfg.detector.image_size, cfg.seed, cfg.task.pictures) == ("vgg16", 160, 8, 1)
+        assert cfg.tracking.enabled is False
+        assert Path(cfg.checkpoint) in (trained, trained / "checkpoints" / "best.keras")
+        assert folder.parent == tmp_path / "outputs" / "evaluate"
+    assert (tmp_path / "outputs" / "latest").resolve() == trained
+
+
+def test_a_checkpoint_outside_of_a_run_has_no_history(calls: list[Call], tmp_path: Path) -> None:
+    (tmp_path / "shared.keras").touch()
+    assert main(["task=predict", "checkpoint=shared.keras", "source=.", QUIET]) == 0
+    assert calls[0][1].checkpoint == str(tmp_path / "shared.keras")
+    assert calls[0][1].backbone.name == "mobilenet_v2"
+
+
+def test_training_from_a_checkpoint_takes_only_its_weights(calls: list[Call]) -> None:
+    main(["training.epochs=3", QUIET])
+    main(["checkpoint=outputs/latest", QUIET])
+    assert calls[1][1].training.epochs == 12
+    assert calls[1][1].checkpoint == str(calls[0][2])  # not the link, which now points at the second run
+
+
+def test_resume_goes_on_in_the_same_folder_with_the_new_overrides(
+    calls: list[Call], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my data").mkdir()
+    main(["dataset=voc_folder", "dataset.path='my data'", "backbone.weights=null", "training.epochs=3", QUIET])
+    folder = calls[0][2]
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert main([f"resume='{folder}'", "training.epochs=9"]) == 0
+    name, cfg, again = calls[1]
+    assert (name, again, cfg.resume) == ("train", folder, str(folder))
+    assert (cfg.training.epochs, cfg.backbone.weights) == (9, None)
+    assert cfg.dataset.path == str(tmp_path / "my data")
+    assert cfg.tracking.uri == f"sqlite:///{tmp_path}/mlflow.db"
+    assert OmegaConf.load(folder / "config.yaml").training.epochs == 9
+    assert main([f"resume='{folder}'"]) == 0
+    assert calls[2][1].training.epochs == 9
+
+
+def test_weights_bring_the_settings_of_their_network(calls: list[Call], tmp_path: Path) -> None:
+    save_file({"head.classification_head.module_list.0.weight": np.zeros(1)}, tmp_path / "w.safetensors")
+    assert main(["weights=torchvision:w.safetensors", "detector.nms_iou=0.3", "backbone.weights=null", QUIET]) == 0
+    _, cfg, folder = calls[0]
+    assert (cfg.backbone.name, cfg.detector.name, cfg.detector.clip_priors) == ("vgg16", "ssd300_coco", True)
+    assert (cfg.detector.nms_iou, cfg.detector.max_per_class) == (0.3, 400)
+    assert cfg.weights == f"torchvision:{tmp_path}/w.safetensors"
+    assert main([f"resume={folder}"]) == 0  # before the first checkpoint: from the same weights again
+    assert calls[1][1].weights == cfg.weights
+    (folder / "checkpoints" / "last.keras").touch()
+    (tmp_path / "w.safetensors").unlink()  # not needed any more
+    assert main([f"resume={folder}"]) == 0
+    assert (calls[2][1].weights, calls[2][1].backbone.name) == (None, "vgg16")
+    assert main(["task=evaluate", f"checkpoint={folder}"]) == 0
+    assert (calls[3][1].weights, calls[3][1].detector.nms_iou) == (None, 0.3)
+
+
+def test_weights_of_another_backbone_than_asked_for(tmp_path: Path) -> None:
+    save_file({"head.classification_head.module_list.0.weight": np.zeros(1)}, tmp_path / "w.safetensors")
+    with pytest.raises(UserError, match="torchvision's ssd300_vgg16, whose backbone is vgg16, not mobilenet_v2"):
+        with_earlier_run(["backbone=mobilenet_v2", "weights=torchvision:w.safetensors"], multirun=False)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "multirun", "message"),
+    [
+        (["resume=.", "checkpoint=."], False, "leave checkpoint and weights out"),
+        (["weights=a.pth"], False, "weights=a.pth does not say whose weights they are"),
+        (["resume=outputs/none"], False, "resume=outputs/none: there is no such folder"),
+        (["resume=."], False, "resume=. is not a run folder: it has no .hydra/overrides.yaml"),
+        (["resume=."], True, "resume continues one run; leave -m out"),
+        (["resume=evaluated"], False, "resume=evaluated is not the folder of a training"),
+        (["task=evaluate", "checkpoint=a,b"], True, "checkpoint takes one path; run the command once for each of a,b"),
+        (["a=[1"], False, "'a=[1' cannot be read; write key=value"),
+    ],
+)
+def test_history_mistakes(overrides: list[str], multirun: bool, message: str, tmp_path: Path) -> None:
+    (tmp_path / "evaluated" / ".hydra").mkdir(parents=True)
+    (tmp_path / "evaluated" / ".hydra" / "overrides.yaml").write_text("- task=evaluate\n")
+    with pytest.raises(UserError) as caught:
+        with_earlier_run(overrides, multirun)
+    assert message in str(caught.value)
+
+
+def test_a_failing_job_does_not_end_the_others(calls: list[Call], tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["-m", "seed=13,1,14,2", QUIET])
+    assert left.value.code == 1
+    assert [cfg.seed for _, cfg, _ in calls] == [13, 1, 14, 2]
+    (sweep,) = (tmp_path / "outputs" / "multirun").iterdir()
+    assert sorted(f.name for f in sweep.iterdir() if f.is_dir()) == ["0_seed=13", "1_seed=1", "2_seed=14", "3_seed=2"]
+    assert "image x.jpg is damaged" in (sweep / "0_seed=13" / "run.log").read_text()
+
+
+def test_flags_may_stand_between_overrides(calls: list[Call]) -> None:
+    assert main(["seed=1,2", "-m", QUIET]) == 0
+    assert [cfg.seed for _, cfg, _ in calls] == [1, 2]
+
+
+def test_sweeps_ask_for_multirun(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["sweeps=backbones"]) == 2
+    assert "ask for them with -m: python run.py -m sweeps=backbones" in capsys.readouterr().err
+    assert main(["-m", "seed=1,-1"]) == 2
+    assert "seed=-1 must be" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_own_yaml_by_config_dir(calls: list[Call], tmp_path: Path) -> None:
+    (tmp_path / "conf" / "optimizer").mkdir(parents=True)
+    (tmp_path / "conf" / "optimizer" / "lion.yaml").write_text(
+        "_target_: keras.optimizers.Lion\nlearning_rate: 1.0e-4\n"
+    )
+    assert main(["--config-dir", "conf", "optimizer=lion", QUIET]) == 0
+    assert calls[0][1].optimizer._target_ == "keras.optimizers.Lion"
+
+
+def test_showing_the_configuration_runs_nothing(calls: list[Call], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--cfg", "job", "training.epochs=77"]) == 0
+    assert "epochs: 77" in capsys.readouterr().out
+    assert not calls
+    assert not Path("outputs").exists()

@@ -1,1 +1,0 @@
-"""Every component against an independent reference; docs/parity.md has the table."""

@@ -1,0 +1,221 @@
+"""The whole way, small: train, kill, resume, evaluate, predict; what the run folder and MLflow then hold."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import keras
+import mlflow
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+
+from helpers.fake_voc import item, write_voc
+from ssd.cli.main import main
+from ssd.environment import ROOT
+from ssd.runs.results import read_results
+
+TINY = [
+    "backbone.alpha=0.35",
+    "detector.image_size=96",
+    "dataset.train_images=12",
+    "dataset.val_images=5",
+    "dataset.image_size=96",
+    "training.batch_size=4",
+    "training.epochs=2",
+    "training.evaluate_every=1",
+    "schedule.warmup_steps=0",
+    "tracking.system_metrics=false",
+]
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """The folder that all runs of this module start from."""
+    folder = tmp_path_factory.mktemp("work")
+    before = Path.cwd()
+    os.chdir(folder)
+    yield folder
+    os.chdir(before)
+
+
+@pytest.fixture(scope="module")
+def trained(work):
+    """A finished training on a dozen shapes."""
+    assert main([*TINY, "name=first"]) == 0
+    return (work / "outputs" / "latest").resolve()
+
+
+def test_the_run_folder_can_be_published(trained):
+    files = {str(path.relative_to(trained)) for path in trained.rglob("*") if path.is_file()}
+    assert files >= {
+        "config.yaml",
+        "metrics.json",
+        "results.csv",
+        "report.md",
+        "run.log",
+        "checkpoints/best.keras",
+        "checkpoints/last.keras",
+        *(
+            f"plots/{name}.png"
+            for name in ("curves", "label_statistics", "training_batch", "pr_curves", "confusion_matrix", "predictions")
+        ),
+    }
+    rows = read_results(trained / "results.csv")
+    assert [row["epoch"] for row in rows] == [1, 2]
+    assert all(np.isfinite(row[name]) for row in rows for name in ("train/loss", "val/loss", "val/mAP50", "lr"))
+    metrics = json.loads((trained / "metrics.json").read_text())
+    assert metrics["mAP50"] == pytest.approx(max(row["val/mAP50"] for row in rows), abs=1e-6)
+    assert [row["class"] for row in metrics["per_class"]][-1] == "all"
+    assert OmegaConf.load(trained / "config.yaml").detector.image_size == 96
+
+
+def test_only_the_last_checkpoint_carries_the_optimizer(trained):
+    sizes = {name: (trained / "checkpoints" / f"{name}.keras").stat().st_size for name in ("best", "last")}
+    assert sizes["last"] > 2.5 * sizes["best"]  # Adam keeps two values for each weight
+    assert not hasattr(keras.saving.load_model(trained / "checkpoints" / "best.keras"), "optimizer")
+
+
+def test_mlflow_holds_the_run(work, trained):
+    client = mlflow.MlflowClient(f"sqlite:///{work}/mlflow.db")
+    (experiment,) = [e for e in client.search_experiments() if e.name == "ssd"]
+    (run,) = client.search_runs([experiment.experiment_id], "tags.task = 'train' and attributes.run_name = 'first'")
+    assert run.info.status == "FINISHED"
+    assert run.data.params["detector.image_size"] == "96"
+    epochs = [metric.step for metric in client.get_metric_history(run.info.run_id, "train/loss")]
+    assert epochs == [1, 2]
+    wanted = {
+        "train/loss_cls",
+        "train/loss_box",
+        "val/loss",
+        "val/mAP50",
+        "val/mAP50_07",
+        "val/mAP",
+        "lr/learning_rate",
+        "train/minutes",
+        "model/parameters",
+        "model/gflops",
+        "model/latency_ms",
+        "best/mAP50",
+    }
+    assert wanted <= set(run.data.metrics)
+    assert run.inputs is not None
+    assert {dataset.dataset.name for dataset in run.inputs.dataset_inputs} == {"shapes:train", "shapes:val"}
+    assert "mAP50" in run.data.tags["mlflow.note.content"]
+    assert {file.path for file in client.list_artifacts(run.info.run_id)} >= {"plots", "report.md", "images"}
+
+
+def test_evaluating_the_checkpoint_gives_the_same_numbers(work, trained):
+    assert main(["task=evaluate", "checkpoint=outputs/latest"]) == 0
+    (folder,) = (work / "outputs" / "evaluate").iterdir()
+    ours, theirs = (json.loads((place / "metrics.json").read_text()) for place in (folder, trained))
+    for name in ("mAP50", "mAP50_07", "mAP"):
+        assert ours[name] == pytest.approx(theirs[name], abs=1e-6)
+    assert (work / "outputs" / "latest").resolve() == trained  # only a training is the latest run
+
+
+def test_predicting_a_folder_leaves_the_images_alone(work, trained):
+    source = work / "photos"
+    (source / "deep").mkdir(parents=True)
+    pixels = np.random.default_rng(0).integers(0, 255, (50, 80, 3), np.uint8)
+    cv2.imwrite(str(source / "a.jpg"), pixels)
+    cv2.imwrite(str(source / "deep" / "grey.png"), pixels[..., 0])
+    before = {path: path.read_bytes() for path in source.rglob("*.*")}
+    assert main(["task=predict", f"checkpoint={trained}", f"source={source}", "task.score_threshold=0.0"]) == 0
+    (folder,) = (work / "outputs" / "predict").iterdir()
+    images = json.loads((folder / "detections.json").read_text())["images"]
+    assert [(Path(image["file"]).name, image["height"], image["width"]) for image in images] == [
+        ("a.jpg", 50, 80),
+        ("grey.png", 50, 80),
+    ]
+    for image in images:
+        for found in image["objects"]:
+            left, top, right, bottom = found["box"]
+            assert 0 <= left <= right <= 80
+            assert 0 <= top <= bottom <= 50
+    drawn = cv2.imread(str(folder / "a_jpg.jpg"))
+    assert drawn is not None
+    assert drawn.shape == (50, 80, 3)
+    assert (folder / "deep" / "grey_png.jpg").exists()
+    assert {path: path.read_bytes() for path in source.rglob("*.*")} == before
+
+
+def test_predicting_a_damaged_image_names_it(work, trained, capsys):
+    broken = work / "broken.jpg"
+    broken.write_bytes(cv2.imencode(".jpg", np.zeros((64, 64, 3), np.uint8))[1].tobytes()[:300])
+    with pytest.raises(SystemExit, match="2"):
+        main(["task=predict", f"checkpoint={trained}", f"source={broken}"])
+    assert "broken.jpg" in capsys.readouterr().err
+
+
+def test_a_killed_run_goes_on_as_if_it_had_not_been(work, trained):
+    """SIGKILL after the first epoch, then resume: the same second epoch, folder and MLflow run."""
+    log = (work / "killed.log").open("w")
+    command = [sys.executable, str(ROOT / "run.py"), *TINY, "name=killed"]
+    process = subprocess.Popen(command, cwd=work, stdout=log, stderr=subprocess.STDOUT)
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline and process.poll() is None:
+        if list(work.glob("outputs/train/*_killed/checkpoints/last.keras")):
+            process.send_signal(signal.SIGKILL)
+            break
+        time.sleep(0.01)
+    process.wait(timeout=60)
+    assert process.returncode == -signal.SIGKILL, (work / "killed.log").read_text()
+    (folder,) = work.glob("outputs/train/*_killed")
+    run_id = (folder / "mlflow_run.txt").read_text()
+
+    assert main([f"resume={folder}"]) == 0
+    assert list(work.glob("outputs/train/*_killed")) == [folder]
+    assert (folder / "mlflow_run.txt").read_text() == run_id
+    ours, undisturbed = read_results(folder / "results.csv"), read_results(trained / "results.csv")
+    assert [row["epoch"] for row in ours] == [1, 2]
+    for name in ("train/loss", "val/loss", "step", "lr"):
+        assert ours[1][name] == pytest.approx(undisturbed[1][name], rel=1e-3), name
+
+
+def test_training_starts_from_a_checkpoints_weights(work, trained):
+    assert (
+        main([*TINY, "name=second", f"checkpoint={trained}", "optimizer.learning_rate=1e-9", "training.epochs=1"]) == 0
+    )
+    (folder,) = work.glob("outputs/train/*_second")
+    first = keras.saving.load_model(trained / "checkpoints" / "best.keras")
+    second = keras.saving.load_model(folder / "checkpoints" / "last.keras")
+    for ours, theirs in zip(second.trainable_variables, first.trainable_variables, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_a_loss_that_is_not_finite_names_the_images(work, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main([*TINY, "name=nan", "optimizer.learning_rate=1e30", "optimizer.global_clipnorm=null"])
+    message = capsys.readouterr().err
+    assert "the loss is not finite at step" in message
+    assert "in the batch of images" in message
+
+
+def test_early_stopping(work, trained):
+    overrides = [f"checkpoint={trained}", "optimizer.learning_rate=1e-12", "training.epochs=9", "training.patience=1"]
+    assert main([*TINY, *overrides, "name=patient"]) == 0
+    (folder,) = work.glob("outputs/train/*_patient")
+    assert len(read_results(folder / "results.csv")) < 9
+
+
+def test_a_broken_tracking_server_does_not_stop_a_training(work, caplog):
+    assert main([*TINY, "name=untracked", "training.epochs=1", "tracking.uri=http://127.0.0.1:9"]) == 0
+    (folder,) = work.glob("outputs/train/*_untracked")
+    assert "goes on without it" in (folder / "run.log").read_text()
+    assert (folder / "report.md").exists()
+
+
+def test_another_class_in_the_data_is_explained(work, trained, capsys):
+    data = write_voc(work / "animals", {"a": [item("cat", 5, 5, 20, 20)]}, {"train": ["a"]})
+    file = work / "alone.keras"
+    file.write_bytes((trained / "checkpoints" / "best.keras").read_bytes())
+    overrides = ["dataset=voc_folder", f"dataset.path={data}", "dataset.train=train", "dataset.val=train"]
+    with pytest.raises(SystemExit, match="2"):
+        main(["task=evaluate", f"checkpoint={file}", *overrides])
+    assert "does not know cat" in capsys.readouterr().err

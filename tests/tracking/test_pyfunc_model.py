@@ -1,0 +1,66 @@
+"""The detector as MLflow gives it back."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+
+from helpers.tracked import read, warnings
+from ssd.tracking.tracker import Tracker
+
+USE_MODEL = """
+import sys, json
+import mlflow, numpy as np
+mlflow.set_tracking_uri(sys.argv[1])
+images = np.load(sys.argv[3])
+model = mlflow.pyfunc.load_model(sys.argv[2])
+every = model.predict(images, params={"score_threshold": 0.0})
+none = model.predict(images, params={"score_threshold": 1.0})
+print(json.dumps([every.to_dict("records"), list(none.columns), len(none), sys.modules["ssd"].__file__]))
+"""
+
+
+def test_the_logged_model_detects_in_another_process(
+    uri: str, tracker: Callable[..., Tracker], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    from helpers.fake_detector import make_detector
+    from ssd.inference.predictor import Predictor
+
+    checkpoint = tmp_path / "best.keras"
+    make_detector().save(checkpoint)
+    images = np.random.default_rng(0).integers(0, 256, (2, 40, 60, 3), dtype=np.uint8)
+    np.save(tmp_path / "images.npy", images)
+    with tracker() as run:
+        run.log_model(checkpoint)
+        found = read(uri, run.run_id)
+    assert warnings(caplog) == []
+    assert found.outputs is not None
+    model = f"models:/{found.outputs.model_outputs[0].model_id}"
+
+    command = [sys.executable, "-c", USE_MODEL, run.uri, model, str(tmp_path / "images.npy")]
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "UserWarning" not in done.stderr
+    rows, columns, above_one, source = json.loads(done.stdout.splitlines()[-1])
+
+    assert Path(source).parents[1].name == "code"  # the model brings its own
+    assert columns == ["image", "class_name", "label", "score", "ymin", "xmin", "ymax", "xmax"]
+    assert above_one == 0
+    expected = [
+        (image, Predictor.load(checkpoint).class_names[label], *(box * (40, 60, 40, 60)), score)
+        for image, found in enumerate(Predictor.load(checkpoint).predict(list(images)))
+        for box, label, score in zip(found.boxes, found.labels, found.scores, strict=True)
+    ]
+    assert len(expected) == 10
+    for row, (image, name, *numbers) in zip(rows, expected, strict=True):
+        assert (row["image"], row["class_name"]) == (image, name)
+        assert [row[key] for key in ("ymin", "xmin", "ymax", "xmax", "score")] == pytest.approx(numbers, abs=1e-3)
+    signature = mlflow.models.get_model_info(model).signature
+    assert signature.inputs.inputs[0].shape == (-1, -1, -1, 3)

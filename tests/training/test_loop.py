@@ -1,0 +1,88 @@
+"""The training loop around its steps: what a resumed run makes up for, and when it ends."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ssd.runs.results import append_result, read_results
+from ssd.training.loop import Trainer
+
+
+def write_rows(file: Path, *rows: dict[str, float]) -> None:
+    for epoch, row in enumerate(rows, start=1):
+        append_result(file, {"epoch": epoch, "minutes": 0.5, "train/loss": 3.0, **row})
+
+
+def make_trainer(results: Path, sent: list, tracked: set[int], **options: Any) -> Trainer:
+    """A trainer that has gone through all its rows, three steps each, and does not train any more."""
+    rows = read_results(results)
+    tracker = SimpleNamespace(
+        steps=lambda name: tracked,
+        log_metrics=lambda metrics, step: sent.append((step, metrics)),
+        log_image=lambda *_: None,
+    )
+    parts = dict.fromkeys(("model", "train_step", "validator", "sheet", "patience", "stop"))
+    return Trainer(
+        **{
+            **parts,
+            "optimizer": SimpleNamespace(iterations=3 * len(rows)),
+            "batches": range(3),
+            "epochs": len(rows),
+            "evaluate_every": 2,
+            "checkpoints": SimpleNamespace(save_best=lambda model: None),
+            "results": results,
+            "tracker": tracker,
+            **options,
+        }
+    )
+
+
+def test_epochs_that_a_killed_run_did_not_send_are_sent_once(tmp_path: Path) -> None:
+    results, sent = tmp_path / "results.csv", list[tuple[int, dict]]()
+    write_rows(results, {}, {"val/loss": 2.0, "val/mAP50": 0.5}, {}, {"val/loss": 1.0, "val/mAP50": 0.25})
+    history = make_trainer(results, sent, tracked={1, 3}).run()
+    common = {"minutes": 0.5, "train/loss": 3.0}
+    assert sent == [
+        (2, {**common, "val/loss": 2.0, "val/mAP50": 0.5, "best/mAP50": 0.5}),
+        (4, {**common, "val/loss": 1.0, "val/mAP50": 0.25, "best/mAP50": 0.5}),
+    ]
+    assert (history.minutes, history.best["epoch"], history.validations_since_best) == (0.5, 2, 1)
+
+
+def test_a_validation_that_a_run_was_stopped_in_is_made_up_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results, sent = tmp_path / "results.csv", list[tuple[int, dict]]()
+    write_rows(results, {}, {})
+    monkeypatch.setattr(Trainer, "_validate", lambda self, epoch: {"val/loss": 1.0, "val/mAP50": 0.25})
+    history = make_trainer(results, sent, tracked={1}).run()
+    assert [row.get("val/mAP50") for row in read_results(results)] == [None, 0.25]
+    assert [step for step, _ in sent] == [2]
+    assert history.best["epoch"] == 2
+
+
+@pytest.mark.parametrize(("patience", "stops", "asked"), [(1, False, []), (None, True, [2]), (None, False, [2])])
+def test_a_resumed_run_ends_where_it_would_have_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patience: int | None, stops: bool, asked: list[int]
+) -> None:
+    results, seen, trained = tmp_path / "results.csv", [], []
+    write_rows(results, {"val/loss": 2.0, "val/mAP50": 0.5}, {"val/loss": 2.0, "val/mAP50": 0.4})
+
+    def train(self: Trainer, epoch: int, skip: int) -> dict[str, float]:
+        trained.append(epoch)
+        raise KeyboardInterrupt
+
+    def stop(row: dict[str, float]) -> bool:
+        seen.append(row["epoch"])
+        return stops
+
+    monkeypatch.setattr(Trainer, "_train", train)
+    saved = SimpleNamespace(save_last=lambda model, optimizer: None)
+    trainer = make_trainer(results, [], {1, 2}, epochs=3, patience=patience, stop=stop, checkpoints=saved)
+    if patience or stops:
+        trainer.run()
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            trainer.run()
+    assert seen == asked
+    assert trained == ([] if patience or stops else [2])
