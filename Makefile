@@ -17,7 +17,8 @@ test: setup
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
-	$(PYTHON) -m pytest -n 2 --dist loadfile
+	.venv/bin/lint-imports --no-logo
+	$(PYTHON) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # Asks each Python for its version instead of trusting its name: a version manager's stand-in may be there without a
 # Python behind it.

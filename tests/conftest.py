@@ -1,11 +1,14 @@
 """Fixtures that several test files share. It is imported for every test: mlflow only where one is used."""
 
+import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 
 import ssd  # noqa: F401  (before a test imports TensorFlow: its settings)
 
@@ -13,10 +16,42 @@ if TYPE_CHECKING:
     from ssd.tracking.tracker import Tracker
 
 
+# Files that take longest go first, so that no process is left with one of them at the end.
+_FIRST = ("test_recipes", "test_launchers", "test_survival", "tasks/", "sweep/", "docs/", "cli/", "models/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        return next((number for number, part in enumerate(_FIRST) if part in str(item.path)), len(_FIRST))
+
+    items.sort(key=place)
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's database without a run, made once: its migrations take seconds."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder  # which all workers have
+    file = folder / "empty.db"
+    with FileLock(folder / "empty.lock"):
+        if not file.exists():
+            from mlflow import MlflowClient
+
+            MlflowClient(f"sqlite:///{folder / 'new.db'}").search_experiments()
+            (folder / "new.db").rename(file)
+    return file
+
+
+@pytest.fixture
+def store(empty_store: Path, tmp_path: Path) -> Path:
+    """The database in the folder of the test, where runs that are called from there look for it."""
+    return Path(shutil.copy(empty_store, tmp_path / "mlflow.db"))
+
+
 @pytest.fixture(scope="module")
-def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """One store for the module: making its database takes seconds."""
-    return f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
+def uri(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One store for the module."""
+    return f"sqlite:///{shutil.copy(empty_store, tmp_path_factory.mktemp('store') / 'mlflow.db')}"
 
 
 @pytest.fixture

@@ -9,13 +9,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from itertools import pairwise
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ssd import tasks
 from ssd.cli.hydra_errors import explain, unknown_key
-from ssd.errors import UserError
+from ssd.errors import UserError, nearest
 from ssd.sweep.report.sources import read_source
 
 Rule = tuple[Callable[[Any], bool], str]
@@ -50,7 +52,7 @@ RANGES: dict[str, Rule] = {
     "detector.max_detections": _AT_LEAST_1,
     "dataset.train_images": _AT_LEAST_1,
     "dataset.val_images": _AT_LEAST_1,
-    "dataset.image_size": (lambda v: v >= 32, "is too small to draw in: use at least 32 pixels"),
+    "dataset.image_size": (lambda v: v >= 64, "is too small to draw in: use at least 64 pixels"),
     "dataset.val_fraction": _INSIDE,
     "dataset.seed": _AT_LEAST_0,
     "optimizer.learning_rate": _POSITIVE,
@@ -95,7 +97,7 @@ PATHS: dict[str, tuple[Sequence[str], str]] = {
     "source": (("predict",), "image or folder"),
 }
 
-OPEN_GROUPS = ("backbone", "dataset", "optimizer", "schedule")
+OPEN_GROUPS = ("task", "backbone", "dataset", "optimizer", "schedule")
 
 
 def check(cfg: DictConfig) -> None:
@@ -115,6 +117,7 @@ def check(cfg: DictConfig) -> None:
     for group in OPEN_GROUPS:
         if not (isinstance(values[group], dict) and isinstance(values[group].get("_target_"), str)):
             raise UserError(f"{group} has no `_target_`; its YAML must name the class or function to call")
+    _check_task_name(values)
     _check_ranges(values)
     _check_levels(values)
     _check_task(values)
@@ -179,6 +182,18 @@ def _check_levels(values: dict[str, Any]) -> None:
             )
 
 
+def _check_task_name(values: dict[str, Any]) -> None:
+    """A task is chosen as an option of its group; of ours the name alone says nothing."""
+    name, target = values["task"].get("name"), values["task"]["_target_"]
+    ours = sorted(module.name for module in iter_modules(tasks.__path__))
+    if not isinstance(name, str):
+        raise UserError("task.name has no value; give it a name in its YAML")
+    if target.startswith(f"{tasks.__name__}.") and target != f"{tasks.__name__}.{name}.run":
+        if name in ours:
+            raise UserError(f"task.name={name} does not make it another task; choose it by task={name}")
+        raise UserError(f"task.name={name}: there is no such task{nearest(name, ours)}")
+
+
 def _check_task(values: dict[str, Any]) -> None:
     task = values["task"]["name"]
     if task != "train" and values["resume"]:
@@ -227,9 +242,9 @@ def _downloads(backbone: str) -> tuple[str, ...]:
 
 
 def _check_paths(values: dict[str, Any]) -> None:
-    for key, (tasks, kind) in PATHS.items():
+    for key, (readers, kind) in PATHS.items():
         given = _get(values, key)
-        if values["task"]["name"] not in tasks or not isinstance(given, str):
+        if values["task"]["name"] not in readers or not isinstance(given, str):
             continue
         if key == "backbone.weights" and (values["resume"] or given in _downloads(values["backbone"]["_target_"])):
             continue

@@ -32,14 +32,15 @@ CONF = ROOT / "conf"
 
 
 def register() -> None:
-    """Makes schemas, resolvers, the sweeps folder and the sweeper of searches known to Hydra; may be called again."""
+    """Makes schemas, resolvers, the sweeper of searches and the launchers known to Hydra; may be called again."""
     store = ConfigStore.instance()
-    store.store(group="schema", name="config", node=schemas.Config)
-    for group, members in MEMBERS.items():
-        for name, node in members.items():
-            store.store(group=f"schema/{group}", name=name, node=node)
-    for name, node in launcher_config.SCHEMAS.items():
-        store.store(group="schema/launcher", name=name, node=node)
+    if "schema" not in store.repo:
+        store.store(group="schema", name="config", node=schemas.Config)
+        for group, members in MEMBERS.items():
+            for name, node in members.items():
+                store.store(group=f"schema/{group}", name=name, node=node)
+        for name, node in launcher_config.SCHEMAS.items():
+            store.store(group="schema/launcher", name=name, node=node)
     optuna_sweeper.register()
     launchers.register()
     OmegaConf.register_new_resolver("ssd.cwd", lambda: str(Path.cwd()), replace=True)

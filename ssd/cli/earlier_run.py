@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 
 from ssd.cli.checks import PATHS
-from ssd.config.overrides import by_key, quote, without
+from ssd.config.groups import MEMBERS
+from ssd.config.overrides import by_key, key_of, quote, without
 from ssd.errors import UserError
 from ssd.runs.folder import CONFIG, HYDRA, LAST, OVERRIDES, is_run, overrides_of, run_of
 
@@ -45,8 +47,15 @@ def with_earlier_run(overrides: Sequence[str], multirun: bool) -> list[str]:
         overrides = [*without(overrides, ("checkpoint",)), f"checkpoint={quote(str(checkpoint.resolve()))}"]
         folder = run_of(checkpoint.resolve())
         if folder is not None and task in ("evaluate", "predict"):
-            return [*without(_stored(folder, given), _STARTED_FROM), *overrides]
+            stored = without(_stored(folder, given), _STARTED_FROM)
+            return [*(line for line in stored if _is_read_by(task, line)), *overrides]
     return list(overrides)
+
+
+def _is_read_by(task: str, line: str) -> bool:
+    """Whether a task knows the key, where it is one of another task's own."""
+    section, _, key = key_of(line).partition(".")
+    return section != "task" or key in {field.name for field in fields(MEMBERS["task"][task])}
 
 
 def _value(override: Override | None, key: str) -> str | None:

@@ -10,14 +10,13 @@ import signal
 import sys
 import traceback
 from argparse import Namespace
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
 
 import hydra
-from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -25,8 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 from ssd.cli.checks import check
 from ssd.cli.compose import CONF, register
 from ssd.cli.help import help_text
-from ssd.cli.plan import carry_out, make_plan
-from ssd.config.overrides import at_home
+from ssd.cli.plan import carry_out, make_plan, parse
 from ssd.errors import UserError
 from ssd.runs.folder import CONFIG, point_latest
 from ssd.sweep.launch.resume import run_unless_done
@@ -38,24 +36,47 @@ record = logging.getLogger("ssd.record")  # into run.log only (conf/config.yaml)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line `argv` (sys.argv without the program by default) and returns the exit status."""
-    args = get_args_parser().parse_intermixed_args(list(sys.argv[1:] if argv is None else argv))
-    args.overrides = [at_home(line) for line in args.overrides]
+    args = parse(sys.argv[1:] if argv is None else argv)
     if args.help:
         print(help_text())
         return 0
-    before = signal.signal(signal.SIGTERM, _terminate)
-    try:
-        return _run(args)
-    except KeyboardInterrupt as interrupt:
-        terminated = isinstance(interrupt, Terminated)
+    with _stopped_by_signals() as received:
+        status = _run(args, received)
+    if received:
+        terminated = signal.SIGTERM in received
         print("terminated" if terminated else "interrupted", file=sys.stderr)
         return 143 if terminated else 130
+    return status
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[list[int]]:
+    """SIGTERM, which a batch system sends before it kills, stops as cleanly as Ctrl-C.
+
+    What is received is also kept: some library may make another exception of the interrupt.
+    """
+    received: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, stop)
+    try:
+        yield received
+    except KeyboardInterrupt:
+        if not received:
+            received.append(signal.SIGINT)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def _run(args: Namespace) -> int:
-    """Checks everything, then hands over to Hydra."""
+def _run(args: Namespace, received: Sequence[int]) -> int:
+    """Checks everything, then hands over to Hydra; `received` are the signals that have come."""
     with ExitStack() as held:
         try:
             register()
@@ -72,17 +93,10 @@ def _run(args: Namespace) -> int:
             print(f"error: {error}", file=sys.stderr)
             return 1
         except Exception:
-            traceback.print_exc()
+            if not received:
+                traceback.print_exc()
             return 1
     return 0
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, which a batch system sends before it kills: the same clean stop as Ctrl-C."""
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise Terminated
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
@@ -111,4 +125,5 @@ def run_task(cfg: DictConfig, folder: Path) -> float:
     OmegaConf.save(cfg, folder / CONFIG)
     if cfg.task.name == "train":
         point_latest(Path("outputs", "latest"), folder)
-    return import_module(f"ssd.tasks.{cfg.task.name}").run(cfg, folder)
+    module, _, function = cfg.task._target_.rpartition(".")
+    return getattr(import_module(module), function)(cfg, folder)

@@ -6,16 +6,24 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig, OmegaConf
 
 from ssd.cli.checks import check, check_keys
 from ssd.cli.compose import compose_jobs, without_hydra
 from ssd.cli.earlier_run import with_earlier_run
-from ssd.config.overrides import by_key, key_of, quote
+from ssd.config.overrides import at_home, by_key, key_of, quote
 from ssd.errors import UserError
 from ssd.runs.folder import SWEEP_FILE, point_latest, reserve
 from ssd.sweep.launch.config import check_launcher
 from ssd.sweep.launch.resume import StoredSweep, find_sweep, hold, job_overrides
+
+
+def parse(argv: Sequence[str]) -> Namespace:
+    """A command line, `sys.argv` without the program, as Hydra's parser reads it; `~/` is the home folder."""
+    args = get_args_parser().parse_intermixed_args(list(argv))
+    args.overrides = [at_home(line) for line in args.overrides]
+    return args
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,7 @@ def make_plan(args: Namespace) -> Plan:
     """Checks a command, every job of it.
 
     Args:
-        args: of Hydra's parser.
+        args: from `parse`.
 
     Raises:
         UserError: for every mistake that can be found before the task starts.

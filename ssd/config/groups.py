@@ -9,11 +9,33 @@ from omegaconf import MISSING
 
 
 @dataclass
+class TaskConfig:
+    """conf/task/convert.yaml and report.yaml: a function of the configuration and the run's folder."""
+
+    _target_: str = MISSING
+    name: str = MISSING  # of the task, and of the folder in outputs/ that has its runs
+
+
+@dataclass
+class PredictConfig(TaskConfig):
+    """conf/task/predict.yaml."""
+
+    score_threshold: float = 0.5  # detections with less are not shown; never used for mAP
+
+
+@dataclass
+class EvaluateConfig(PredictConfig):
+    """conf/task/evaluate.yaml and train.yaml."""
+
+    pictures: int = 8  # validation images drawn with truth beside prediction
+
+
+@dataclass
 class VGG16Config:
     """conf/backbone/vgg16.yaml."""
 
     _target_: str = "ssd.models.backbones.vgg16"
-    name: str = "vgg16"
+    name: str = "vgg16"  # in the run's name
     weights: str | None = MISSING  # imagenet | imagenet_full | path of an .h5 file | null
     feature_layers: list[str] = MISSING
     freeze_until: str | None = None  # this layer and all before it keep their weights
@@ -25,7 +47,7 @@ class MobileNetV2Config:
     """conf/backbone/mobilenet_v2.yaml."""
 
     _target_: str = "ssd.models.backbones.mobilenet_v2"
-    name: str = "mobilenet_v2"
+    name: str = "mobilenet_v2"  # in the run's name
     weights: str | None = MISSING
     feature_layers: list[str] = MISSING
     freeze_until: str | None = None
@@ -38,7 +60,7 @@ class MobileNetV3LargeConfig:
     """conf/backbone/mobilenet_v3_large.yaml."""
 
     _target_: str = "ssd.models.backbones.mobilenet_v3_large"
-    name: str = "mobilenet_v3_large"
+    name: str = "mobilenet_v3_large"  # in the run's name
     weights: str | None = MISSING
     feature_layers: list[str] = MISSING
     freeze_until: str | None = None
@@ -52,10 +74,10 @@ class ShapesConfig:
     """conf/dataset/shapes.yaml: the embedded, drawn data set."""
 
     _target_: str = "ssd.data.readers.shapes.shapes"
-    name: str = "shapes"
+    name: str = "shapes"  # of the data set, for people
     pretrained_weights: str | None = None
-    train_images: int = 1000
-    val_images: int = 200
+    train_images: int = 1000  # how many are drawn
+    val_images: int = 200  # how many are drawn
     image_size: int = 256  # pixels of the drawn images' longer side
     seed: int = 0
     data_dir: str = MISSING
@@ -66,10 +88,10 @@ class VOCTFDSConfig:
     """conf/dataset/voc2007, voc2012, voc0712: through tensorflow-datasets."""
 
     _target_: str = "ssd.data.readers.voc_tfds.voc"
-    name: str = MISSING
+    name: str = MISSING  # of the data set, for people
     pretrained_weights: str | None = "imagenet"
     train: list[str] = MISSING  # e.g. [2007/train+validation, 2012/train+validation]
-    val: list[str] = MISSING
+    val: list[str] = MISSING  # the same, to validate on
     data_dir: str | None = None  # where tensorflow-datasets keeps its files; null: its own default
     archives: str | None = None  # folder with the official tars, for use without a network
 
@@ -79,10 +101,10 @@ class CocoTFDSConfig:
     """conf/dataset/coco2017.yaml: through tensorflow-datasets."""
 
     _target_: str = "ssd.data.readers.coco_tfds.coco"
-    name: str = MISSING
+    name: str = MISSING  # of the data set, for people
     pretrained_weights: str | None = "imagenet"
     train: str = MISSING  # e.g. train, or train[:10%]
-    val: str = MISSING
+    val: str = MISSING  # the same, to validate on
     data_dir: str | None = None  # where tensorflow-datasets keeps its files; null: its own default
     archives: str | None = None  # folder with the official zips, for use without a network
 
@@ -92,11 +114,11 @@ class VOCFolderConfig:
     """conf/dataset/voc_folder.yaml: any folder in the layout of Pascal VOC."""
 
     _target_: str = "ssd.data.readers.voc_folder.voc_folder"
-    name: str = "voc_folder"
+    name: str = "voc_folder"  # of the data set, for people
     pretrained_weights: str | None = "imagenet"
     path: str = MISSING
     train: str = "trainval"
-    val: str = "test"
+    val: str = "test"  # the same, to validate on
     class_names: list[str] | None = None  # null: found in the annotations
     val_fraction: float = 0.2  # of a seeded split, where ImageSets/Main does not exist
     seed: int = 0
@@ -107,7 +129,7 @@ class CocoJsonConfig:
     """conf/dataset/coco_json.yaml: images and COCO instances JSON."""
 
     _target_: str = "ssd.data.readers.coco_json.coco_json"
-    name: str = "coco_json"
+    name: str = "coco_json"  # of the data set, for people
     pretrained_weights: str | None = "imagenet"
     train_annotations: str = MISSING
     train_images: str = MISSING
@@ -121,9 +143,9 @@ class SGDConfig:
 
     _target_: str = "keras.optimizers.SGD"
     learning_rate: float = MISSING
-    momentum: float = 0.9
-    nesterov: bool = False
-    weight_decay: float | None = None
+    momentum: float = 0.9  # share of the last step that is kept
+    nesterov: bool = False  # Nesterov's momentum
+    weight_decay: float | None = None  # of convolution kernels only, per step and times the rate; null: none
     global_clipnorm: float | None = None
 
 
@@ -133,10 +155,10 @@ class AdamConfig:
 
     _target_: str = MISSING
     learning_rate: float = MISSING
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-7
-    weight_decay: float | None = None
+    beta_1: float = 0.9  # of the mean of the gradients
+    beta_2: float = 0.999  # of the mean of their squares
+    epsilon: float = 1e-7  # added to the root of that
+    weight_decay: float | None = None  # of convolution kernels only, per step and times the rate; null: none
     global_clipnorm: float | None = None
 
 
@@ -147,7 +169,7 @@ class StepConfig:
     _target_: str = "ssd.training.schedules.step"
     boundaries: list[float] = MISSING  # fractions of the training
     factor: float = 0.1
-    warmup_steps: int = 0
+    warmup_steps: int = 0  # of a rate that rises linearly; 0: none
     warmup_factor: float = 0.001
 
 
@@ -157,11 +179,12 @@ class CosineConfig:
 
     _target_: str = "ssd.training.schedules.cosine"
     final_factor: float = 0.0
-    warmup_steps: int = 0
+    warmup_steps: int = 0  # of a rate that rises linearly; 0: none
     warmup_factor: float = 0.001
 
 
 MEMBERS: dict[str, dict[str, type]] = {
+    "task": {"task": TaskConfig, "predict": PredictConfig, "evaluate": EvaluateConfig},
     "backbone": {
         "vgg16": VGG16Config,
         "mobilenet_v2": MobileNetV2Config,

@@ -32,15 +32,6 @@ class PriorSteps(Enum):
 
 
 @dataclass
-class TaskConfig:
-    """conf/task: what `run.py` does. The thresholds are for what a person looks at, never for mAP."""
-
-    name: str = MISSING  # train | evaluate | predict | convert | report
-    score_threshold: float = 0.5  # detections drawn or written by predict and in the pictures
-    pictures: int = 8  # validation images drawn with truth beside prediction
-
-
-@dataclass
 class ExtraLayer:
     """One level after the backbone: a 1x1 convolution to `squeeze` filters, then a strided one to `filters`."""
 
@@ -55,8 +46,8 @@ class ExtraLayer:
 class DetectorConfig:
     """conf/detector: priors, extra layers, heads, matching, loss and NMS."""
 
-    name: str = MISSING
-    image_size: int = MISSING
+    name: str = MISSING  # in the run's name
+    image_size: int = MISSING  # side in pixels of the square that images are resized to
     scales: list[float] = MISSING  # minimum prior size per level as a fraction of the image, then the tail: levels + 1
     aspect_ratios: list[list[float]] = MISSING  # per level, without 1 and without the reciprocals
     prior_steps: PriorSteps = PriorSteps.stride
@@ -77,7 +68,7 @@ class DetectorConfig:
 class AugmentationConfig:
     """conf/augmentation: a list of albumentations transforms, each with its `_target_`."""
 
-    name: str = MISSING
+    name: str = MISSING  # for people
     transforms: list[Any] = field(default_factory=list)
 
 
@@ -85,11 +76,12 @@ class AugmentationConfig:
 class TrainingConfig:
     """How long and how a model is trained."""
 
-    epochs: int = MISSING
-    batch_size: int = MISSING
+    epochs: int = MISSING  # how often each image is seen
+    batch_size: int = MISSING  # images of one step
     evaluate_every: int = 1  # epochs between two validations; the last epoch is always validated
     patience: int | None = None  # validations without a better val/mAP50 before the training stops; null: never
     limit_batches: int | None = None  # per epoch and per validation, for trying things out
+    shuffle: bool = True  # a new order in every epoch; false: the data set's
 
 
 @dataclass
@@ -125,7 +117,7 @@ class SweepConfig:
 class Config:
     """The whole configuration."""
 
-    task: TaskConfig = MISSING
+    task: Any = MISSING
     backbone: Any = MISSING
     detector: DetectorConfig = MISSING
     dataset: Any = MISSING

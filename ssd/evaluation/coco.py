@@ -13,7 +13,7 @@ from ssd.evaluation.coco_matching import (
     RIGHT,
     WRONG,
     Found,
-    Objects,
+    GroundTruth,
     collect_found,
     collect_objects,
     match,
@@ -59,7 +59,7 @@ def coco_results(detections: Sequence[Detections], annotations: Sequence[Annotat
 
 
 def _accumulate(
-    found: Found, objects: Objects, outcome: NDArray[np.int8], images: int, num_classes: int
+    found: Found, objects: GroundTruth, outcome: NDArray[np.int8], images: int, num_classes: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """`COCOeval.accumulate`.
 

@@ -16,7 +16,7 @@ WRONG, RIGHT, IGNORED = range(3)
 _BEST_IOU = 1 - 1e-10  # pycocotools lets no threshold ask for more
 
 
-class Objects(NamedTuple):
+class GroundTruth(NamedTuple):
     """All N objects of a set, class by class, and image by image within a class.
 
     Attributes:
@@ -48,14 +48,14 @@ class Found(NamedTuple):
     rank: NDArray[np.int64]
 
 
-def collect_objects(annotations: Sequence[Annotation]) -> Objects:
+def collect_objects(annotations: Sequence[Annotation]) -> GroundTruth:
     """The objects of one annotation per image."""
     group = _groups([annotation.labels for annotation in annotations])
     order = np.argsort(group, kind="stable")
     boxes = _coco_boxes([annotation.boxes for annotation in annotations], annotations)
     crowd = _joined([annotation.crowd for annotation in annotations], np.bool_)
     area = _joined([annotation.areas for annotation in annotations], np.float64)
-    return Objects(group[order], boxes[order], crowd[order], (crowd[:, None] | _outside(area))[order])
+    return GroundTruth(group[order], boxes[order], crowd[order], (crowd[:, None] | _outside(area))[order])
 
 
 def collect_found(detections: Sequence[Detections], annotations: Sequence[Annotation]) -> Found:
@@ -71,7 +71,7 @@ def collect_found(detections: Sequence[Detections], annotations: Sequence[Annota
     return Found(group[counts], boxes[order], scores[order], rank[counts])
 
 
-def match(found: Found, objects: Objects) -> NDArray[np.int8]:
+def match(found: Found, objects: GroundTruth) -> NDArray[np.int8]:
     """(N, 4, 10) WRONG, RIGHT or IGNORED: every detection, for every area range and IoU threshold.
 
     Within an image and class the best detection chooses first. It takes the free object of highest IoU, if that reaches
@@ -96,7 +96,7 @@ def match(found: Found, objects: Objects) -> NDArray[np.int8]:
 
 def _match_images(
     found: Found,
-    objects: Objects,
+    objects: GroundTruth,
     first: NDArray[np.int64],
     detections: NDArray[np.int64],
     rows: NDArray[np.int64],

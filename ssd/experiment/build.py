@@ -37,7 +37,7 @@ def build_train_batches(cfg: DictConfig, dataset: Dataset) -> Batches:
         dataset,
         image_size=cfg.detector.image_size,
         augmentation=Augmentation(transforms) if transforms else None,
-        shuffle=True,
+        shuffle=cfg.training.shuffle,
         drop_remainder=True,
         **_batch_settings(cfg),
     )

@@ -15,8 +15,6 @@ from ssd.experiment import build, describe, publish
 from ssd.figures.charts import curves_from_csv
 from ssd.figures.class_table import class_table
 from ssd.figures.validation_sheet import ValidationSheet
-from ssd.inference.predictor import Predictor
-from ssd.models.checkpoint import load_detector
 from ssd.models.detector import SSD
 from ssd.runs.folder import PLOTS, PRUNED_FILE, RESULTS
 from ssd.runs.results import read_results, truncate_results
@@ -101,8 +99,9 @@ def _finish(
     """Evaluates the best checkpoint once more, whole, and writes, prints and tracks what came out."""
     if not history.best:
         raise UserError(f"{splits.val.name} has no object to find, hence no mAP50 and no best model; check dataset.val")
-    best = load_detector(trainer.checkpoints.best)
-    validation = validate(Predictor(best, best.nms), trainer.validator.batches, cfg.task.score_threshold)
+    best = trainer.model
+    best.load_weights(trainer.checkpoints.best)  # into the network that is compiled already
+    validation = validate(trainer.validator.predictor, trainer.validator.batches, cfg.task.score_threshold)
     evaluation = validation.evaluation
     curves = folder / PLOTS / "curves.png"
     curves_from_csv(trainer.results, curves)

@@ -30,7 +30,7 @@ class Validator:
         score_threshold: float,
     ) -> None:
         self.batches = batches
-        self._predictor = Predictor(model, model.nms)
+        self.predictor = Predictor(model, model.nms)
         self._encode_targets = encode_targets
         self._loss = loss
         self._score_threshold = score_threshold
@@ -47,7 +47,7 @@ class Validator:
             sums[:] += np.array([float(value) for value in losses[:3]]) * int(real)
             images += int(real)
 
-        validation = validate(self._predictor, self.batches, self._score_threshold, add)
+        validation = validate(self.predictor, self.batches, self._score_threshold, add)
         means = (sums / images).tolist()
         return dict(zip(("loss", "loss_cls", "loss_box"), means, strict=True)), validation
 

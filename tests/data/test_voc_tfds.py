@@ -95,7 +95,7 @@ def test_slices_are_those_of_tensorflow_datasets(archives: Path, data_dir: Path)
     [
         ("2012/test", "no public annotations"),
         ("2007/val", r"no such split 'val'"),
-        ("2007/tset", r"no such split 'tset': did you mean 'test'\?"),
+        ("2007/tset", r"no such split 'tset'; did you mean 'test'\?"),
         ("2008/train", "VOC through tensorflow-datasets is 2007/... or 2012/..."),
         ("train", "VOC through tensorflow-datasets is"),
         ("2007/", "no such split ''"),

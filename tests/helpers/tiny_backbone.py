@@ -1,4 +1,4 @@
-"""A backbone of three convolutions, so that a whole training takes seconds."""
+"""A backbone of three convolutions."""
 
 import keras
 
@@ -8,5 +8,6 @@ def tiny(image_size, weights):
     images = keras.Input((image_size, image_size, 3), dtype="uint8", name="image")
     hidden = keras.layers.Rescaling(1 / 127.5, -1.0)(images)
     for filters in (8, 16, 24):
-        hidden = keras.layers.Conv2D(filters, 3, strides=2, padding="same", activation="relu")(hidden)
+        name = f"conv_{filters}"  # weights of a checkpoint are found by it
+        hidden = keras.layers.Conv2D(filters, 3, strides=2, padding="same", activation="relu", name=name)(hidden)
     return keras.Model(images, [hidden], name="tiny")

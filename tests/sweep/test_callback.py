@@ -110,6 +110,7 @@ def test_other_sweepers_and_single_runs_see_the_failure(tmp_path: Path) -> None:
         assert job.status == JobStatus.FAILED
 
 
+@pytest.mark.usefixtures("store")
 def test_parent_run_from_start_to_end(tmp_path: Path) -> None:
     config = make_config(tmp_path)
     sweep = Sweep()
@@ -131,6 +132,7 @@ def test_parent_run_from_start_to_end(tmp_path: Path) -> None:
     assert "out of memory" in (tmp_path / "sweep" / "sweep.md").read_text()
 
 
+@pytest.mark.usefixtures("store")
 def test_a_continued_sweep_goes_on_in_its_parent_run(tmp_path: Path) -> None:
     config = make_config(tmp_path)
     first = Sweep()
@@ -180,6 +182,7 @@ main()
 """
 
 
+@pytest.mark.usefixtures("store")
 def test_in_hydra_a_failing_job_ends_neither_its_batch_nor_the_next(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(APP)
     arguments = [

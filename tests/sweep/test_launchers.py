@@ -2,26 +2,23 @@
 
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import optuna
-import psutil
 import pytest
-from mlflow import MlflowClient
-from mlflow.entities import Run
 from optuna.trial import TrialState
 
-from helpers.sweeping import COMMAND, ENVIRONMENT, PROBE, sweep, table
+from helpers.sweeping import assert_complete, children, sweep, table
+from helpers.tiny import TINY
 from ssd.cli.main import main
 from ssd.cores import thread_settings
+from ssd.environment import ROOT
 
+pytestmark = pytest.mark.usefixtures("store")
+
+SLURM = ROOT / "tests" / "helpers" / "slurm.py"
 LOCAL_RAY = ["+hydra.launcher.init.num_cpus=2", "+hydra.launcher.init.object_store_memory=100000000"]
 OPTIONS = {"joblib": ["hydra.launcher.threads=1"], "ray": LOCAL_RAY, "submitit_local": []}
 
@@ -33,24 +30,6 @@ def probed(folder: Path) -> list[dict]:
 def log_of(folder: Path, number: int) -> str:
     (log,) = folder.glob(f"sweep/{number}_*/run.log")
     return log.read_text()
-
-
-def children(uri: str) -> tuple[Run, list[Run]]:
-    """The one parent run of a store and the other runs."""
-    runs = MlflowClient(uri).search_runs(["1"])
-    (parent,) = [run for run in runs if run.data.tags.get("task") == "sweep"]
-    return parent, [run for run in runs if run is not parent]
-
-
-def assert_complete(uri: str, jobs: int) -> None:
-    """Every job has a run under the parent's, with all that it logged."""
-    parent, runs = children(uri)
-    assert [run.data.tags["mlflow.parentRunId"] for run in runs] == [parent.info.run_id] * jobs
-    client = MlflowClient(uri)
-    for run in runs:
-        assert [metric.step for metric in client.get_metric_history(run.info.run_id, "a")] == list(range(100))
-        assert [metric.value for metric in client.get_metric_history(run.info.run_id, "a")] == list(range(100))
-        assert len(client.get_metric_history(run.info.run_id, "b")) == 100
 
 
 @pytest.mark.parametrize("launcher", OPTIONS)
@@ -79,7 +58,7 @@ def test_jobs_run_side_by_side_and_the_killed_and_the_failing_end_nothing(launch
 def test_slurm_gets_one_array_job_with_what_the_jobs_need(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     for name in ("sbatch", "srun", "sacct", "scancel"):
-        (tmp_path / "bin" / name).write_text(f"#!{sys.executable}\n{(PROBE / 'slurm.py').read_text()}")
+        (tmp_path / "bin" / name).write_text(f"#!{sys.executable}\n{SLURM.read_text()}")
         (tmp_path / "bin" / name).chmod(0o755)
     parameters = "{cpus_per_task:3,gpus_per_node:1,slurm_partition:fast,timeout_min:30}"
     options = ["hydra/launcher=submitit_slurm", f"hydra.launcher.parameters={parameters}", "hydra.launcher.n_jobs=2"]
@@ -97,52 +76,6 @@ def test_slurm_gets_one_array_job_with_what_the_jobs_need(tmp_path: Path) -> Non
     assert_complete(f"sqlite:///{tmp_path}/mlflow.db", jobs=2)
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[str]:
-    """The address of an MLflow server on SQLite, started for this test."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    store = f"sqlite:///{tmp_path}/server.db"
-    options = ["--backend-store-uri", store, "--artifacts-destination", f"{tmp_path}/artifacts", "--workers", "2"]
-    command = [sys.executable, "-m", "mlflow", "server", *options, "--port", str(port)]
-    with (tmp_path / "server.log").open("w") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=file, cwd=tmp_path, start_new_session=True)
-    try:
-        address = f"http://127.0.0.1:{port}"
-        wait_for(lambda: answers(f"{address}/health"))
-        yield address
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait()
-
-
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as response:
-            return response.status == 200
-    except OSError:
-        return False
-
-
-def wait_for(true: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + 90
-    while not true():
-        assert time.monotonic() < give_up
-        time.sleep(0.1)
-
-
-def test_two_jobs_write_to_an_mlflow_server_at_once(server: str, tmp_path: Path) -> None:
-    done = sweep(tmp_path, "hydra/launcher=joblib", f"tracking.uri={server}", "seed=1,2", together=2)
-    assert done.returncode == 0, done.stderr
-    assert "Could not" not in done.stdout + done.stderr  # what the tracker says of a loss
-    assert_complete(server, jobs=2)
-    parent, runs = children(server)
-    assert [run.info.status for run in (parent, *runs)] == ["FINISHED"] * 3
-    files = {file.path for file in MlflowClient(server).list_artifacts(parent.info.run_id)}
-    assert {"sweep.csv", "sweep.md"} <= files
-
-
 def test_a_search_runs_its_trials_side_by_side(tmp_path: Path) -> None:
     search = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=4", "hydra.sweeper.n_jobs=2", "seed=choice(1,2,3,14)"]
     done = sweep(tmp_path, *search, "hydra/launcher=joblib", "hydra.sweeper.sampler.seed=1", "tracking.enabled=false")
@@ -158,9 +91,7 @@ def test_a_search_runs_its_trials_side_by_side(tmp_path: Path) -> None:
 
 
 def test_trainings_share_the_cores(tmp_path: Path) -> None:
-    tiny = ["dataset.train_images=8", "dataset.val_images=4", "training.epochs=1", "training.batch_size=4"]
-    tiny += ["detector=ssdlite320", "detector.image_size=96", "backbone.alpha=0.35", "tracking.log_model=false"]
-    done = sweep(tmp_path, "task.name=train", "hydra/launcher=joblib", "seed=1,2", *tiny)
+    done = sweep(tmp_path, "task=train", "hydra/launcher=joblib", "seed=1,2", *TINY, "training.epochs=1")
     assert done.returncode == 0, done.stderr
     assert table(tmp_path) == {"seed=1": "done", "seed=2": "done"}
     parent, runs = children(f"sqlite:///{tmp_path}/mlflow.db")
@@ -183,22 +114,6 @@ print(json.dumps([tasks.count("tf_Compute"), cv2.getNumThreads(), max(pools)]))
     assert json.loads(done.stdout) == [1, 1, 1]
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
-def test_when_a_sweep_ends_early_so_do_its_jobs(how: signal.Signals, tmp_path: Path) -> None:
-    env = ENVIRONMENT | {"SSD_PROBE_TOGETHER": "3"}  # which two jobs at once never are
-    command = [*COMMAND, "hydra/launcher=joblib", "seed=1,2,3"]
-    process = subprocess.Popen(command, cwd=tmp_path, env=env, start_new_session=True)
-    wait_for(lambda: len(list(tmp_path.glob("sweep/started_*"))) == 2)
-    jobs = [psutil.Process(int(file.name.removeprefix("started_"))) for file in tmp_path.glob("sweep/started_*")]
-    if how == signal.SIGINT:
-        os.killpg(process.pid, how)  # as a terminal does
-    else:
-        process.kill()
-    assert process.wait(60) == {signal.SIGINT: 130, signal.SIGKILL: -9}[how]
-    wait_for(lambda: not any(job.is_running() and job.status() != psutil.STATUS_ZOMBIE for job in jobs))
-    assert len(list(tmp_path.glob("sweep/started_*"))) == 2
-
-
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
@@ -216,7 +131,7 @@ def test_a_mistake_starts_nothing(
     monkeypatch.chdir(tmp_path)
     assert main(["-m", "seed=1,2", *overrides]) == 2
     assert message in capsys.readouterr().err
-    assert not list(tmp_path.iterdir())
+    assert [file.name for file in tmp_path.iterdir()] == ["mlflow.db"]
 
 
 def test_a_missing_package_is_named_with_its_extra(

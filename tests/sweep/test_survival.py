@@ -1,10 +1,8 @@
 """Real sweeps, killed, terminated and continued: a backbone of three convolutions on a dozen drawn shapes."""
 
 import json
-import os
+import shutil
 import signal
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,32 +12,13 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
-from omegaconf import OmegaConf
 
-from ssd.environment import ROOT
+from helpers.tiny import TINY
+from helpers.warm import Process
+from ssd.runs.folder import LAST
 from ssd.runs.results import read_results
 
-TINY = [
-    "backbone=tiny",
-    "detector.image_size=64",
-    "detector.extras=[{squeeze: 16, filters: 32}]",
-    "detector.scales=[0.2, 0.5, 0.9]",
-    "detector.aspect_ratios=[[2.0], [2.0]]",
-    "augmentation=flip",
-    "dataset.train_images=12",
-    "dataset.val_images=5",
-    "dataset.image_size=64",
-    "training.batch_size=4",
-    "training.epochs=3",
-    "training.evaluate_every=1",
-    "optimizer.learning_rate=1e-2",
-    "schedule.warmup_steps=0",
-    "precision=float32",
-    "task.pictures=1",
-    "tracking.system_metrics=false",
-    "tracking.log_model=false",
-]
-COMMAND = ["-m", "--config-dir=conf", *TINY]
+COMMAND = ["-m", *TINY, "training.epochs=3"]
 JOBS = [f"{number}_seed={number + 1}" for number in range(3)]
 CLOCK = ("minutes", "images_per_second", "latency_ms", "train/images_per_second")
 
@@ -56,41 +35,31 @@ class Stopped:
     said: str
 
 
-def start(work: Path, *arguments: str) -> subprocess.Popen:
-    """`python run.py` in a process of its own."""
-    env = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
-    command = [sys.executable, str(ROOT / "run.py"), *arguments]
-    return subprocess.Popen(command, cwd=work, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def finish(process: subprocess.Popen) -> str:
+def finish(run: Process) -> str:
     """What it said to its good end."""
-    said, _ = process.communicate(timeout=400)
-    assert process.returncode == 0, said
-    return said
+    assert run.wait() == 0, run.said
+    return run.said
 
 
 def stop_and_resume(work: Path, sweep: str, number: signal.Signals, varying: str, again: list[str]) -> Stopped:
     """Stops a sweep as soon as its second job has a checkpoint, and goes on with the command `again`."""
-    process = start(work, *COMMAND, varying, f"hydra.sweep.dir={sweep}")
-    with ThreadPoolExecutor(1) as pool:  # reads, or the pipe fills up
-        talk = pool.submit(process.communicate)
-        deadline = time.monotonic() + 300
-        while not (work / sweep / JOBS[1] / "checkpoints" / "last.keras").exists() and time.monotonic() < deadline:
-            assert process.poll() is None, talk.result()
-            time.sleep(0.005)
-        process.send_signal(number)
-        talk.result()
+    run = Process(work, *COMMAND, varying, f"hydra.sweep.dir={sweep}")
+    deadline = time.monotonic() + 300
+    while not (work / sweep / JOBS[1] / LAST).exists() and time.monotonic() < deadline:
+        assert not run.ended, run.said
+        time.sleep(0.005)
+    run.send(number)
+    status = run.wait()
     parent, children = mlflow_runs(work, sweep)
     first = [file for file in (work / sweep / JOBS[0]).glob("*") if file.is_file()]
     written = {file: file.stat().st_mtime_ns for file in first}
     folders = sorted(folder.name for folder in (work / sweep).glob("*_seed=*"))
-    said = finish(start(work, "-m", *again, f"sweep.resume={sweep}"))
-    return Stopped(process.returncode, parent, children, folders, written, said)
+    said = finish(Process(work, "-m", *again, f"sweep.resume={sweep}"))
+    return Stopped(status, parent, children, folders, written, said)
 
 
 def undisturbed(work: Path) -> str:
-    return finish(start(work, *COMMAND, "seed=1,2,3", "hydra.sweep.dir=undisturbed"))
+    return finish(Process(work, *COMMAND, "seed=1,2,3", "hydra.sweep.dir=undisturbed"))
 
 
 def killed(work: Path) -> Stopped:
@@ -105,16 +74,14 @@ def terminated(work: Path) -> Stopped:
 def pruned(work: Path) -> str:
     search = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=1", "seed=choice(1,2)", "hydra.sweep.dir=pruned"]
     pruner = "hydra.sweeper.pruner={_target_: optuna.pruners.ThresholdPruner, lower: 0.99, n_warmup_steps: 2}"
-    return finish(start(work, *COMMAND, *search, pruner))
+    return finish(Process(work, *COMMAND, *search, pruner))
 
 
 @pytest.fixture(scope="module")
-def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder, with the backbone's YAML, that all real sweeps are called from."""
+def work(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Path:
+    """The folder that all real sweeps are called from."""
     folder = tmp_path_factory.mktemp("work")
-    (folder / "conf" / "backbone").mkdir(parents=True)
-    node = {"_target_": "helpers.tiny_backbone.tiny", "name": "tiny", "weights": None}
-    OmegaConf.save(node, folder / "conf" / "backbone" / "tiny.yaml")
+    shutil.copy(empty_store, folder / "mlflow.db")
     return folder
 
 

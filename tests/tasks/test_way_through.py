@@ -2,42 +2,31 @@
 
 import json
 import os
+import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import cv2
-import keras
 import mlflow
 import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
 from helpers.fake_voc import item, write_voc
+from helpers.tiny import CONFIG_DIR, TINY
+from helpers.warm import Process
 from ssd.cli.main import main
-from ssd.environment import ROOT
+from ssd.models.checkpoint import load_detector
+from ssd.runs.folder import BEST, LAST
 from ssd.runs.results import read_results
-
-TINY = [
-    "backbone.alpha=0.35",
-    "detector.image_size=96",
-    "dataset.train_images=12",
-    "dataset.val_images=5",
-    "dataset.image_size=96",
-    "training.batch_size=4",
-    "training.epochs=2",
-    "training.evaluate_every=1",
-    "schedule.warmup_steps=0",
-    "tracking.system_metrics=false",
-]
 
 
 @pytest.fixture(scope="module")
-def work(tmp_path_factory):
+def work(tmp_path_factory, empty_store):
     """The folder that all runs of this module start from."""
     folder = tmp_path_factory.mktemp("work")
+    shutil.copy(empty_store, folder / "mlflow.db")
     before = Path.cwd()
     os.chdir(folder)
     yield folder
@@ -47,7 +36,7 @@ def work(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(work):
     """A finished training on a dozen shapes."""
-    assert main([*TINY, "name=first"]) == 0
+    assert main([*TINY, "name=first", "tracking.log_model=true", "optimizer=adam"]) == 0
     return (work / "outputs" / "latest").resolve()
 
 
@@ -72,13 +61,15 @@ def test_the_run_folder_can_be_published(trained):
     metrics = json.loads((trained / "metrics.json").read_text())
     assert metrics["mAP50"] == pytest.approx(max(row["val/mAP50"] for row in rows), abs=1e-6)
     assert [row["class"] for row in metrics["per_class"]][-1] == "all"
-    assert OmegaConf.load(trained / "config.yaml").detector.image_size == 96
+    assert OmegaConf.load(trained / "config.yaml").detector.image_size == 64
 
 
 def test_only_the_last_checkpoint_carries_the_optimizer(trained):
-    sizes = {name: (trained / "checkpoints" / f"{name}.keras").stat().st_size for name in ("best", "last")}
-    assert sizes["last"] > 2.5 * sizes["best"]  # Adam keeps two values for each weight
-    assert not hasattr(keras.saving.load_model(trained / "checkpoints" / "best.keras"), "optimizer")
+    best, last = (load_detector(trained / name, with_optimizer=True) for name in (BEST, LAST))
+    assert getattr(best, "optimizer", None) is None
+    assert len(last.optimizer.variables) > 2 * len(last.trainable_variables)  # Adam keeps two values for each weight
+    assert int(last.optimizer.iterations) == 2 * 3
+    assert (trained / LAST).stat().st_size > 1.5 * (trained / BEST).stat().st_size
 
 
 def test_mlflow_holds_the_run(work, trained):
@@ -86,7 +77,7 @@ def test_mlflow_holds_the_run(work, trained):
     (experiment,) = [e for e in client.search_experiments() if e.name == "ssd"]
     (run,) = client.search_runs([experiment.experiment_id], "tags.task = 'train' and attributes.run_name = 'first'")
     assert run.info.status == "FINISHED"
-    assert run.data.params["detector.image_size"] == "96"
+    assert run.data.params["detector.image_size"] == "64"
     epochs = [metric.step for metric in client.get_metric_history(run.info.run_id, "train/loss")]
     assert epochs == [1, 2]
     wanted = {
@@ -111,7 +102,7 @@ def test_mlflow_holds_the_run(work, trained):
 
 
 def test_evaluating_the_checkpoint_gives_the_same_numbers(work, trained):
-    assert main(["task=evaluate", "checkpoint=outputs/latest"]) == 0
+    assert main([CONFIG_DIR, "task=evaluate", "checkpoint=outputs/latest"]) == 0
     (folder,) = (work / "outputs" / "evaluate").iterdir()
     ours, theirs = (json.loads((place / "metrics.json").read_text()) for place in (folder, trained))
     for name in ("mAP50", "mAP50_07", "mAP"):
@@ -126,7 +117,9 @@ def test_predicting_a_folder_leaves_the_images_alone(work, trained):
     cv2.imwrite(str(source / "a.jpg"), pixels)
     cv2.imwrite(str(source / "deep" / "grey.png"), pixels[..., 0])
     before = {path: path.read_bytes() for path in source.rglob("*.*")}
-    assert main(["task=predict", f"checkpoint={trained}", f"source={source}", "task.score_threshold=0.0"]) == 0
+    assert (
+        main([CONFIG_DIR, "task=predict", f"checkpoint={trained}", f"source={source}", "task.score_threshold=0.0"]) == 0
+    )
     (folder,) = (work / "outputs" / "predict").iterdir()
     images = json.loads((folder / "detections.json").read_text())["images"]
     assert [(Path(image["file"]).name, image["height"], image["width"]) for image in images] == [
@@ -149,27 +142,24 @@ def test_predicting_a_damaged_image_names_it(work, trained, capsys):
     broken = work / "broken.jpg"
     broken.write_bytes(cv2.imencode(".jpg", np.zeros((64, 64, 3), np.uint8))[1].tobytes()[:300])
     with pytest.raises(SystemExit, match="2"):
-        main(["task=predict", f"checkpoint={trained}", f"source={broken}"])
+        main([CONFIG_DIR, "task=predict", f"checkpoint={trained}", f"source={broken}"])
     assert "broken.jpg" in capsys.readouterr().err
 
 
 def test_a_killed_run_goes_on_as_if_it_had_not_been(work, trained):
     """SIGKILL after the first epoch, then resume: the same second epoch, folder and MLflow run."""
-    log = (work / "killed.log").open("w")
-    command = [sys.executable, str(ROOT / "run.py"), *TINY, "name=killed"]
-    process = subprocess.Popen(command, cwd=work, stdout=log, stderr=subprocess.STDOUT)
+    run = Process(work, *TINY, "name=killed", "optimizer=adam")
     deadline = time.monotonic() + 240
-    while time.monotonic() < deadline and process.poll() is None:
-        if list(work.glob("outputs/train/*_killed/checkpoints/last.keras")):
-            process.send_signal(signal.SIGKILL)
+    while time.monotonic() < deadline and not run.ended:
+        if list(work.glob(f"outputs/train/*_killed/{LAST}")):
+            run.send(signal.SIGKILL)
             break
         time.sleep(0.01)
-    process.wait(timeout=60)
-    assert process.returncode == -signal.SIGKILL, (work / "killed.log").read_text()
+    assert run.wait(60) == -signal.SIGKILL, run.said
     (folder,) = work.glob("outputs/train/*_killed")
     run_id = (folder / "mlflow_run.txt").read_text()
 
-    assert main([f"resume={folder}"]) == 0
+    assert main([CONFIG_DIR, f"resume={folder}"]) == 0
     assert list(work.glob("outputs/train/*_killed")) == [folder]
     assert (folder / "mlflow_run.txt").read_text() == run_id
     ours, undisturbed = read_results(folder / "results.csv"), read_results(trained / "results.csv")
@@ -183,8 +173,8 @@ def test_training_starts_from_a_checkpoints_weights(work, trained):
         main([*TINY, "name=second", f"checkpoint={trained}", "optimizer.learning_rate=1e-9", "training.epochs=1"]) == 0
     )
     (folder,) = work.glob("outputs/train/*_second")
-    first = keras.saving.load_model(trained / "checkpoints" / "best.keras")
-    second = keras.saving.load_model(folder / "checkpoints" / "last.keras")
+    first = load_detector(trained / BEST)
+    second = load_detector(folder / LAST)
     for ours, theirs in zip(second.trainable_variables, first.trainable_variables, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
 

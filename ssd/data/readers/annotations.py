@@ -57,7 +57,7 @@ def build_annotations(
     sizes: Sequence[tuple[int, int]],
     objects: Objects,
     describe: Callable[[int], str],
-    source: str,
+    split: str,
 ) -> list[Annotation]:
     """Checks all boxes of a split, clips them to their images, normalises them and sorts them by image.
 
@@ -66,7 +66,7 @@ def build_annotations(
         sizes: height and width of each image in pixels.
         objects: every object of the split.
         describe: names object `i` to the user: file, object, class.
-        source: names the split in the warning.
+        split: names the split in the warning.
 
     Returns:
         One annotation per image, in the order of `ids`; objects keep their order within an image.
@@ -74,7 +74,7 @@ def build_annotations(
     Raises:
         UserError: a box is not a number, inverted or empty, or lies entirely outside its image.
     """
-    _refuse_duplicates(ids, source)
+    _refuse_duplicates(ids, split)
     image = np.asarray(objects.image, np.int64)
     pixels = np.asarray(objects.box, np.float64).reshape(-1, 4)
     limits = np.tile(np.asarray(sizes, np.float64).reshape(-1, 2)[image], 2)
@@ -82,7 +82,7 @@ def build_annotations(
     if clipped.any():
         log.warning(
             "%s: %d of %d boxes reach outside their image and are clipped to it; the first is %s.",
-            *(source, int(clipped.sum()), len(clipped), describe(int(np.flatnonzero(clipped)[0]))),
+            *(split, int(clipped.sum()), len(clipped), describe(int(np.flatnonzero(clipped)[0]))),
         )
     given = np.asarray(objects.area, np.float64)
     sides = (boxes[:, 2:] - boxes[:, :2]) * limits[:, 2:]
@@ -128,16 +128,16 @@ def _refuse(wrong: Any, what: str, pixels: NDArray[np.float64], describe: Callab
     )
 
 
-def _refuse_duplicates(ids: Sequence[str], source: str) -> None:
+def _refuse_duplicates(ids: Sequence[str], split: str) -> None:
     if len(set(ids)) == len(ids):
         return
     seen: set[str] = set()
     twice = next(i for i in ids if i in seen or seen.add(i))  # type: ignore[func-returns-value]
-    raise UserError(f"{source} lists the image {twice} twice: keep it once.")
+    raise UserError(f"{split} lists the image {twice} twice: keep it once.")
 
 
-def warn_of_empty(source: str, prefix: str, boxes: Sequence[object]) -> None:
+def warn_of_empty(split: str, prefix: str, boxes: Sequence[object]) -> None:
     """Counts boxes without width or height, which no detector can find, in one warning that names the first five."""
     if boxes:
         shown = prefix + ", ".join(map(str, boxes[:5])) + (", ..." if len(boxes) > 5 else "")
-        log.warning("%s: %d boxes without width or height are left out: %s.", source, len(boxes), shown)
+        log.warning("%s: %d boxes without width or height are left out: %s.", split, len(boxes), shown)

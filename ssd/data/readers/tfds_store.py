@@ -135,8 +135,8 @@ def check_split(key: str, item: str, split: str, known: Iterable[str]) -> None:
             raise UserError(f"dataset.{key} has {item!r} with no such split {name!r}{nearest(name, known)}")
 
 
-def encoded_source(builder: tfds.core.DatasetBuilder, split: str) -> Any:
-    """Random access to a split, `source[i] -> dict`, with `image` as the encoded bytes of the image file.
+def encoded_records(builder: tfds.core.DatasetBuilder, split: str) -> Any:
+    """Random access to a split, `records[i] -> dict`, with `image` as the encoded bytes of the image file.
 
     Raises:
         UserError: a slice that cannot be read, or that is empty.
@@ -150,11 +150,11 @@ def encoded_source(builder: tfds.core.DatasetBuilder, split: str) -> Any:
 
 
 class EncodedImages:
-    """Reads the encoded image `index` of several sources put one after another: the `read` of a data set."""
+    """Reads the encoded image `index` of several parts put one after another: the `read` of a data set."""
 
-    def __init__(self, sources: Sequence[Any]) -> None:
-        self._sources = list(sources)
-        self._ends = list(accumulate(len(source) for source in self._sources))
+    def __init__(self, parts: Sequence[Any]) -> None:
+        self._parts = list(parts)
+        self._ends = list(accumulate(len(part) for part in self._parts))
 
     def __call__(self, index: int) -> bytes:
         """Raises IndexError outside 0 ... len - 1."""
@@ -162,18 +162,18 @@ class EncodedImages:
             raise IndexError(index)
         part = bisect_right(self._ends, index)
         start = self._ends[part - 1] if part else 0
-        return self._sources[part][index - start]["image"]
+        return self._parts[part][index - start]["image"]
 
 
 def read_dataset(
-    name: str, class_names: Sequence[str], sources: Sequence[Any], first_pixel: int, leave_out_empty: bool = False
+    name: str, class_names: Sequence[str], parts: Sequence[Any], first_pixel: int, leave_out_empty: bool = False
 ) -> Dataset:
-    """One data set of several sources put one after another; all annotations are read now.
+    """One data set of several parts put one after another; all annotations are read now.
 
     Args:
         name: of the data set, for people.
         class_names: in label order.
-        sources: records with `image` (encoded bytes), `image/filename` and `objects` of `bbox` and `label`, and where
+        parts: records with `image` (encoded bytes), `image/filename` and `objects` of `bbox` and `label`, and where
             the format has them `is_difficult`, `is_crowd`, `area` (in pixels) and `id`: the features of
             tensorflow-datasets' `voc` and `coco`.
         first_pixel: the number the format gives to the first pixel. 1 moves the minima of all boxes by one pixel.
@@ -182,7 +182,7 @@ def read_dataset(
     ids: list[str] = []
     sizes: list[tuple[int, int]] = []
     objects, numbers, empty = Objects(), [], []
-    for record in (source[i] for source in sources for i in range(len(source))):
+    for record in (part[i] for part in parts for i in range(len(part))):
         file_name = record["image/filename"].decode()
         height, width = encoded_size(record["image"], file_name)
         for number, box, label, difficult, crowd, area in _objects(record["objects"]):
@@ -201,7 +201,7 @@ def read_dataset(
         return f"{numbers[i]} ({class_names[objects.label[i]]}) in {ids[objects.image[i]]}"
 
     annotations = build_annotations(ids, sizes, objects, describe, name)
-    return Dataset(name, tuple(class_names), annotations, EncodedImages(sources))
+    return Dataset(name, tuple(class_names), annotations, EncodedImages(parts))
 
 
 def _objects(found: Mapping[str, Any]) -> Iterator[tuple[str, Any, int, bool, bool, float]]:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
+from PIL import Image, ImageEnhance, ImageOps
 
 Boxes = NDArray[np.floating[Any]]
 Matrix = NDArray[np.float64]  # (2, 3): where a point (x, y) in pixels goes; 0 is the image's edge, not a pixel's middle
@@ -20,58 +21,9 @@ Matrix = NDArray[np.float64]  # (2, 3): where a point (x, y) in pixels goes; 0 i
 GREY = 128  # of every pixel that is cut out or comes from outside the image
 STRIP = 0.05  # share of the image's side that a box keeps of which nothing was left
 LEVELS = np.arange(256)
-GREY_WEIGHTS = np.array([0.299, 0.587, 0.114])
-SMOOTH = np.array([[1, 1, 1], [1, 5, 1], [1, 1, 1]]) / 13
 
 
 # Colours
-
-
-def autocontrast(image: MatLike) -> MatLike:
-    """Stretches each channel to 0…255 (as PIL.ImageOps.autocontrast)."""
-    tables = []
-    for counts in _histograms(image):
-        lowest, highest = np.flatnonzero(counts)[[0, -1]]
-        if lowest == highest:
-            tables.append(LEVELS)
-        else:
-            scale = 255 / (highest - lowest)
-            tables.append(np.clip(LEVELS * scale - lowest * scale, 0, 255))
-    return _look_up(image, tables)
-
-
-def equalize(image: MatLike) -> MatLike:
-    """Spreads each channel's histogram evenly (as PIL.ImageOps.equalize).
-
-    Neither cv2.equalizeHist is that, nor albumentations' "pil" mode, which lacks the shift by one level.
-    """
-    tables = []
-    for counts in _histograms(image):
-        step = (counts.sum() - counts[np.flatnonzero(counts)[-1]]) // 255
-        below = np.cumsum(counts) - counts
-        tables.append(np.minimum((step // 2 + below) // step, 255) if step else LEVELS)
-    return _look_up(image, tables)
-
-
-def _histograms(image: MatLike) -> NDArray[np.int64]:
-    """(3, 256) pixels of each level."""
-    counts = [cv2.calcHist([image], [channel], None, [256], [0, 256]).ravel() for channel in range(3)]
-    return np.array(counts).astype(np.int64)
-
-
-def _look_up(image: MatLike, tables: list[NDArray[Any]]) -> MatLike:
-    """Each channel through its own table (256,), whose values are rounded down."""
-    return cv2.LUT(image, np.stack(tables, axis=-1).astype(np.uint8)[:, None])
-
-
-def posterize(image: MatLike, bits: int) -> MatLike:
-    """Keeps the highest bits, at least one: TensorFlow shifts by 7 where the published table asks for 8."""
-    return np.bitwise_and(image, 256 - 2 ** (8 - max(bits, 1)))
-
-
-def solarize(image: MatLike, threshold: int) -> MatLike:
-    """Inverts values from the threshold on."""
-    return cv2.LUT(image, np.where(threshold > LEVELS, LEVELS, 255 - LEVELS).astype(np.uint8))
 
 
 def solarize_add(image: MatLike, addition: int) -> MatLike:
@@ -79,33 +31,18 @@ def solarize_add(image: MatLike, addition: int) -> MatLike:
     return cv2.LUT(image, np.where(LEVELS < 128, np.minimum(LEVELS + addition, 255), LEVELS).astype(np.uint8))
 
 
-def color(image: MatLike, factor: float) -> MatLike:
-    """Between grey (0), the image (1) and beyond (as PIL.ImageEnhance.Color)."""
-    return cv2.transform(image, factor * np.eye(3) + (1 - factor) * GREY_WEIGHTS)
+def _pil(image: MatLike, operation: Callable[..., Image.Image], *arguments: Any) -> MatLike:
+    """An operation of Pillow, which the authors' are said to be."""
+    return np.asarray(operation(Image.fromarray(image), *arguments))
 
 
-def contrast(image: MatLike, factor: float) -> MatLike:
-    """Between the grey of the image's mean (0), the image (1) and beyond (as PIL.ImageEnhance.Contrast).
+def _enhanced(image: MatLike, enhancement: Callable[[Image.Image], Any], strength: float) -> MatLike:
+    """Between nothing (0.1), the image (1) and beyond (1.9). Of contrast, nothing is the grey of the image's mean.
 
-    The authors' code says that it is PIL's, but divides the number of pixels by 256 where PIL takes their mean, so that
-    its grey is white for every image of 65280 pixels or more. This is PIL's.
+    There the authors' code divides the number of pixels by 256 instead of taking their mean, so that its grey is white
+    for every image of 65280 pixels or more.
     """
-    mean = round(cv2.mean(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))[0])
-    return cv2.LUT(image, np.clip(mean + factor * (LEVELS - mean), 0, 255).astype(np.uint8))
-
-
-def brightness(image: MatLike, factor: float) -> MatLike:
-    """Between black (0), the image (1) and beyond (as PIL.ImageEnhance.Brightness)."""
-    return cv2.LUT(image, np.minimum(factor * LEVELS, 255).astype(np.uint8))
-
-
-def sharpness(image: MatLike, factor: float) -> MatLike:
-    """Between smoothed (0), the image (1) and beyond, its edge as it is (as PIL.ImageEnhance.Sharpness)."""
-    kernel = (1 - factor) * SMOOTH
-    kernel[1, 1] += factor
-    result = image.copy()
-    result[1:-1, 1:-1] = cv2.filter2D(image, -1, kernel)[1:-1, 1:-1]
-    return result
+    return np.asarray(enhancement(Image.fromarray(image)).enhance(0.1 + 1.8 * strength))
 
 
 # Geometry
@@ -176,18 +113,19 @@ MOVES: dict[str, Callable[[float, int, int], Matrix]] = {
 CUTOUTS = {"Cutout": 100, "Cutout_Only_BBoxes": 50, "BBox_Cutout": 0.75}
 
 COLOURS: dict[str, Callable[[MatLike, float], MatLike]] = {
-    "AutoContrast": lambda image, strength: autocontrast(image),
-    "Equalize": lambda image, strength: equalize(image),
-    "Posterize": lambda image, strength: posterize(image, int(4 * strength)),
-    "Solarize": lambda image, strength: solarize(image, int(256 * strength)),
+    "AutoContrast": lambda image, strength: _pil(image, ImageOps.autocontrast),
+    "Equalize": lambda image, strength: _pil(image, ImageOps.equalize),
+    # at least one bit: TensorFlow shifts by 7 where the published table asks for 8
+    "Posterize": lambda image, strength: _pil(image, ImageOps.posterize, max(int(4 * strength), 1)),
+    "Solarize": lambda image, strength: _pil(image, ImageOps.solarize, int(256 * strength)),
     "SolarizeAdd": lambda image, strength: solarize_add(image, int(110 * strength)),
-    "Color": lambda image, strength: color(image, 0.1 + 1.8 * strength),
-    "Contrast": lambda image, strength: contrast(image, 0.1 + 1.8 * strength),
-    "Brightness": lambda image, strength: brightness(image, 0.1 + 1.8 * strength),
-    "Sharpness": lambda image, strength: sharpness(image, 0.1 + 1.8 * strength),
+    "Color": lambda image, strength: _enhanced(image, ImageEnhance.Color, strength),
+    "Contrast": lambda image, strength: _enhanced(image, ImageEnhance.Contrast, strength),
+    "Brightness": lambda image, strength: _enhanced(image, ImageEnhance.Brightness, strength),
+    "Sharpness": lambda image, strength: _enhanced(image, ImageEnhance.Sharpness, strength),
     "Flip_Only_BBoxes": lambda image, strength: image[:, ::-1],
-    "Solarize_Only_BBoxes": lambda image, strength: solarize(image, int(256 * strength)),
-    "Equalize_Only_BBoxes": lambda image, strength: equalize(image),
+    "Solarize_Only_BBoxes": lambda image, strength: _pil(image, ImageOps.solarize, int(256 * strength)),
+    "Equalize_Only_BBoxes": lambda image, strength: _pil(image, ImageOps.equalize),
 }
 
 

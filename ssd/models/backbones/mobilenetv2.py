@@ -18,19 +18,8 @@ def mobilenet_v2(
 ) -> keras.Model:
     """MobileNetV2 (arXiv 1801.04381), its feature maps as in section 6.2: block 13's expansion and the last layer.
 
-    Args:
-        image_size: side of the square input in pixels.
-        weights: "imagenet", a `.weights.h5` file of keras.applications' MobileNetV2 without top, or None.
-        feature_layers: names of the layers whose output is a feature map.
-        freeze_until: this layer and all before it keep their weights; None trains all.
-        freeze_batch_norm: batch norms keep the statistics and factors they were loaded with.
+    Args, beside those that all have:
         alpha: width multiplier; pretrained weights must have the same.
-
-    Returns:
-        A model (B, S, S, 3) uint8 → list of feature maps.
-
-    Raises:
-        UserError: weights that cannot be loaded, or a layer name that does not exist.
     """
     images = keras.Input((image_size, image_size, 3), dtype="uint8", name="image")
     pixels = Preprocess(1 / 127.5, [1.0, 1.0, 1.0], name="preprocess")(images)

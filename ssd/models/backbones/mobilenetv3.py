@@ -48,20 +48,9 @@ def mobilenet_v3_large(
 ) -> keras.Model:
     """MobileNetV3-Large (arXiv 1905.02244); section 6.3: maps from block 12's expansion and the last layer.
 
-    Args:
-        image_size: side of the square input in pixels.
-        weights: "imagenet", a `.weights.h5` file of keras.applications' MobileNetV3Large without top, or None.
-        feature_layers: names of the layers whose output is a feature map.
-        freeze_until: this layer and all before it keep their weights; None trains all.
-        freeze_batch_norm: batch norms keep the statistics and factors they were loaded with.
+    Args, beside those that all have:
         reduced_tail: half the filters behind stride 32; there are no pretrained classifiers of it.
         symmetric_padding: as PyTorch pads; keras.applications' weights were trained without.
-
-    Returns:
-        A model (B, S, S, 3) uint8 → list of feature maps.
-
-    Raises:
-        UserError: weights that cannot be loaded, or a layer name that does not exist.
     """
     if weights is not None and reduced_tail:
         raise UserError(

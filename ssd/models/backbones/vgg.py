@@ -20,21 +20,11 @@ def vgg16(
 ) -> keras.Model:
     """The reduced VGG16 of SSD (paper, section 3): pool5 3x3 with stride 1, fc6 and fc7 as convolutions, no dropout.
 
-    Args:
-        image_size: side of the square input in pixels.
-        weights: "imagenet" (keras.applications downloads the convolutions, 59 MB), "imagenet_full" (the classifier,
-            553 MB), a file of keras.applications' VGG16 with or without top, or None for a random start. fc6 and fc7
-            are subsampled from the classifier's dense layers where those are there, else they start from Xavier's
-            initialisation.
-        feature_layers: names of the layers whose output is a feature map; block4_conv3 passes through L2Norm.
+    Args, beside those that all have:
+        weights: also "imagenet_full", or a file with top (the classifier, 553 MB): fc6 and fc7 are subsampled from its
+            dense layers, else they start from Xavier's initialisation.
+        feature_layers: block4_conv3 passes through L2Norm.
         mean: removed from the 0-255 pixels, BGR; the one the weights were trained with.
-        freeze_until: this layer and all before it keep their weights; None trains all.
-
-    Returns:
-        A model (B, S, S, 3) uint8 → list of feature maps.
-
-    Raises:
-        UserError: weights that cannot be loaded, or a layer name that does not exist.
     """
     images = keras.Input((image_size, image_size, 3), dtype="uint8", name="image")
     pixels = Preprocess(1.0, list(mean), bgr=True, name="preprocess")(images)

@@ -13,7 +13,7 @@ from ssd.errors import UserError
 class JoblibConfig:
     """conf/hydra/launcher/joblib.yaml."""
 
-    _target_: str = "ssd.sweep.launch.launchers.JoblibLauncher"
+    _target_: str = "ssd.sweep.launch.processes.ProcessLauncher"
     n_jobs: int = 2
     threads: int | None = None
 
@@ -22,7 +22,7 @@ class JoblibConfig:
 class RayConfig:
     """conf/hydra/launcher/ray.yaml and ray_cluster.yaml."""
 
-    _target_: str = "ssd.sweep.launch.launchers.RayLauncher"
+    _target_: str = "ssd.sweep.launch.ray_tasks.RayLauncher"
     n_jobs: int = MISSING
     cpus: int = 1
     gpus: float | None = None
@@ -33,12 +33,12 @@ class RayConfig:
 class SubmititConfig:
     """conf/hydra/launcher/submitit_slurm.yaml and submitit_local.yaml."""
 
-    _target_: str = "ssd.sweep.launch.launchers.SubmititLauncher"
-    cluster: str = MISSING
+    _target_: str = "ssd.sweep.launch.slurm_jobs.SubmititLauncher"
+    cluster: str = MISSING  # slurm, or local to rehearse it
     n_jobs: int = MISSING
-    poll_seconds: float = MISSING
+    poll_seconds: float = MISSING  # between two looks at the jobs
     folder: str = MISSING
-    parameters: dict[str, Any] = field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict)  # of submitit's update_parameters
 
 
 SCHEMAS: dict[str, type] = {"joblib": JoblibConfig, "ray": RayConfig, "submitit": SubmititConfig}

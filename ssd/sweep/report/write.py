@@ -37,7 +37,7 @@ _EXPLAINED = (
 
 
 @dataclass(frozen=True)
-class Report:
+class SweepReport:
     """What came out of a sweep.
 
     Attributes:
@@ -67,7 +67,7 @@ def write_report(
     jobs: list[JobResult] | None = None,
     register: str | None = None,
     alias: str = "champion",
-) -> Report:
+) -> SweepReport:
     """Writes sweep.md, sweep.csv, configurations.csv and plots/, and sends them to an open MLflow run.
 
     Args:
@@ -78,7 +78,7 @@ def write_report(
         alias: of the registered version.
     """
     jobs = read_jobs(folder) if jobs is None else jobs
-    report = Report(folder, jobs, configurations(jobs))
+    report = SweepReport(folder, jobs, configurations(jobs))
     if not jobs:
         return report
     if register is not None:
@@ -101,7 +101,7 @@ def write_report(
     return report
 
 
-def _registered(report: Report, tracker: "Tracker | None", name: str, alias: str) -> Report:
+def _registered(report: SweepReport, tracker: "Tracker | None", name: str, alias: str) -> SweepReport:
     best = report.best
     try:
         if tracker is None:
@@ -117,7 +117,7 @@ def _registered(report: Report, tracker: "Tracker | None", name: str, alias: str
     return replace(report, registered=where)
 
 
-def _draw(report: Report, found: Importance | None) -> dict[str, Path]:
+def _draw(report: SweepReport, found: Importance | None) -> dict[str, Path]:
     """Caption → file of every chart that the jobs have something for; older ones are removed."""
     from ssd.sweep.report.charts import cost, curves, importance_bars
     from ssd.sweep.report.parallel_coordinates import parallel_coordinates  # here, as they load matplotlib
@@ -138,7 +138,7 @@ def _draw(report: Report, found: Importance | None) -> dict[str, Path]:
     return {caption: file for caption, file in zip(captions, files.values(), strict=True) if file.exists()}
 
 
-def _sections(report: Report, found: Importance | None, rows: int | None = None) -> list[str]:
+def _sections(report: SweepReport, found: Importance | None, rows: int | None = None) -> list[str]:
     """The Markdown without title and charts, the table of every job last; tables of at most `rows` rows."""
     counts = Counter(job.status for job in report.jobs)
     keys, first = varying(report.jobs), report.jobs[0]
@@ -159,7 +159,7 @@ def _sections(report: Report, found: Importance | None, rows: int | None = None)
     return [*sections, f"## Jobs\n\n{_table(job_rows(report.jobs), rows)}"]
 
 
-def _best(report: Report) -> str:
+def _best(report: SweepReport) -> str:
     best = report.best
     if best is None:
         return "No job has a result."
@@ -193,7 +193,7 @@ def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
-def _log(tracker: "Tracker", report: Report, found: Importance | None, pictures: Mapping[str, Path]) -> None:
+def _log(tracker: "Tracker", report: SweepReport, found: Importance | None, pictures: Mapping[str, Path]) -> None:
     """Sends the report to the open run: description, tables, files."""
     if report.best is not None:
         best = {f"best/{name}": report.best.metrics[name] for name in ("mAP50", "mAP") if name in report.best.metrics}

@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from ssd.sweep.launch.callback import PARENT_VARIABLE
 from ssd.tracking.tracker import Tracker
 
-STEPS = 100
+STEPS = 20
 
 
 def run(cfg: DictConfig, folder: Path) -> float:

@@ -1,0 +1,88 @@
+"""Every command of README and docs is right: single runs up to their task, sweeps up to their first job."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from omegaconf import DictConfig
+
+from helpers.fake_voc import item, write_voc
+from helpers.markdown import Block, blocks
+from ssd.cli.main import main
+from ssd.cli.plan import make_plan, parse
+from ssd.runs.folder import BEST, LAST, METRICS
+
+COMMANDS = [
+    pytest.param(command, id=f"{block.page}: {' '.join(command)}")
+    for block in blocks("sh")
+    if not block.untested and block.page != "docs/extending.md"  # which test_extending runs
+    for command in block.commands
+]
+
+
+def run(cfg: DictConfig, folder: Path) -> float:
+    """Stands for a task."""
+    if cfg.task.name == "train":
+        for checkpoint in (BEST, LAST):
+            (folder / checkpoint).parent.mkdir(exist_ok=True)
+            (folder / checkpoint).touch()
+        (folder / METRICS).write_text('{"mAP50": 0.5}')
+    return 0.5
+
+
+@pytest.fixture(scope="module", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A user's folder with all that the pages speak of, at home in itself."""
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("HOME", str(folder))
+        patch.setattr(sys, "argv", ["run.py"])
+        for task in ("train", "evaluate", "predict", "convert", "report"):
+            module = ModuleType(f"ssd.tasks.{task}")
+            module.run = run  # type: ignore[attr-defined]
+            patch.setitem(sys.modules, module.__name__, module)
+        weights = {"head.classification_head.module_list.0.weight": np.zeros(1)}
+        parts = ("0.0", "0.1", "1")
+        lite = {f"head.classification_head.module_list.0.{part}.weight": np.zeros(1) for part in parts}
+        patch.setattr("ssd.weights.reader.read_pth", lambda file: lite if "lite" in file.name else weights)
+        write_voc(folder / "cells", {name: [item("cell", 2, 2, 20, 20)] for name in "abcd"})
+        for file in ("photo.jpg", "vgg16.weights.h5"):
+            (folder / file).touch()
+        for file in ("ssd300_vgg16_coco-b556d3b4.pth", "ssdlite320_mobilenet_v3_large_coco-a79551df.pth"):
+            (folder / file).touch()
+        assert main(["-m", "seed=1,2", "tracking.enabled=false"]) == 0
+        assert main(["tracking.enabled=false"]) == 0
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Hydra sets up logging in every run."""
+    loggers = [logging.getLogger(name) for name in (None, "ssd", "ssd.record")]
+    before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
+    yield
+    for logger, handlers, level, propagate in before:
+        logger.handlers[:], logger.level, logger.propagate = handlers, level, propagate
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command(command: list[str]) -> None:
+    assert command[:2] == ["python", "run.py"], "say why no test runs it, in a comment before its block"
+    given = command[2:]
+    if "-m" in given:
+        plan = make_plan(parse(given))
+        assert plan.sweep is not None
+        assert plan.sweep.jobs
+    else:
+        assert main(given) == 0
+
+
+def test_what_is_not_run_says_why() -> None:
+    untested: list[Block] = [block for block in blocks("sh") if block.untested]
+    assert untested
+    assert all(len(block.untested) > 15 for block in untested)

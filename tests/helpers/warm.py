@@ -1,0 +1,79 @@
+"""Real processes that run `run.py`, forked from one that has imported TensorFlow and the rest already.
+
+Each has an environment, a folder, signals and an end of its own; only the seconds of the imports are shared.
+"""
+
+import atexit
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from helpers.tiny import PYTHONPATH
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["helpers.preloaded"])
+
+
+class Process:
+    """`python run.py ARGUMENTS` in `folder`, started.
+
+    Args:
+        folder: that it is called from.
+        arguments: of the command line.
+        environment: variables, beside those of this process.
+    """
+
+    def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
+        self._said = folder / f"said_{time.monotonic_ns()}.txt"
+        self._process = _context.Process(
+            target=_run, args=(str(folder), list(arguments), {"PYTHONPATH": PYTHONPATH, **environment}, str(self._said))
+        )
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PYTHONPATH", PYTHONPATH)  # Python 3.11's server, started by the first, knows no other way
+            self._process.start()
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is over."""
+        return not self._process.is_alive()
+
+    def send(self, number: signal.Signals) -> None:
+        """Sends it a signal."""
+        assert self._process.pid is not None
+        os.kill(self._process.pid, number)
+
+    def wait(self, seconds: float = 400) -> int:
+        """Its exit status, negative for the signal that ended it."""
+        self._process.join(seconds)
+        assert self._process.exitcode is not None, f"still running after {seconds} s: {self.said}"
+        return self._process.exitcode
+
+    @property
+    def said(self) -> str:
+        """All it has printed so far."""
+        return self._said.read_text(errors="replace") if self._said.exists() else ""
+
+
+def _run(folder: str, arguments: list[str], environment: dict[str, str], said: str) -> None:
+    with open(said, "wb") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1, closefd=False) for number in (1, 2))
+    os.environ.update(environment)
+    sys.path[:0] = environment["PYTHONPATH"].split(os.pathsep)  # as a new interpreter does
+    os.chdir(folder)
+    sys.argv = ["run.py"]
+    from ssd.cli.main import main
+
+    try:
+        status = main(arguments)
+    except SystemExit as left:
+        status = int(left.code or 0)
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    os._exit(status)

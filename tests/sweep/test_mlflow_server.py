@@ -1,0 +1,54 @@
+"""Two jobs of a sweep that write to one MLflow server."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from helpers.sweeping import assert_complete, children, sweep, wait_for
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    """The address of an MLflow server on SQLite, started for this test."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    store = f"sqlite:///{tmp_path}/server.db"
+    options = ["--backend-store-uri", store, "--artifacts-destination", f"{tmp_path}/artifacts", "--workers", "1"]
+    command = [sys.executable, "-m", "mlflow", "server", *options, "--port", str(port)]
+    with (tmp_path / "server.log").open("w") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=file, cwd=tmp_path, start_new_session=True)
+    try:
+        address = f"http://127.0.0.1:{port}"
+        wait_for(lambda: answers(f"{address}/health"))
+        yield address
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            return response.status == 200
+    except OSError:
+        return False
+
+
+def test_two_jobs_write_to_an_mlflow_server_at_once(server: str, tmp_path: Path) -> None:
+    done = sweep(tmp_path, "hydra/launcher=joblib", f"tracking.uri={server}", "seed=1,2", together=2)
+    assert done.returncode == 0, done.stderr
+    assert "Could not" not in done.stdout + done.stderr  # what the tracker says of a loss
+    assert_complete(server, jobs=2)
+    parent, runs = children(server)
+    assert [run.info.status for run in (parent, *runs)] == ["FINISHED"] * 3
+    files = {file.path for file in MlflowClient(server).list_artifacts(parent.info.run_id)}
+    assert {"sweep.csv", "sweep.md"} <= files
