@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
 
 # Files that take longest go first, so that no process is left with one of them at the end.
-_FIRST = ("test_recipes", "test_launchers", "test_survival", "tasks/", "sweep/", "docs/", "cli/", "models/")
+_FIRST = ("test_launchers", "test_recipes", "test_survival", "tasks/", "sweep/", "docs/", "cli/", "models/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the tests in order."""
+
     def place(item: pytest.Item) -> int:
         return next((number for number, part in enumerate(_FIRST) if part in str(item.path)), len(_FIRST))
 

@@ -1,0 +1,62 @@
+"""A plan says what a command will do, and nothing is done before it is carried out."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from ssd.cli.plan import carry_out, make_plan, parse
+from ssd.errors import UserError
+from ssd.runs.folder import SWEEP_FILE
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_single_run_gets_a_folder_of_its_own_when_it_is_carried_out(here: Path) -> None:
+    plan = make_plan(parse(["seed=3", "hydra.job.name=x"]))
+    assert (plan.is_new_folder, plan.sweep) == (True, None)
+    assert not list(here.iterdir())
+    with ExitStack() as held:
+        first, second = carry_out(plan, held), carry_out(plan, held)
+    assert first[:2] == ["seed=3", "hydra.job.name=x"]
+    assert first[-1] == f"hydra.run.dir='{plan.folder}'"
+    assert second[-1] == f"hydra.run.dir='{plan.folder}_2'"
+    assert plan.folder is not None
+    assert plan.folder.is_dir()
+
+
+def test_a_folder_that_was_asked_for_is_left_as_it_is(here: Path) -> None:
+    plan = make_plan(parse(["hydra.run.dir=mine"]))
+    with ExitStack() as held:
+        assert carry_out(plan, held) == ["hydra.run.dir=mine"]
+    assert not list(here.iterdir())
+
+
+def test_a_sweep_is_written_down_and_held_when_it_is_carried_out(here: Path) -> None:
+    plan = make_plan(parse(["-m", "seed=1,2", "hydra.sweep.dir=s"]))
+    assert plan.sweep is not None
+    assert [sorted(job) for job in plan.sweep.jobs] == [["seed=1"], ["seed=2"]]
+    assert not list(here.iterdir())
+    with ExitStack() as held:
+        overrides = carry_out(plan, held)
+        assert overrides[-1].startswith("hydra.job.config.override_dirname.exclude_keys=")
+        with pytest.raises(UserError, match="still running"), ExitStack() as other:
+            carry_out(make_plan(parse(["-m", "sweep.resume=s"])), other)
+    assert (here / "s" / SWEEP_FILE).is_file()
+    assert (here / "outputs" / "latest_sweep").resolve() == here / "s"
+    with pytest.raises(UserError, match="holds a sweep already"):
+        make_plan(parse(["-m", "seed=1,2", "hydra.sweep.dir=s"]))
+
+
+@pytest.mark.parametrize("arguments", [["--cfg", "job"], ["--hydra-help"], ["-m", "--cfg", "job", "seed=1,2"]])
+def test_what_only_shows_something_has_no_folder(arguments: list[str], here: Path) -> None:
+    plan = make_plan(parse(arguments))
+    assert plan.folder is None
+    with ExitStack() as held:
+        carry_out(plan, held)
+    assert not list(here.iterdir())
+    assert any(flag.startswith(("--cfg", "--hydra-help")) for flag in plan.flags)
