@@ -21,6 +21,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from ssd import interrupts
 from ssd.cli.checks import check
 from ssd.cli.compose import CONF, register
 from ssd.cli.help import help_text
@@ -44,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         status = _run(args, received)
     if received:
         terminated = signal.SIGTERM in received
+        received.clear()  # or a later command of this process would stop, too
         print("terminated" if terminated else "interrupted", file=sys.stderr)
         return 143 if terminated else 130
     return status
@@ -55,7 +57,8 @@ def _stopped_by_signals() -> Iterator[list[int]]:
 
     What is received is also kept: some library may make another exception of the interrupt.
     """
-    received: list[int] = []
+    received = interrupts.received
+    received.clear()
 
     def stop(number: int, frame: FrameType | None) -> None:
         received.append(number)

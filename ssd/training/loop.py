@@ -8,6 +8,7 @@ from time import monotonic
 
 import keras
 
+from ssd import interrupts
 from ssd.data.pipeline import Batch, Batches
 from ssd.errors import UserError
 from ssd.figures.validation_sheet import ValidationSheet
@@ -146,6 +147,7 @@ class Trainer:
         title = f"epoch {epoch + 1}/{self.epochs}"
         with epoch_bar(title, steps, self.epochs * len(self.batches) - self._steps_done()) as bar:
             for batch in self.batches.epoch(epoch, start=skip):
+                interrupts.check()
                 losses = self.train_step(batch)
                 if not meter.add(losses, len(batch["index"])):
                     raise UserError(self._not_finite(batch))
