@@ -26,7 +26,7 @@ from ssd.cli.checks import check
 from ssd.cli.compose import CONF, register
 from ssd.cli.help import help_text
 from ssd.cli.plan import carry_out, make_plan, parse
-from ssd.errors import UserError
+from ssd.errors import UserError, first_line
 from ssd.runs.folder import CONFIG, point_latest
 from ssd.sweep.launch.resume import run_unless_done
 from ssd.sweep.node import is_continued
@@ -128,5 +128,10 @@ def run_task(cfg: DictConfig, folder: Path) -> float:
     OmegaConf.save(cfg, folder / CONFIG)
     if cfg.task.name == "train":
         point_latest(Path("outputs", "latest"), folder)
-    module, _, function = cfg.task._target_.rpartition(".")
-    return getattr(import_module(module), function)(cfg, folder)
+    module, _, name = cfg.task._target_.rpartition(".")
+    try:
+        task = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        reason = first_line(error)
+        raise UserError(f"task._target_={cfg.task._target_} cannot be imported ({reason}); correct it") from error
+    return task(cfg, folder)

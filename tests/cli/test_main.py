@@ -115,6 +115,13 @@ def test_exit_status(calls: list[Call], capsys: pytest.CaptureFixture[str], seed
     assert ("damaged" in log, "a fault of ours" in log) == (seed == 13, seed == 14)
 
 
+@pytest.mark.parametrize("target", ["nowhere.run", "json.nothing", "run"])
+def test_a_task_that_cannot_be_imported_is_one_sentence(target: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([f"task._target_={target}", QUIET])
+    assert f"error: task._target_={target} cannot be imported (" in capsys.readouterr().err
+
+
 def test_paths_may_begin_at_home(calls: list[Call], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "cells").mkdir()
