@@ -39,7 +39,7 @@ RANGES: dict[str, Rule] = {
     "training.limit_batches": _AT_LEAST_1,
     "pipeline.workers": _AT_LEAST_1,
     "pipeline.cache_gb": _AT_LEAST_0,
-    "task.score_threshold": _SHARE,
+    "score_threshold": _SHARE,
     "task.pictures": _AT_LEAST_0,
     "backbone.alpha": _POSITIVE,
     "detector.image_size": (lambda v: v >= 32, "is too small: a detector needs at least 32 pixels"),
@@ -120,6 +120,7 @@ def check(cfg: DictConfig) -> None:
     _check_task_name(values)
     _check_ranges(values)
     _check_levels(values)
+    _check_threshold(values)
     _check_task(values)
     _check_paths(values)
     _check_sweep(values)
@@ -180,6 +181,16 @@ def _check_levels(values: dict[str, Any]) -> None:
                 f"detector.{key} has {given} entries, but {len(layers)} backbone.feature_layers and "
                 f"{len(detector['extras'])} detector.extras are {levels} levels, which need {needed}"
             )
+
+
+def _check_threshold(values: dict[str, Any]) -> None:
+    """Precision and recall are of detections that mAP has too; a prediction lowers the decoder's own threshold."""
+    shown, decoded = values["score_threshold"], values["detector"]["score_threshold"]
+    if values["task"]["name"] in ("train", "evaluate") and shown < decoded:
+        raise UserError(
+            f"score_threshold={shown:g} is below detector.score_threshold={decoded:g}, under which nothing is decoded; "
+            "raise the one or lower the other"
+        )
 
 
 def _check_task_name(values: dict[str, Any]) -> None:
@@ -244,8 +255,8 @@ def _downloads(backbone: str) -> tuple[str, ...]:
 def _check_paths(values: dict[str, Any]) -> None:
     for key, (readers, kind) in PATHS.items():
         given = _get(values, key)
-        if values["task"]["name"] not in readers or not isinstance(given, str):
-            continue
+        if values["task"]["name"] not in readers or not isinstance(given, str) or key in ("checkpoint", "source"):
+            continue  # those two are looked into (ssd/cli/inputs.py)
         if key == "backbone.weights" and (values["resume"] or given in _downloads(values["backbone"]["_target_"])):
             continue
         path = Path(given)

@@ -9,6 +9,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 
 from ssd.cli.checks import PATHS
+from ssd.cli.command_line import renamed
 from ssd.config.groups import MEMBERS
 from ssd.config.overrides import by_key, key_of, quote, without
 from ssd.errors import UserError
@@ -110,7 +111,10 @@ def _resumed(given_path: Path, overrides: Sequence[str], given: dict[str, Overri
 
 def _stored(folder: Path, given: dict[str, Override]) -> list[str]:
     """The overrides stored in a run folder, without those given anew; relative paths keep their meaning."""
-    return [_anchored(line, _called_from(folder)) for line in without(overrides_of(folder), (*_OF_ONE_RUN, *given))]
+    return [
+        _anchored(line, _called_from(folder))
+        for line in without(map(renamed, overrides_of(folder)), (*_OF_ONE_RUN, *given))
+    ]
 
 
 def _called_from(folder: Path) -> Path:

@@ -12,6 +12,24 @@ from ssd.config import schemas
 from ssd.config.overrides import unreadable
 from ssd.errors import closest, nearest
 
+# What other projects call what is a key here (ultralytics, MMDetection, torchvision's references).
+_CALLED_ELSEWHERE = {
+    "lr": "optimizer.learning_rate",
+    "lr0": "optimizer.learning_rate",
+    "batch": "training.batch_size",
+    "imgsz": "detector.image_size",
+    "img_size": "detector.image_size",
+    "iou": "detector.nms_iou",
+    "max_det": "detector.max_detections",
+    "model": "backbone (and detector), or checkpoint=RUN_FOLDER",
+    "data": "dataset, and dataset.path",
+    "project": "tracking.experiment",
+    "amp": "precision",
+    "device": "set outside: CUDA_VISIBLE_DEVICES",
+    "save_dir": "hydra.run.dir",
+    "output": "hydra.run.dir",
+}
+
 
 def explain(error: BaseException) -> str:
     """One sentence for a user from an exception of Hydra or OmegaConf."""
@@ -22,8 +40,9 @@ def explain(error: BaseException) -> str:
         return unreadable(error.override)
     if twice := re.match(r"Multiple values for (\S+)\. To override a value use 'override \S+: (\S+)'", str(error)):
         return f"{twice[1]} has a value already; leave the + out: {twice[1]}={twice[2]}"
-    if str(error).startswith("Ambiguous value for argument 'source="):
-        return "source takes one value; several folders or run ids are joined by +: source=A+B"
+    if several := re.match(r"Ambiguous value for argument '([^=]+)=(.*)'", str(error)):
+        key, value = several.groups()
+        return f"{key}={value} has several values; run all with -m, or quote what is one: '{key}=\"{value}\"'"
     cause = next((e for e in _chain(error) if isinstance(e, OmegaConfBaseException) and e.full_key is not None), None)
     where = re.match(r"In '([^']+)': ", str(error))
     prefix = f"{where[1]}.yaml: " if where and where[1] != "config" else ""
@@ -42,6 +61,8 @@ def unknown_key(full_key: str, siblings: Iterable[str]) -> str:
     """The sentence for a key that does not exist, with the nearest of its siblings or of all keys."""
     prefix, dot, leaf = full_key.rpartition(".")
     siblings = list(siblings)
+    if full_key.lower() in _CALLED_ELSEWHERE:
+        return f"unknown key '{full_key}'; here it is {_CALLED_ELSEWHERE[full_key.lower()]}"
     if (close := closest(leaf, siblings)) is not None:
         return f"unknown key '{full_key}'; did you mean '{prefix}{dot}{close}'?"
     elsewhere = {key.rpartition(".")[2]: key for key in schemas.schema_keys(schemas.Config)}

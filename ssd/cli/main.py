@@ -21,14 +21,17 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from ssd import interrupts
+from ssd import __version__, interrupts
 from ssd.cli.checks import check
+from ssd.cli.command_line import parse
 from ssd.cli.compose import CONF, register
 from ssd.cli.help import help_text
-from ssd.cli.plan import carry_out, make_plan, parse
+from ssd.cli.plan import carry_out, make_plan
+from ssd.console import waiting
 from ssd.errors import UserError, first_line
-from ssd.runs.folder import CONFIG, point_latest
-from ssd.sweep.launch.resume import run_unless_done
+from ssd.native_output import native_output_to
+from ssd.runs.folder import CONFIG, LOG
+from ssd.sweep.launch.resume import Task, run_unless_done
 from ssd.sweep.node import is_continued
 
 log = logging.getLogger("ssd")
@@ -37,7 +40,15 @@ record = logging.getLogger("ssd.record")  # into run.log only (conf/config.yaml)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line `argv` (sys.argv without the program by default) and returns the exit status."""
-    args = parse(sys.argv[1:] if argv is None else argv)
+    given = sys.argv[1:] if argv is None else argv
+    if "--version" in given:
+        print(f"ssd-experiments {__version__}")
+        return 0
+    try:
+        args = parse(given)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     if args.help:
         print(help_text())
         return 0
@@ -82,8 +93,9 @@ def _run(args: Namespace, received: Sequence[int]) -> int:
     """Checks everything, then hands over to Hydra; `received` are the signals that have come."""
     with ExitStack() as held:
         try:
-            register()
-            plan = make_plan(args)
+            with waiting("reading the configuration"):
+                register()
+                plan = make_plan(args)
             overrides = carry_out(plan, held)
         except UserError as error:
             print(f"error: {error}", file=sys.stderr)
@@ -126,12 +138,14 @@ def run_task(cfg: DictConfig, folder: Path) -> float:
     check(cfg)
     OmegaConf.resolve(cfg)
     OmegaConf.save(cfg, folder / CONFIG)
-    if cfg.task.name == "train":
-        point_latest(Path("outputs", "latest"), folder)
-    module, _, name = cfg.task._target_.rpartition(".")
+    with native_output_to(folder / LOG):
+        return _import_task(cfg.task._target_)(cfg, folder)
+
+
+def _import_task(target: str) -> Task:
+    module, _, name = target.rpartition(".")
     try:
-        task = getattr(import_module(module), name)
+        with waiting("importing TensorFlow"):  # by most tasks, and nothing else takes its time
+            return getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
-        reason = first_line(error)
-        raise UserError(f"task._target_={cfg.task._target_} cannot be imported ({reason}); correct it") from error
-    return task(cfg, folder)
+        raise UserError(f"task._target_={target} cannot be imported ({first_line(error)}); correct it") from error

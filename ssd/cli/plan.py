@@ -6,24 +6,17 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig, OmegaConf
 
 from ssd.cli.checks import check, check_keys
 from ssd.cli.compose import compose_jobs, without_hydra
 from ssd.cli.earlier_run import with_earlier_run
-from ssd.config.overrides import at_home, by_key, key_of, quote
+from ssd.cli.inputs import look_at_inputs
+from ssd.config.overrides import by_key, key_of, quote
 from ssd.errors import UserError
 from ssd.runs.folder import SWEEP_FILE, point_latest, reserve
 from ssd.sweep.launch.config import check_launcher
 from ssd.sweep.launch.resume import StoredSweep, find_sweep, hold, job_overrides
-
-
-def parse(argv: Sequence[str]) -> Namespace:
-    """A command line, `sys.argv` without the program, as Hydra's parser reads it; `~/` is the home folder."""
-    args = get_args_parser().parse_intermixed_args(list(argv))
-    args.overrides = [at_home(line) for line in args.overrides]
-    return args
 
 
 @dataclass(frozen=True)
@@ -116,9 +109,12 @@ def _check_jobs(jobs: Sequence[DictConfig], args: Namespace, multirun: bool) -> 
         check_launcher(jobs[0].hydra.launcher)
     elif not args.cfg:
         _check_single(jobs[0], args.overrides)
-    for job in jobs:
+    bare = [without_hydra(job) for job in jobs]
+    for job in bare:
         # shown, a configuration may lack what only a run needs
-        (check_keys if args.cfg else check)(without_hydra(job))
+        (check_keys if args.cfg else check)(job)
+    if not args.cfg:
+        look_at_inputs(bare)
 
 
 def _check_single(job: DictConfig, given: Sequence[str]) -> None:

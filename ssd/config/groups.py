@@ -10,21 +10,14 @@ from omegaconf import MISSING
 
 @dataclass
 class TaskConfig:
-    """conf/task/convert.yaml and report.yaml: a function of the configuration and the run's folder."""
+    """conf/task/convert.yaml, predict.yaml and report.yaml: a function of the configuration and the run's folder."""
 
     _target_: str = MISSING
     name: str = MISSING  # of the task, and of the folder in outputs/ that has its runs
 
 
 @dataclass
-class PredictConfig(TaskConfig):
-    """conf/task/predict.yaml."""
-
-    score_threshold: float = 0.5  # detections with less are not shown; never used for mAP
-
-
-@dataclass
-class EvaluateConfig(PredictConfig):
+class EvaluateConfig(TaskConfig):
     """conf/task/evaluate.yaml and train.yaml."""
 
     pictures: int = 8  # validation images drawn with truth beside prediction
@@ -184,7 +177,7 @@ class CosineConfig:
 
 
 MEMBERS: dict[str, dict[str, type]] = {
-    "task": {"task": TaskConfig, "predict": PredictConfig, "evaluate": EvaluateConfig},
+    "task": {"task": TaskConfig, "evaluate": EvaluateConfig},
     "backbone": {
         "vgg16": VGG16Config,
         "mobilenet_v2": MobileNetV2Config,

@@ -12,8 +12,11 @@ from ssd.errors import UserError
 
 
 def quote(value: str) -> str:
-    """`value` as a quoted string: spaces, commas and equals signs keep their meaning."""
-    return "'" + value.replace("'", "\\'") + "'"
+    """`value` as a quoted string: all characters keep their meaning, but for `${...}`, which stays an interpolation.
+
+    Hydra's grammar takes a backslash for itself everywhere but in front of a quote.
+    """
+    return "'" + re.sub(r"(\\*)('|\Z)", lambda m: 2 * m[1] + ("\\'" if m[2] else ""), value) + "'"
 
 
 def key_of(line: str) -> str:
@@ -46,6 +49,15 @@ def by_key(lines: Iterable[str]) -> dict[str, Override]:
     except OverrideParseException as error:
         raise UserError(unreadable(error.override)) from error
     return {key_of(str(override.input_line)): override for override in parsed}
+
+
+def is_readable(line: str) -> bool:
+    """Whether Hydra's grammar can read an override."""
+    try:
+        OverridesParser.create().parse_overrides([line])
+    except OverrideParseException:
+        return False
+    return True
 
 
 def unreadable(line: str) -> str:

@@ -130,6 +130,7 @@ class Config:
     sweep: SweepConfig = field(default_factory=SweepConfig)
     name: str = MISSING
     seed: int = 0
+    score_threshold: float = 0.5  # of what is drawn, written and counted in precision and recall; never used for mAP
     precision: Precision = Precision.auto
     gpu_memory_growth: bool = True
     checkpoint: str | None = None  # evaluate, predict: a run folder or a .keras file; train: start from its weights

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssd.data.images import decode_image
+from ssd.data.images import ImageFiles, decode_image
 from ssd.errors import UserError
 
 
@@ -80,6 +80,12 @@ class Dataset:
     annotations: Sequence[Annotation]
     read: Callable[[int], bytes]
 
+    def where(self, index: int) -> str:
+        """Image `index` for a message: its file, or where it has none of its own its name and the data set's."""
+        if isinstance(self.read, ImageFiles):
+            return str(self.read.paths[index])
+        return f"{self.annotations[index].id} of {self.name}"
+
     def __len__(self) -> int:
         return len(self.annotations)
 
@@ -90,10 +96,10 @@ class Dataset:
             UserError: the file is damaged, or its size is not the one its boxes were normalised by.
         """
         annotation = self.annotations[index]
-        image = decode_image(self.read(index), annotation.id)
+        image = decode_image(self.read(index), self.where(index))
         if image.shape[:2] != (annotation.height, annotation.width):
             raise UserError(
-                f"The image {annotation.id} of {self.name} has height and width {image.shape[:2]}, but its annotation "
+                f"The image {self.where(index)} has height and width {image.shape[:2]}, but its annotation "
                 f"says {(annotation.height, annotation.width)}: correct the annotation or put the right image there."
             )
         return Sample(image, annotation)

@@ -9,23 +9,18 @@ from omegaconf import DictConfig, OmegaConf
 from ssd.config.instantiate import instantiate
 from ssd.data.augmentation import Augmentation
 from ssd.data.pipeline import Batches
-from ssd.data.sample import Dataset, Splits
+from ssd.data.sample import Dataset
 from ssd.errors import UserError
 from ssd.models.checkpoint import load_detector
 from ssd.models.detector import SSD, NMSSettings, PriorSpec
 from ssd.models.extras import ExtraLevel
-from ssd.runs.folder import LAST, checkpoint_file
+from ssd.runs.checkpoint import checkpoint_file
+from ssd.runs.folder import LAST
 from ssd.training.loss import MultiBoxLoss
 from ssd.training.step import exclude_from_weight_decay
 from ssd.training.targets import TargetEncoder
 from ssd.weights.reader import TrainedWeights, read_weights
 from ssd.weights.transfer import transfer, weights_of
-
-
-def build_splits(cfg: DictConfig) -> Splits:
-    """The data set's two splits."""
-    arguments = {key: value for key, value in cfg.dataset.items() if key != "pretrained_weights"}
-    return instantiate(OmegaConf.create(arguments), "dataset")
 
 
 def build_train_batches(cfg: DictConfig, dataset: Dataset) -> Batches:

@@ -8,7 +8,7 @@ import keras
 import ssd.models.layers  # noqa: F401  (registers what a checkpoint refers to)
 from ssd.errors import UserError, first_line
 from ssd.models.detector import SSD
-from ssd.runs.folder import checkpoint_file
+from ssd.runs.checkpoint import checkpoint_file, unreadable
 
 
 def save_detector(model: SSD, file: Path, optimizer: keras.optimizers.Optimizer | None = None) -> None:
@@ -42,9 +42,7 @@ def load_detector(checkpoint: str | Path, with_optimizer: bool = False) -> SSD:
     try:
         model = keras.saving.load_model(file, compile=with_optimizer)
     except Exception as error:  # zip, h5py and Keras raise many kinds
-        raise UserError(
-            f"{file} cannot be read as a checkpoint ({first_line(error)}); give one that this program wrote"
-        ) from error
+        raise UserError(unreadable(file, first_line(error))) from error
     if not isinstance(model, SSD):
         raise UserError(
             f"{file} holds a {type(model).__name__}, not a detector; give a checkpoint that this program wrote"

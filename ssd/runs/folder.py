@@ -6,8 +6,6 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from ssd.errors import UserError
-
 log = logging.getLogger(__name__)
 
 # Of a run.
@@ -16,6 +14,7 @@ HYDRA = Path(".hydra", "hydra.yaml")  # Hydra's own node
 CONFIG = Path("config.yaml")  # the whole configuration, resolved
 BEST = Path("checkpoints", "best.keras")  # the detector with the highest val/mAP50
 LAST = Path("checkpoints", "last.keras")  # the detector and optimizer to go on with
+LOG = Path("run.log")  # set in conf/config.yaml
 RESULTS = Path("results.csv")
 METRICS = Path("metrics.json")  # of the best checkpoint
 PLOTS = Path("plots")
@@ -43,23 +42,6 @@ def run_of(checkpoint: Path) -> Path | None:
 def overrides_of(folder: Path) -> list[str]:
     """The overrides that a run was started with."""
     return [str(line) for line in OmegaConf.load(folder / OVERRIDES)]
-
-
-def checkpoint_file(checkpoint: str | Path) -> Path:
-    """The `.keras` file meant by a path to one, or by a run folder (its best, else its last checkpoint).
-
-    Raises:
-        UserError: where neither is there.
-    """
-    path = Path(checkpoint)
-    if path.is_file():
-        return path
-    for name in (BEST, LAST):
-        if (file := path / name).is_file():
-            return file
-    raise UserError(
-        f"checkpoint={checkpoint} is neither a .keras file nor a run folder with checkpoints; check the path"
-    )
 
 
 def reserve(folder: Path) -> Path:

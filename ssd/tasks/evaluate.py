@@ -14,10 +14,11 @@ from ssd.device import set_memory_growth
 from ssd.errors import UserError
 from ssd.evaluation.validation import validate
 from ssd.experiment import build, describe, publish
+from ssd.experiment.splits import build_splits
 from ssd.figures.class_table import class_table
 from ssd.figures.validation_sheet import ValidationSheet
 from ssd.inference.predictor import Predictor
-from ssd.runs.folder import checkpoint_file
+from ssd.runs.checkpoint import checkpoint_file
 from ssd.weights.transfer import match_classes
 
 log = logging.getLogger(__name__)
@@ -28,18 +29,18 @@ def run(cfg: DictConfig, folder: Path) -> float:
     set_memory_growth(cfg.gpu_memory_growth)
     model = build.load_trained(cfg)
     log.info("evaluating %s", cfg.weights or checkpoint_file(cfg.checkpoint))
-    dataset = with_classes(build.build_splits(cfg).val, model.class_names)
+    dataset = with_classes(build_splits(cfg).val, model.class_names)
     batches = build.build_val_batches(cfg, dataset, model.image_size)
     with publish.tracker(cfg, folder, model) as tracker:
         tracker.log_config(describe.params(cfg, model))
         publish.log_data(tracker, {"validation": dataset})
         start = monotonic()
-        validation = validate(Predictor(model, model.nms), batches, cfg.task.score_threshold)
+        validation = validate(Predictor(model, model.nms), batches, cfg.score_threshold)
         minutes = (monotonic() - start) / 60
         evaluation = validation.evaluation
         tracker.log_metrics({f"val/{name}": value for name, value in evaluation.metrics.items()}, 0)
         pictures = publish.draw_evaluation(folder, evaluation)
-        sheet = ValidationSheet(folder, dataset, cfg.task.pictures, cfg.task.score_threshold)
+        sheet = ValidationSheet(folder, dataset, cfg.task.pictures, cfg.score_threshold)
         pictures["Truth beside prediction"] = sheet.draw(validation.detections)
         publish.write_results(
             cfg,

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -13,62 +14,44 @@ from rich.progress import track
 
 from ssd.data.images import decode_image
 from ssd.device import set_memory_growth
-from ssd.errors import UserError
 from ssd.experiment import build
 from ssd.figures.drawing import draw_detections
 from ssd.inference.detections import Detections
 from ssd.inference.predictor import Predictor
+from ssd.inference.sources import ImageFile, image_files
 from ssd.runs.files import write_json
 
 log = logging.getLogger(__name__)
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 BATCH_SIZE = 8
 
 
 def run(cfg: DictConfig, folder: Path) -> float:
     """Writes each image with its detections drawn, and detections.json, into `folder`; gives the number of objects."""
     set_memory_growth(cfg.gpu_memory_growth)
-    source = Path(cfg.source)
-    files = image_files(source)
+    files = image_files(cfg.source)
     model = build.load_trained(cfg)
-    predictor = Predictor(model, model.nms, batch_size=min(BATCH_SIZE, len(files)))
+    nms = replace(model.nms, score_threshold=min(model.nms.score_threshold, cfg.score_threshold))
+    predictor = Predictor(model, nms, batch_size=min(BATCH_SIZE, len(files)))
     records: list[dict[str, Any]] = []
     seconds = 0.0
     for part in track(
         list(_parts(files, BATCH_SIZE)), "predicting", transient=True, disable=not get_console().is_terminal
     ):
-        images = [decode_image(file.read_bytes(), str(file)) for file in part]
+        images = [decode_image(file.path.read_bytes(), str(file.path)) for file in part]
         start = monotonic()
-        found = [detections.above(cfg.task.score_threshold) for detections in predictor.predict(images)]
+        found = [detections.above(cfg.score_threshold) for detections in predictor.predict(images)]
         seconds += monotonic() - start
         for file, image, detections in zip(part, images, found, strict=True):
-            name = file.relative_to(source if source.is_dir() else source.parent)
-            target = folder / name.with_name(f"{name.stem}{name.suffix.replace('.', '_')}.jpg")
+            target = folder / file.place.with_name(f"{file.place.stem}{file.place.suffix.replace('.', '_')}.jpg")
             target.parent.mkdir(parents=True, exist_ok=True)
             drawn = draw_detections(image, detections, predictor.class_names)
             cv2.imwrite(str(target), cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
-            records.append(as_record(file, image.shape[:2], detections, predictor.class_names))
-            log.info("%s: %s", file, _in_words(detections, predictor.class_names))
+            records.append(as_record(file.path, image.shape[:2], detections, predictor.class_names))
+            log.info("%s: %s", file.path, _in_words(detections, predictor.class_names))
     write_json(folder / "detections.json", {"images": records})
     log.info("%d images in %.1f s; pictures and detections.json are in %s", len(files), seconds, folder)
     return float(sum(len(record["objects"]) for record in records))
-
-
-def image_files(source: Path) -> list[Path]:
-    """The image itself, or all images in a folder and its folders, sorted by name.
-
-    Raises:
-        UserError: where the folder holds no image.
-    """
-    if source.is_file():
-        return [source]
-    files = sorted(file for file in source.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file())
-    if not files:
-        raise UserError(
-            f"source={source} holds no image ({', '.join(IMAGE_SUFFIXES)}); give an image or a folder of images"
-        )
-    return files
 
 
 def as_record(file: Path, size: tuple[int, int], detections: Detections, class_names: Sequence[str]) -> dict[str, Any]:
@@ -89,7 +72,7 @@ def as_record(file: Path, size: tuple[int, int], detections: Detections, class_n
     }
 
 
-def _parts(files: Sequence[Path], size: int) -> Iterator[Sequence[Path]]:
+def _parts(files: Sequence[ImageFile], size: int) -> Iterator[Sequence[ImageFile]]:
     for start in range(0, len(files), size):
         yield files[start : start + size]
 

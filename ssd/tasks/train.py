@@ -12,6 +12,7 @@ from ssd.device import choose_precision, has_gpu, set_memory_growth
 from ssd.errors import UserError
 from ssd.evaluation.validation import validate
 from ssd.experiment import build, describe, publish
+from ssd.experiment.splits import build_splits
 from ssd.figures.charts import curves_from_csv
 from ssd.figures.class_table import class_table
 from ssd.figures.validation_sheet import ValidationSheet
@@ -32,7 +33,7 @@ log = logging.getLogger(__name__)
 def run(cfg: DictConfig, folder: Path) -> float:
     """Trains as configured, leaves everything in `folder`, and gives the best checkpoint's mAP50."""
     set_memory_growth(cfg.gpu_memory_growth)
-    splits = build.build_splits(cfg)
+    splits = build_splits(cfg)
     model = _build_in_precision(cfg, splits.train.class_names)
     if (weights := build.read_trained(cfg)) is not None:
         log.info("%s: %s", weights.origin, transfer(weights, model).describe())
@@ -81,14 +82,14 @@ def _trainer(cfg: DictConfig, folder: Path, model: SSD, splits: Splits, tracker:
         optimizer=optimizer,
         train_step=make_train_step(model, optimizer, encode_targets, loss, jit_compile=has_gpu()),
         batches=batches,
-        validator=Validator(model, encode_targets, loss, val_batches, cfg.task.score_threshold),
+        validator=Validator(model, encode_targets, loss, val_batches, cfg.score_threshold),
         epochs=cfg.training.epochs,
         evaluate_every=cfg.training.evaluate_every,
         patience=cfg.training.patience,
         stop=pruning_of_this_job(folder),
         checkpoints=checkpoints,
         results=results,
-        sheet=ValidationSheet(folder, splits.val, cfg.task.pictures, cfg.task.score_threshold),
+        sheet=ValidationSheet(folder, splits.val, cfg.task.pictures, cfg.score_threshold),
         tracker=tracker,
     )
 
@@ -101,7 +102,7 @@ def _finish(
         raise UserError(f"{splits.val.name} has no object to find, hence no mAP50 and no best model; check dataset.val")
     best = trainer.model
     best.load_weights(trainer.checkpoints.best)  # into the network that is compiled already
-    validation = validate(trainer.validator.predictor, trainer.validator.batches, cfg.task.score_threshold)
+    validation = validate(trainer.validator.predictor, trainer.validator.batches, cfg.score_threshold)
     evaluation = validation.evaluation
     curves = folder / PLOTS / "curves.png"
     curves_from_csv(trainer.results, curves)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ssd.cli.plan import carry_out, make_plan, parse
+from ssd.cli.command_line import parse
+from ssd.cli.plan import carry_out, make_plan
 from ssd.errors import UserError
 from ssd.runs.folder import SWEEP_FILE
 

@@ -56,7 +56,7 @@ def test_convert_gives_a_checkpoint_for_every_task(work):
     cv2.imwrite("photo.png", photographs(320)[0][..., ::-1])
     found = []
     for source in (f"checkpoint={folder}", "weights=torchvision:ssdlite.safetensors"):
-        assert main(["task=predict", source, "source=photo.png", "task.score_threshold=0.3", QUIET]) == 0
+        assert main(["task=predict", source, "source=photo.png", "conf=0.3", QUIET]) == 0
         found.append(json.loads((newest(work, "predict") / "detections.json").read_text())["images"][0]["objects"])
     assert len(found[0]) > 3
     assert found[0] == found[1]

@@ -117,9 +117,7 @@ def test_predicting_a_folder_leaves_the_images_alone(work, trained):
     cv2.imwrite(str(source / "a.jpg"), pixels)
     cv2.imwrite(str(source / "deep" / "grey.png"), pixels[..., 0])
     before = {path: path.read_bytes() for path in source.rglob("*.*")}
-    assert (
-        main([CONFIG_DIR, "task=predict", f"checkpoint={trained}", f"source={source}", "task.score_threshold=0.0"]) == 0
-    )
+    assert main([CONFIG_DIR, "task=predict", f"checkpoint={trained}", f"source={source}", "score_threshold=0.0"]) == 0
     (folder,) = (work / "outputs" / "predict").iterdir()
     images = json.loads((folder / "detections.json").read_text())["images"]
     assert [(Path(image["file"]).name, image["height"], image["width"]) for image in images] == [

@@ -1,10 +1,11 @@
-"""What `task=report source=...` names: folders of sweeps and runs, and MLflow run ids, joined by `+`."""
+"""What `task=report source=...` names: folders of sweeps and runs, and MLflow run ids, joined by `+` or commas."""
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from ssd.errors import UserError
+from ssd.inference.sources import split_source
 from ssd.runs.folder import OVERRIDES, is_run
 from ssd.sweep.report.jobs import job_folders
 
@@ -34,7 +35,7 @@ def read_source(source: str) -> Sources:
     sweeps: list[Path] = []
     runs: list[Path] = []
     ids: list[str] = []
-    for part in [source] if Path(source).exists() else source.split("+"):
+    for part in split_source(source, "+,"):
         folder = Path(part)
         if _RUN_ID.fullmatch(part):
             ids.append(part)

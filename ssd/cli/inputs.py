@@ -1,0 +1,31 @@
+"""A look at the files that a command names, before TensorFlow is imported: data sets, images, checkpoints."""
+
+from collections.abc import Sequence
+
+from omegaconf import DictConfig
+
+from ssd.console import waiting
+from ssd.experiment.splits import read_ahead
+from ssd.inference.sources import image_files
+from ssd.runs.checkpoint import check_checkpoint
+
+# Keys of a data set that lies in files of the user's own; what is downloaded or drawn is made by the run itself.
+_OWN_FILES = ("path", "train_annotations")
+
+
+def look_at_inputs(jobs: Sequence[DictConfig]) -> None:
+    """Reads annotations and headers, lists images, opens checkpoints: what the jobs of a command need, each once.
+
+    Args:
+        jobs: composed and checked, without Hydra's node.
+
+    Raises:
+        UserError: one sentence on what cannot be used.
+    """
+    for checkpoint in {job.checkpoint for job in jobs if job.checkpoint is not None and job.task.name != "report"}:
+        check_checkpoint(checkpoint)
+    for source in {job.source for job in jobs if job.task.name == "predict"}:
+        image_files(source)
+    reading = [job for job in jobs if job.task.name in ("train", "evaluate")]
+    with waiting("reading the annotations"):
+        read_ahead([job for job in reading if any(job.dataset.get(key) is not None for key in _OWN_FILES)])

@@ -1,0 +1,83 @@
+"""The terminal: log lines that do not cut through a progress bar, and signs of life while something takes its time."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+from rich import get_console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+FIRST_SIGN = 5.0  # seconds of silence in a file or a pipe; the next come after twice as long each
+
+
+class ConsoleHandler(logging.StreamHandler):
+    """Logs to standard output, above whatever bar is being drawn there (conf/config.yaml)."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            get_console().print(Text(self.format(record)), soft_wrap=True)
+        except Exception:  # as every handler: a log line must not end what it tells of
+            self.handleError(record)
+
+
+def say(line: str) -> None:
+    """One plain line, above whatever bar is being drawn."""
+    get_console().print(Text(line), soft_wrap=True)
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Shows what is being waited for: a moving line that goes when it is done; in a file or a pipe a line now and then.
+
+    One within another shows what the inner one waits for.
+
+    Args:
+        what: e.g. "importing TensorFlow".
+    """
+    with _moving(what) if get_console().is_terminal else _now_and_then(what):
+        yield
+
+
+_lines: list[Progress] = []  # what is being drawn
+
+
+@contextmanager
+def _moving(what: str) -> Iterator[None]:
+    if _lines:
+        task = _lines[-1].tasks[0]
+        outer = task.description
+        _lines[-1].update(task.id, description=what)
+        try:
+            yield
+        finally:
+            _lines[-1].update(task.id, description=outer)
+        return
+    with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), transient=True) as line:
+        line.add_task(what, total=None)
+        _lines.append(line)
+        try:
+            yield
+        finally:
+            _lines.pop()
+
+
+@contextmanager
+def _now_and_then(what: str) -> Iterator[None]:
+    done = threading.Event()
+    reporter = threading.Thread(target=_report, args=(what, done), daemon=True)
+    reporter.start()
+    try:
+        yield
+    finally:
+        done.set()
+        reporter.join()
+
+
+def _report(what: str, done: threading.Event) -> None:
+    start, pause = monotonic(), FIRST_SIGN
+    while not done.wait(pause):
+        say(f"{what}, {monotonic() - start:.0f} s so far")
+        pause *= 2

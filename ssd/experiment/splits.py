@@ -1,0 +1,75 @@
+"""The data set of a configuration. What lies in files is read before TensorFlow is imported, and once for a command."""
+
+import json
+import logging
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from ssd.config.instantiate import instantiate
+from ssd.data.sample import Splits
+
+# Read ahead by `read_ahead`: the data set, and what its reader had to say, which belongs into the run's log.
+_ahead: dict[str, tuple[Splits, list[logging.LogRecord]]] = {}
+
+
+def read_ahead(configs: list[DictConfig]) -> None:
+    """Reads the data sets of configurations, so that mistakes in them are said at once; those of before are forgotten.
+
+    Raises:
+        UserError: whatever is wrong with one.
+    """
+    _ahead.clear()
+    for cfg in configs:
+        if (key := _key(cfg)) not in _ahead:
+            with _Listening() as listener:
+                splits = _build(cfg)
+            _ahead[key] = splits, listener.records
+
+
+def build_splits(cfg: DictConfig) -> Splits:
+    """The data set's two splits.
+
+    Raises:
+        UserError: whatever is wrong with it.
+    """
+    if (found := _ahead.get(_key(cfg))) is None:
+        return _build(cfg)
+    splits, said = found
+    for record in said:
+        logging.getLogger(record.name).handle(record)
+    return splits
+
+
+def _key(cfg: DictConfig) -> str:
+    """What the data set depends on; relative paths start from the current folder."""
+    return json.dumps([str(Path.cwd()), OmegaConf.to_container(cfg.dataset, resolve=True)], sort_keys=True, default=str)
+
+
+def _build(cfg: DictConfig) -> Splits:
+    arguments = {key: value for key, value in cfg.dataset.items() if key != "pretrained_weights"}
+    return instantiate(OmegaConf.create(arguments), "dataset")
+
+
+class _Listening(logging.Handler):
+    """Keeps what readers log, for there is no log yet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+        self._logger = logging.getLogger("ssd.data")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+    def __enter__(self) -> "_Listening":
+        self._before = self._logger.level, self._logger.propagate
+        self._logger.addHandler(self)
+        self._logger.setLevel(logging.INFO)
+        self._logger.propagate = False
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._logger.removeHandler(self)
+        level, self._logger.propagate = self._before
+        self._logger.setLevel(level)

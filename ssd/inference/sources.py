@@ -1,0 +1,62 @@
+"""The images that `source=` names."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ssd.errors import UserError
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """An image to predict, and where under the results its picture goes: the same place as under its source."""
+
+    path: Path
+    place: Path
+
+
+def split_source(source: str, separators: str = ",") -> list[str]:
+    """The parts of `A,B`; a path that has a separator in its name may be given alone."""
+    parts = [source]
+    if not Path(source).exists():
+        for separator in separators:
+            parts = [piece for part in parts for piece in part.split(separator)]
+    return parts
+
+
+def image_files(source: str) -> list[ImageFile]:
+    """Every image that `source` names, and all images in its folders and theirs, sorted by name.
+
+    Raises:
+        UserError: a part of it is not there, or a folder holds no image.
+    """
+    found: dict[Path, ImageFile] = {}
+    for part in split_source(source):
+        root = Path(part).expanduser()
+        if not part or not root.exists():
+            raise UserError(f"source={part}: there is no such image or folder; paths are relative to {Path.cwd()}")
+        files = [root] if root.is_file() else _images_in(root)
+        if not files:
+            raise UserError(
+                f"source={part} holds no image ({', '.join(IMAGE_SUFFIXES)}); give an image or a folder of images"
+            )
+        taken = {file.place for file in found.values()}
+        for file in files:
+            place = Path(file.name) if root.is_file() else file.relative_to(root)
+            found.setdefault(file, ImageFile(file, _free(place, taken)))
+    return list(found.values())
+
+
+def _images_in(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file())
+
+
+def _free(place: Path, taken: set[Path]) -> Path:
+    """`place`, or with a number where another source has a file of that name."""
+    number, free = 1, place
+    while free in taken:
+        number += 1
+        free = place.with_stem(f"{place.stem}_{number}")
+    taken.add(free)
+    return free
