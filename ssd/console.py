@@ -2,12 +2,12 @@
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 
 from rich import get_console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 FIRST_SIGN = 5.0  # seconds of silence in a file or a pipe; the next come after twice as long each
@@ -74,6 +74,19 @@ def _now_and_then(what: str) -> Iterator[None]:
     finally:
         done.set()
         reporter.join()
+
+
+@contextmanager
+def counting(what: str, steps: int) -> Iterator[Callable[[], None]]:
+    """Like `waiting`, for something that goes in steps: what is given is called after each."""
+    if not get_console().is_terminal:
+        with waiting(what):
+            yield lambda: None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), transient=True) as progress:
+        task = progress.add_task(what, total=steps)
+        yield lambda: progress.advance(task)
 
 
 def _report(what: str, done: threading.Event) -> None:

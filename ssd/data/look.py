@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
-from ssd.console import waiting
+from ssd.console import counting
 from ssd.cores import available_cores
 from ssd.data.sample import Dataset
 from ssd.errors import UserError
@@ -15,19 +16,23 @@ def look_at_images(datasets: Sequence[Dataset]) -> None:
     Raises:
         UserError: naming the first damaged image with its folder, and how many there are.
     """
-    with waiting(f"looking at {sum(map(len, datasets)):,} images"), ThreadPoolExecutor(available_cores()) as pool:
-        found = [wrong for dataset in datasets for wrong in pool.map(_problem_of(dataset), range(len(dataset)))]
-    if wrong := [sentence for sentence in found if sentence]:
+    wrong: list[str] = []
+    with (
+        counting("looking at the images", sum(map(len, datasets))) as advance,
+        ThreadPoolExecutor(available_cores()) as pool,
+    ):
+        for dataset in datasets:
+            for problem in pool.map(partial(_problem, dataset), range(len(dataset))):
+                wrong += [problem] if problem else []
+                advance()
+    if wrong:
         more = f" ({len(wrong) - 1} more images are damaged, too)" if len(wrong) > 1 else ""
         raise UserError(f"{wrong[0]}{more}")
 
 
-def _problem_of(dataset: Dataset):  # noqa: ANN202
-    def problem(index: int) -> str | None:
-        try:
-            dataset[index]
-        except UserError as error:
-            return str(error)
-        return None
-
-    return problem
+def _problem(dataset: Dataset, index: int) -> str | None:
+    try:
+        dataset[index]
+    except UserError as error:
+        return str(error)
+    return None

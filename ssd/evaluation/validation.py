@@ -4,9 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import tensorflow as tf
-from rich import get_console
-from rich.progress import track
 
+from ssd.console import counting
 from ssd.data.pipeline import Batch, Batches
 from ssd.evaluation.evaluate import Evaluation, evaluate
 from ssd.inference.detections import Detections
@@ -36,12 +35,13 @@ def validate(
         observe: called with every batch and the network's outputs for it.
     """
     detections: list[Detections] = []
-    hidden = not get_console().is_terminal
-    for batch in track(batches.epoch(0), "validating", total=len(batches), transient=True, disable=hidden):
-        outputs, found = predictor.run(batch["image"])
-        if observe is not None:
-            observe(batch, outputs)
-        detections += found[: int(tf.math.count_nonzero(batch["index"] >= 0))]
+    with counting("validating", len(batches)) as advance:
+        for batch in batches.epoch(0):
+            outputs, found = predictor.run(batch["image"])
+            if observe is not None:
+                observe(batch, outputs)
+            detections += found[: int(tf.math.count_nonzero(batch["index"] >= 0))]
+            advance()
     dataset = batches.dataset
     annotations = dataset.annotations[: len(detections)]
     return Validation(evaluate(detections, annotations, dataset.class_names, score_threshold), detections)

@@ -87,17 +87,17 @@ def build_detector(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
 
 
 def _starts_from_checkpoint(cfg: DictConfig) -> bool:
-    return _goes_on(cfg) or cfg.checkpoint is not None or cfg.weights is not None
+    return goes_on(cfg) or cfg.checkpoint is not None or cfg.weights is not None
 
 
-def _goes_on(cfg: DictConfig) -> bool:
+def goes_on(cfg: DictConfig) -> bool:
     """Whether a training has a checkpoint of its own to go on from."""
     return cfg.resume is not None and (Path(cfg.resume) / LAST).exists()
 
 
 def read_trained(cfg: DictConfig) -> TrainedWeights | None:
     """The weights that a training starts from, if `checkpoint` or `weights` names any, and it does not go on."""
-    if _goes_on(cfg):
+    if goes_on(cfg):
         return None
     if cfg.checkpoint is not None:
         return weights_of(load_detector(cfg.checkpoint), str(checkpoint_file(cfg.checkpoint)))

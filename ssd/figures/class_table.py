@@ -1,13 +1,15 @@
 """The metrics of every class, for the terminal."""
 
 from rich.table import Table
+from rich.text import Text
 
 from ssd.evaluation.evaluate import ClassRow, Evaluation
 
 
-def class_table(evaluation: Evaluation) -> Table:
+def class_table(evaluation: Evaluation, title: str) -> Table:
     """The per-class rows and the row "all", for the terminal. A dash stands for what is undefined."""
-    table = Table(caption=f"precision, recall: score ≥ {evaluation.score_threshold:g}, IoU 0.5", caption_justify="left")
+    caption = f"precision, recall: score ≥ {evaluation.score_threshold:g}, IoU 0.5"
+    table = Table(title=Text(title), title_justify="left", caption=caption, caption_justify="left")
     table.add_column("class", overflow="fold")
     for name in ("images", "objects", "precision", "recall", "AP50", "AP"):
         table.add_column(name, justify="right", no_wrap=True)

@@ -9,6 +9,7 @@ import numpy as np
 import rich
 from omegaconf import DictConfig
 
+from ssd.console import waiting
 from ssd.data.sample import Dataset
 from ssd.device import set_memory_growth
 from ssd.errors import UserError
@@ -27,8 +28,9 @@ log = logging.getLogger(__name__)
 def run(cfg: DictConfig, folder: Path) -> float:
     """Evaluates the checkpoint, leaves the results in `folder`, and gives its mAP50."""
     set_memory_growth(cfg.gpu_memory_growth)
-    model = build.load_trained(cfg)
     log.info("evaluating %s", cfg.weights or checkpoint_file(cfg.checkpoint))
+    with waiting("loading the detector"):
+        model = build.load_trained(cfg)
     dataset = with_classes(build_splits(cfg).val, model.class_names)
     batches = build.build_val_batches(cfg, dataset, model.image_size)
     with publish.tracker(cfg, folder, model) as tracker:
@@ -53,7 +55,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
             datasets={"val": dataset},
             pictures=pictures,
         )
-        rich.print(class_table(evaluation))
+        rich.print(class_table(evaluation, dataset.name))
         publish.say_where(folder, pictures, tracker)
     return evaluation.metrics.get("mAP50", 0.0)
 

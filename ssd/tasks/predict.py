@@ -8,10 +8,11 @@ from time import monotonic
 from typing import Any
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 from omegaconf import DictConfig
-from rich import get_console
-from rich.progress import track
 
+from ssd.console import counting, waiting
 from ssd.data.images import decode_image
 from ssd.device import set_memory_growth
 from ssd.experiment import build
@@ -30,25 +31,24 @@ def run(cfg: DictConfig, folder: Path) -> float:
     """Writes each image with its detections drawn, and detections.json, into `folder`; gives the number of objects."""
     set_memory_growth(cfg.gpu_memory_growth)
     files = image_files(cfg.source)
-    model = build.load_trained(cfg)
+    with waiting("loading the detector"):
+        model = build.load_trained(cfg)
     nms = replace(model.nms, score_threshold=min(model.nms.score_threshold, cfg.score_threshold))
     predictor = Predictor(model, nms, batch_size=min(BATCH_SIZE, len(files)))
     records: list[dict[str, Any]] = []
     seconds = 0.0
-    for part in track(
-        list(_parts(files, BATCH_SIZE)), "predicting", transient=True, disable=not get_console().is_terminal
-    ):
-        images = [decode_image(file.path.read_bytes(), str(file.path)) for file in part]
-        start = monotonic()
-        found = [detections.above(cfg.score_threshold) for detections in predictor.predict(images)]
-        seconds += monotonic() - start
-        for file, image, detections in zip(part, images, found, strict=True):
-            target = folder / file.place.with_name(f"{file.place.stem}{file.place.suffix.replace('.', '_')}.jpg")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            drawn = draw_detections(image, detections, predictor.class_names)
-            cv2.imwrite(str(target), cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
-            records.append(as_record(file.path, image.shape[:2], detections, predictor.class_names))
-            log.info("%s: %s", file.path, _in_words(detections, predictor.class_names))
+    with counting("predicting", len(files)) as advance:
+        for part in _parts(files, BATCH_SIZE):
+            images = [decode_image(file.path.read_bytes(), str(file.path)) for file in part]
+            start = monotonic()
+            found = [detections.above(cfg.score_threshold) for detections in predictor.predict(images)]
+            seconds += monotonic() - start
+            for file, image, detections in zip(part, images, found, strict=True):
+                drawn = draw_detections(image, detections, predictor.class_names)
+                _write_picture(drawn, folder / file.place)
+                records.append(as_record(file.path, image.shape[:2], detections, predictor.class_names))
+                log.info("%s: %s", file.path, _in_words(detections, predictor.class_names))
+                advance()
     write_json(folder / "detections.json", {"images": records})
     log.info("%d images in %.1f s; pictures and detections.json are in %s", len(files), seconds, folder)
     return float(sum(len(record["objects"]) for record in records))
@@ -70,6 +70,13 @@ def as_record(file: Path, size: tuple[int, int], detections: Detections, class_n
             for box, label, score in zip(detections.boxes, detections.labels, detections.scores, strict=True)
         ],
     }
+
+
+def _write_picture(image: NDArray[np.uint8], place: Path) -> None:
+    """As a JPEG whose name tells the image's kind; from bytes, as OpenCV cannot open files of every name everywhere."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    encoded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
+    place.with_name(f"{place.stem}{place.suffix.replace('.', '_')}.jpg").write_bytes(encoded.tobytes())
 
 
 def _parts(files: Sequence[ImageFile], size: int) -> Iterator[Sequence[ImageFile]]:

@@ -1,17 +1,22 @@
 """Training, from a configuration to a run folder and an MLflow run."""
 
 import logging
+from contextlib import ExitStack
 from pathlib import Path
 
 import keras
 import rich
 from omegaconf import DictConfig
 
+from ssd.console import waiting
+from ssd.data.look import look_at_images
 from ssd.data.sample import Splits
 from ssd.device import choose_precision, has_gpu, set_memory_growth
 from ssd.errors import UserError
+from ssd.evaluation.evaluate import Evaluation
 from ssd.evaluation.validation import validate
 from ssd.experiment import build, describe, publish
+from ssd.experiment.announce import announcement
 from ssd.experiment.splits import build_splits
 from ssd.figures.charts import curves_from_csv
 from ssd.figures.class_table import class_table
@@ -32,23 +37,51 @@ log = logging.getLogger(__name__)
 
 def run(cfg: DictConfig, folder: Path) -> float:
     """Trains as configured, leaves everything in `folder`, and gives the best checkpoint's mAP50."""
+    log.info("run folder: %s", folder)
     set_memory_growth(cfg.gpu_memory_growth)
-    splits = build_splits(cfg)
-    model = _build_in_precision(cfg, splits.train.class_names)
-    if (weights := build.read_trained(cfg)) is not None:
-        log.info("%s: %s", weights.origin, transfer(weights, model).describe())
-    with publish.tracker(cfg, folder, model) as tracker:
+    with waiting("reading the data set"):
+        splits = build_splits(cfg)
+    if cfg.training.limit_batches is None:  # else few are needed
+        look_at_images([splits.train, splits.val])
+    with waiting("building the network"):
+        model = _build_in_precision(cfg, splits.train.class_names)
+        start = _start(cfg, model)
+    with ExitStack() as stack:
+        with waiting("opening a run in MLflow"):
+            tracker = stack.enter_context(publish.tracker(cfg, folder, model))
         publish.remember_run(folder, tracker)
-        log.info("run folder: %s", folder)
         log.info("MLflow: %s", tracker.ui_command)
         tracker.log_config(describe.params(cfg, model))
         publish.log_data(tracker, {"training": splits.train, "validation": splits.val})
         trainer = _trainer(cfg, folder, model, splits, tracker)
-        pictures = publish.draw_data(folder, trainer.batches)
+        for line in announcement(cfg, model, splits, trainer.batches, start):
+            log.info("%s", line)
+        with waiting("drawing the data"):
+            pictures = publish.draw_data(folder, trainer.batches)
         history = trainer.run()
         if (pruned := folder / PRUNED_FILE).exists():
             tracker.set_tags({"pruned": pruned.read_text(encoding="utf-8").strip()})
-        return _finish(cfg, folder, trainer, history, splits, pictures)
+        evaluation, pictures = _finish(cfg, folder, trainer, history, splits, pictures)
+        with waiting("closing the run in MLflow"):
+            stack.close()
+    title = f"the best checkpoint, of epoch {history.best['epoch']:.0f} of {cfg.training.epochs}"
+    rich.print(class_table(evaluation, title))
+    _compare_with_last(history)
+    publish.say_where(folder, pictures, tracker)
+    return evaluation.metrics["mAP50"]
+
+
+def _start(cfg: DictConfig, model: SSD) -> str:
+    """Puts in the weights that the training starts from, and says whose they are."""
+    if (weights := build.read_trained(cfg)) is not None:
+        log.info("%s: %s", weights.origin, transfer(weights, model).describe())
+        return f"from the detector {weights.origin}"
+    if build.goes_on(cfg):
+        return "going on from its last checkpoint"
+    backbone = cfg.backbone.get("weights")
+    if backbone is None:
+        return "from random weights"
+    return "from ImageNet's weights" if backbone.startswith("imagenet") else f"from the weights {backbone}"
 
 
 def _build_in_precision(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
@@ -74,6 +107,7 @@ def _trainer(cfg: DictConfig, folder: Path, model: SSD, splits: Splits, tracker:
     epoch = 0
     if cfg.resume is not None and checkpoints.last.exists():
         checkpoints.restore(model, optimizer)
+        checkpoints.become_latest()
         epoch, step = divmod(int(optimizer.iterations), len(batches))
         log.info("resuming after %d epochs and %d steps", epoch, step)
     truncate_results(results, epoch)
@@ -96,34 +130,44 @@ def _trainer(cfg: DictConfig, folder: Path, model: SSD, splits: Splits, tracker:
 
 def _finish(
     cfg: DictConfig, folder: Path, trainer: Trainer, history: History, splits: Splits, pictures: dict[str, Path]
-) -> float:
-    """Evaluates the best checkpoint once more, whole, and writes, prints and tracks what came out."""
+) -> tuple[Evaluation, dict[str, Path]]:
+    """Evaluates the best checkpoint once more, whole, writes and tracks what came out; gives that and all pictures."""
     if not history.best:
         raise UserError(f"{splits.val.name} has no object to find, hence no mAP50 and no best model; check dataset.val")
     best = trainer.model
     best.load_weights(trainer.checkpoints.best)  # into the network that is compiled already
+    epoch = int(history.best["epoch"])
+    log.info("evaluating the best checkpoint, of epoch %d", epoch)
     validation = validate(trainer.validator.predictor, trainer.validator.batches, cfg.score_threshold)
     evaluation = validation.evaluation
     curves = folder / PLOTS / "curves.png"
-    curves_from_csv(trainer.results, curves)
-    pictures = {"Loss and mAP": curves, **pictures, **publish.draw_evaluation(folder, evaluation)}
-    pictures["Truth beside prediction"] = trainer.sheet.draw(validation.detections)
-    publish.write_results(
-        cfg,
-        folder,
-        best,
-        evaluation,
-        tracker=trainer.tracker,
-        minutes=history.minutes,
-        facts={
-            "epoch": int(history.best["epoch"]),
-            "images_per_second": read_results(trainer.results)[-1]["train/images_per_second"],
-        },
-        datasets={"train": splits.train, "val": splits.val},
-        pictures=pictures,
-    )
+    with waiting("drawing the results"):
+        curves_from_csv(trainer.results, curves)
+        pictures = {"Loss and mAP": curves, **pictures, **publish.draw_evaluation(folder, evaluation)}
+        pictures["Truth beside prediction"] = trainer.sheet.draw(validation.detections)
+    with waiting("measuring what the detector costs, writing the report"):
+        publish.write_results(
+            cfg,
+            folder,
+            best,
+            evaluation,
+            tracker=trainer.tracker,
+            minutes=history.minutes,
+            facts={
+                "epoch": epoch,
+                "images_per_second": read_results(trainer.results)[-1]["train/images_per_second"],
+            },
+            datasets={"train": splits.train, "val": splits.val},
+            pictures=pictures,
+        )
     if cfg.tracking.log_model:
-        trainer.tracker.log_model(trainer.checkpoints.best)
-    rich.print(class_table(evaluation))
-    publish.say_where(folder, pictures, trainer.tracker)
-    return evaluation.metrics["mAP50"]
+        with waiting("sending the detector to MLflow"):
+            trainer.tracker.log_model(trainer.checkpoints.best)
+    return evaluation, pictures
+
+
+def _compare_with_last(history: History) -> None:
+    """Says what the best epoch has over the last one."""
+    for what, row in (("best", history.best), ("last", history.last)):
+        values = ", ".join(f"{name} {row[name]:.3f}" for name in ("val/mAP", "val/mAP50", "val/loss") if name in row)
+        print(f"{what}: epoch {row['epoch']:.0f}, {values or 'not validated'}")

@@ -9,7 +9,7 @@ import ssd.training.schedules  # noqa: F401  (registers what a checkpoint's opti
 from ssd.errors import UserError
 from ssd.models.checkpoint import load_detector, save_detector
 from ssd.models.detector import SSD
-from ssd.runs.folder import BEST, LAST
+from ssd.runs.folder import BEST, LAST, point_latest
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,15 @@ class Checkpoints:
         save_detector(model, self.best)
 
     def save_last(self, model: SSD, optimizer: keras.optimizers.Optimizer) -> None:
-        """Writes the detector with the optimizer's state."""
+        """Writes the detector with the optimizer's state; from its first one on the run is `outputs/latest`."""
+        is_first = not self.last.exists()
         save_detector(model, self.last, optimizer)
+        if is_first:
+            self.become_latest()
+
+    def become_latest(self) -> None:
+        """Lets `outputs/latest`, the newest training that has a checkpoint, lead to this run."""
+        point_latest(Path("outputs", "latest"), self.folder)
 
     def restore(self, model: SSD, optimizer: keras.optimizers.Optimizer) -> None:
         """Puts the last checkpoint's weights and optimizer state into a model and a built optimizer of the same kind.

@@ -18,7 +18,7 @@ from ssd.tracking.tracker import Tracker
 from ssd.training.checkpoints import Checkpoints
 from ssd.training.loss import Losses
 from ssd.training.meter import LossMeter
-from ssd.training.progress import epoch_bar
+from ssd.training.progress import TrainingProgress, in_words
 from ssd.training.validator import Validator
 
 log = logging.getLogger(__name__)
@@ -94,13 +94,14 @@ class Trainer:
         history = self._past()
         start = monotonic() - 60 * history.minutes
         first, skip = divmod(self._steps_done(), len(self.batches))
+        progress = TrainingProgress(self.epochs * len(self.batches) - self._steps_done())
         try:
             if self._lacks_validation(history.last):
                 self._end_epoch(dict(history.last), history, start)
             for epoch in range(first, self.epochs):
                 if self._is_enough(history):
                     break
-                row = {"epoch": epoch + 1, **self._train(epoch, skip if epoch == first else 0)}
+                row = {"epoch": epoch + 1, **self._train(epoch, skip if epoch == first else 0, progress)}
                 row |= {"step": self._steps_done(), "lr": float(self.optimizer.learning_rate)}
                 row["minutes"] = (monotonic() - start) / 60
                 append_result(self.results, as_written(row))
@@ -140,12 +141,12 @@ class Trainer:
     def _steps_done(self) -> int:
         return int(self.optimizer.iterations)
 
-    def _train(self, epoch: int, skip: int) -> dict[str, float]:
+    def _train(self, epoch: int, skip: int, progress: TrainingProgress) -> dict[str, float]:
         """One epoch, from its batch `skip` on; the means of its losses."""
         meter = LossMeter()
         steps = len(self.batches) - skip
         title = f"epoch {epoch + 1}/{self.epochs}"
-        with epoch_bar(title, steps, self.epochs * len(self.batches) - self._steps_done()) as bar:
+        with progress.epoch(title, steps) as bar:
             for batch in self.batches.epoch(epoch, start=skip):
                 interrupts.check()
                 losses = self.train_step(batch)
@@ -179,4 +180,6 @@ class Trainer:
         self.tracker.log_metrics(history.tracked(row), epoch)
         shown = ("train/loss", "val/loss", "val/mAP50", "val/mAP", "train/images_per_second", "lr", "minutes")
         parts = [f"{name} {row[name]:.4g}" for name in shown if name in row]
+        if epoch < self.epochs:
+            parts.append(f"about {in_words(60 * row['minutes'] / epoch * (self.epochs - epoch))} left")
         log.info("epoch %d/%d: %s", epoch, self.epochs, ", ".join(parts))

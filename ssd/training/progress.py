@@ -1,43 +1,99 @@
-"""The progress bar of an epoch: losses, images per second, time left in the whole training."""
+"""What a person sees of a training: a bar for each epoch, what is being compiled, and how long it will take."""
 
+import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
 from time import monotonic
 
 from rich import get_console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from ssd.console import FIRST_SIGN, say, waiting
 from ssd.training.meter import LossMeter
+
+log = logging.getLogger(__name__)
+
+_COMPILING = "compiling the training step"
+_TIMED = 10  # steps behind the first one, which is compiled, that the estimate is made from
+
+
+class TrainingProgress:
+    """Follows the steps of a training, and says once, after the first ones, about how long all will take.
+
+    Args:
+        steps: that are still to be done, in all epochs.
+    """
+
+    def __init__(self, steps: int) -> None:
+        self._left = steps
+        self._done = 0
+        self._first = 0.0  # when the first step was done
+        self._compiled = False
+
+    @contextmanager
+    def epoch(self, title: str, steps: int) -> Iterator["EpochBar"]:
+        """Shows `steps` steps; on a terminal as a bar that goes at the end, else as a line now and then."""
+        shown = get_console().is_terminal
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        with (
+            Progress(
+                *columns, TextColumn("{task.fields[note]}"), TimeElapsedColumn(), transient=True, disable=not shown
+            ) as progress,
+            ExitStack() as compiling,
+        ):
+            task = progress.add_task(title, total=steps, note="" if self._compiled else _COMPILING)
+            if not shown and not self._compiled:
+                compiling.enter_context(waiting(f"{title}: {_COMPILING}"))
+            yield EpochBar(self, progress, task, compiling)
+
+    def step_done(self) -> str:
+        """Counts a step; the time left in steps, for a person."""
+        self._done += 1
+        self._left -= 1
+        if self._done == 1:
+            self._compiled, self._first = True, monotonic()
+            return ""
+        seconds = (monotonic() - self._first) / (self._done - 1)
+        if self._done == 1 + _TIMED:
+            end = datetime.now() + timedelta(seconds=seconds * self._left)
+            log.info(
+                "%.2g s a step: the %s steps left take about %s, until %s, and the validations beside them",
+                *(seconds, f"{self._left:,}", in_words(seconds * self._left), f"{end:%H:%M}"),
+            )
+        return f"{in_words(seconds * self._left)} left"
 
 
 class EpochBar:
     """Shows one epoch; `advance` after each step."""
 
-    def __init__(self, progress: Progress, task: TaskID, steps_left: int) -> None:
-        self._progress = progress
-        self._task = task
-        self._steps_left = steps_left  # of the whole training, at the start of this epoch
-        self._done = 0
+    def __init__(self, whole: TrainingProgress, progress: Progress, task: TaskID, compiling: ExitStack) -> None:
+        self._whole, self._progress, self._task, self._compiling = whole, progress, task, compiling
         self._start = monotonic()
+        self._next_line = FIRST_SIGN
 
     def advance(self, meter: LossMeter) -> None:
         """One more step is done; `meter` holds the epoch's means so far."""
-        self._done += 1
-        seconds_left = (monotonic() - self._start) / self._done * (self._steps_left - self._done)
-        self._progress.update(
-            self._task,
-            advance=1,
-            means=meter.summary(),
-            left=f"{int(seconds_left) // 3600}:{int(seconds_left) // 60 % 60:02d}:{int(seconds_left) % 60:02d} left",
-        )
+        self._compiling.close()
+        left = self._whole.step_done()
+        note = f"{meter.summary()} {left}"
+        self._progress.update(self._task, advance=1, note=note)
+        seconds = monotonic() - self._start
+        if self._progress.disable and seconds >= self._next_line:
+            self._next_line = 2 * seconds
+            task = self._progress.tasks[self._task]
+            say(f"{task.description}: {task.completed:.0f}/{task.total:.0f} {note}")
 
 
-@contextmanager
-def epoch_bar(title: str, steps: int, steps_left: int) -> Iterator[EpochBar]:
-    """A bar for `steps` steps that disappears when the epoch ends (the log line of the epoch stays)."""
-    shown = get_console().is_terminal  # a file or a pipe gets the log lines only
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(
-        *columns, TextColumn("{task.fields[means]} {task.fields[left]}"), transient=True, disable=not shown
-    ) as progress:
-        yield EpochBar(progress, progress.add_task(title, total=steps, means="", left=""), steps_left)
+def in_words(seconds: float) -> str:
+    """A duration, with what matters of it.
+
+    >>> [in_words(s) for s in (8.4, 130, 5400, 200_000)]
+    ['8 s', '2 min', '1 h 30 min', '56 h']
+    """
+    minutes = round(seconds / 60)
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes < 600 else f"{round(minutes / 60)} h"

@@ -1,0 +1,89 @@
+"""What a training is about to do, and why, in a few lines before it does it."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from ssd.config.overrides import key_of
+from ssd.data.pipeline import Batches
+from ssd.data.sample import Dataset, Splits
+from ssd.environment import ROOT
+from ssd.models.detector import SSD
+
+_SHOWN_CLASSES = 20
+
+
+def announcement(cfg: DictConfig, model: SSD, splits: Splits, batches: Batches, start: str) -> list[str]:
+    """The lines: data, classes, detector, training, augmentation.
+
+    Args:
+        cfg: of the run.
+        model: that will be trained.
+        splits: it is trained and validated on.
+        batches: of the training.
+        start: where its weights come from.
+    """
+    size, trained = model.image_size, sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
+    steps = len(batches) * cfg.training.epochs
+    return [
+        f"data: {splits.train.name.partition(':')[0]} ({_why('dataset')}), {_amount(splits.train)} to train on, "
+        f"{_amount(splits.val)} to validate on",
+        f"classes: {_classes(splits.train)}",
+        f"detector: {cfg.detector.name} ({_why('detector')}) on {cfg.backbone.name} ({_why('backbone')}), {start}; "
+        f"images of {size} x {size}, {len(model.priors):,} default boxes, {model.count_params() / 1e6:.2f} million "
+        f"parameters, {trained / 1e6:.2f} of them trained",
+        f"training: {cfg.training.epochs} epochs of {len(batches):,} steps of {cfg.training.batch_size} images "
+        f"({_why('training')}), {steps:,} steps; {_rate(cfg)}",
+        f"augmentation: {_transforms(cfg)} ({_why('augmentation')})",
+    ]
+
+
+def _amount(dataset: Dataset) -> str:
+    return f"{len(dataset):,} images with {sum(len(item.labels) for item in dataset.annotations):,} objects"
+
+
+def _classes(dataset: Dataset) -> str:
+    counts = np.bincount(
+        np.concatenate([item.labels for item in dataset.annotations]), minlength=len(dataset.class_names)
+    )
+    named = [f"{name} {count:,}" for name, count in zip(dataset.class_names, counts, strict=True)]
+    more = f" and {len(named) - _SHOWN_CLASSES} more" if len(named) > _SHOWN_CLASSES else ""
+    return ", ".join(named[:_SHOWN_CLASSES]) + more
+
+
+def _rate(cfg: DictConfig) -> str:
+    """E.g. "adam (default), learning rate 0.0005 on a cosine (default)"."""
+    choices = HydraConfig.get().runtime.choices
+    optimizer, schedule = choices.get("optimizer"), choices.get("schedule")
+    rate = cfg.optimizer.get("learning_rate")
+    return f"{optimizer} ({_why('optimizer')}), learning rate {rate:g} on {schedule} ({_why('schedule')})"
+
+
+def _transforms(cfg: DictConfig) -> str:
+    names = [str(transform["_target_"]).rpartition(".")[2] for transform in cfg.augmentation.transforms]
+    return ", ".join(names) or "none, the images are only resized"
+
+
+def _why(group: str) -> str:
+    """Who chose a group's option: the command line, the experiment, the data set; or nobody."""
+    hydra = HydraConfig.get()
+    given = [line for line in hydra.overrides.task if key_of(line).split(".")[0] == group]
+    choices = hydra.runtime.choices
+    changed = [line for line in given if "." in key_of(line)]
+    if any(key_of(line) == group for line in given):
+        why = "as given"
+    elif choices.get(group) == _defaults().get(group):
+        why = "default"
+    elif (experiment := choices.get("experiment")) is not None:
+        why = f"by experiment={experiment}"
+    else:
+        why = f"by dataset={choices.get('dataset')}"
+    return f"{why}, with {', '.join(line.lstrip('+') for line in changed)}" if changed else why
+
+
+def _defaults() -> Mapping[str, str]:
+    """The options that nobody needs to choose, from the head of conf/config.yaml."""
+    entries = OmegaConf.to_container(OmegaConf.load(ROOT / "conf" / "config.yaml").defaults)
+    return {str(k): v for entry in entries if isinstance(entry, dict) for k, v in entry.items()}  # type: ignore[union-attr]
