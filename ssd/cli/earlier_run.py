@@ -1,30 +1,35 @@
 """What an earlier run was started with, so that resuming, evaluating and predicting need not repeat it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 
 from ssd.cli.checks import PATHS
 from ssd.cli.command_line import renamed
+from ssd.cli.compose import compose_jobs
 from ssd.config.groups import MEMBERS
-from ssd.config.overrides import by_key, key_of, quote, without
+from ssd.config.overrides import as_override, by_key, key_of, quote, without
 from ssd.errors import UserError
 from ssd.runs.folder import CONFIG, HYDRA, LAST, OVERRIDES, is_run, overrides_of, run_of
 
 # What a stored command asked of that run only.
 _OF_ONE_RUN = ("task", "resume", "source")
 _STARTED_FROM = ("checkpoint", "weights")
+# Of a backbone's settings those that its weights do not depend on.
+_NO_SHAPE = ("_target_", "name", "weights", "freeze_until", "freeze_batch_norm")
 
 
 def with_earlier_run(overrides: Sequence[str], multirun: bool) -> list[str]:
     """The overrides that `resume=`, `checkpoint=` or `weights=` bring with them, then the user's own, which win.
 
-    `checkpoint=` of a training names weights to start from: its settings are not taken over. A checkpoint outside of
-    a run folder brings nothing. `weights=` brings the settings of the network that it fits.
+    `checkpoint=` of a training names weights to start from, and brings the settings of their network alone, as
+    `weights=` does; of evaluating and predicting, all that the run was started with. A checkpoint outside of a run
+    folder brings nothing.
 
     Raises:
         UserError: a folder that is no run, a resume without anything to go on from, or several of them in a multirun;
@@ -50,7 +55,33 @@ def with_earlier_run(overrides: Sequence[str], multirun: bool) -> list[str]:
         if folder is not None and task in ("evaluate", "predict"):
             stored = without(_stored(folder, given), _STARTED_FROM)
             return [*(line for line in stored if _is_read_by(task, line)), *overrides]
+        if folder is not None and task == "train":
+            return [*without(network_of(folder, given), given), *overrides]
     return list(overrides)
+
+
+def network_of(folder: Path, given: Collection[str]) -> list[str]:
+    """The overrides that make a run's network: its backbone and detector, and what is set in them otherwise.
+
+    Args:
+        folder: of the run.
+        given: keys that the user has set; a group whose option is among them brings nothing.
+    """
+    if not (folder / CONFIG).is_file():
+        return []
+    config: Any = OmegaConf.load(folder / CONFIG)
+    choices = OmegaConf.load(folder / HYDRA).hydra.runtime.choices
+    lines = [f"{group}={choices[group]}" for group in ("backbone", "detector") if group not in given]
+    (usual,) = compose_jobs(lines, multirun=False)
+    for group in [key_of(line) for line in lines]:
+        theirs, ours = _plain(config[group]), _plain(usual[group])
+        changed = [key for key in theirs if key in ours and key not in _NO_SHAPE and theirs[key] != ours[key]]
+        lines += [f"{group}.{key}={as_override(theirs[key])}" for key in changed]
+    return lines
+
+
+def _plain(node: Any) -> dict[str, Any]:
+    return dict(OmegaConf.to_container(node, resolve=True, enum_to_str=True))  # type: ignore[arg-type]
 
 
 def _is_read_by(task: str, line: str) -> bool:

@@ -1,8 +1,10 @@
 """Lines of Hydra's override grammar, `key=value`, as text."""
 
+import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -17,6 +19,19 @@ def quote(value: str) -> str:
     Hydra's grammar takes a backslash for itself everywhere but in front of a quote.
     """
     return "'" + re.sub(r"(\\*)('|\Z)", lambda m: 2 * m[1] + ("\\'" if m[2] else ""), value) + "'"
+
+
+def as_override(value: Any) -> str:
+    """A plain value in Hydra's grammar.
+
+    >>> as_override([{"squeeze": 256, "padding": None}, 0.5, "a b"])
+    "[{squeeze: 256, padding: null}, 0.5, 'a b']"
+    """
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {as_override(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(as_override, value)) + "]"
+    return quote(value) if isinstance(value, str) else json.dumps(value)
 
 
 def key_of(line: str) -> str:

@@ -15,6 +15,7 @@ from ssd.errors import UserError, nearest
 from ssd.weights.class_names import names_for
 from ssd.weights.layouts import LAYOUTS, Layout
 from ssd.weights.pth import read_pth
+from ssd.weights.published import PUBLISHED, fetch
 
 State = Mapping[str, NDArray[Any]]
 Arrays = list[NDArray[np.float32]]
@@ -36,10 +37,10 @@ class TrainedWeights:
 
 
 def split_spec(weights: str) -> tuple[str, Path]:
-    """ "torchvision:FILE" → project and path.
+    """ "torchvision:FILE" → project and path; the name of a published detector is downloaded where it is no file.
 
     Raises:
-        UserError: where it names no known project, or no file.
+        UserError: where it names no known project, no file, or what cannot be downloaded.
     """
     project, colon, path = weights.partition(":")
     if not colon or project not in LAYOUTS:
@@ -49,8 +50,12 @@ def split_spec(weights: str) -> tuple[str, Path]:
             "(a run folder or .keras file of this program goes to checkpoint=)"
         )
     file = Path(path).expanduser()
+    names = PUBLISHED.get(project, {})
+    if not file.is_file() and path in names:
+        return project, fetch(project, path)
     if not file.is_file():
-        raise UserError(f"weights={weights}: there is no such file; paths are relative to {Path.cwd()}")
+        known = f", and the published detectors are {', '.join(names)}" if names else ""
+        raise UserError(f"weights={weights}: there is no such file; paths are relative to {Path.cwd()}{known}")
     return project, file
 
 

@@ -38,13 +38,15 @@ class Transfer:
         """A sentence or three for the log."""
         known = [new if new == old else f"{new} (from {old})" for new, old in self.classes.items() if old]
         new = [name for name, old in self.classes.items() if old is None]
-        parts = [f"kept {len(self.kept)} layers"]
-        if any(name.startswith("class_head_") for name in self.kept):
-            parts.append(f"of the class heads the rows of {', '.join(['background', *known])}")
+        parts = [f"kept {len(self.kept)} of {len(self.kept) + len(self.fresh)} layers"]
+        fresh = _head_levels(self.fresh)
+        if kept := _head_levels(self.kept) - fresh:
+            levels = f"{len(kept)} of {len(kept | fresh)} class heads" if fresh else "the class heads"
+            parts.append(f"{levels} with the rows of {', '.join(['background', *known])}")
         if new:
             parts.append(f"new classes, from their initial values: {', '.join(new)}")
         if self.fresh:
-            parts.append(f"layers of another shape, from their initial values: {', '.join(self.fresh)}")
+            parts.append(f"from their initial values, as their shape is another: {', '.join(self.fresh)}")
         return "; ".join(parts)
 
 
@@ -106,6 +108,11 @@ def _check_backbone(weights: TrainedWeights, model: SSD) -> None:
                     f"{weights.origin} does not fit backbone={model.backbone.name} (at its layer {layer.name}); "
                     "use the backbone it was trained with, with the same settings"
                 )
+
+
+def _head_levels(names: Sequence[str]) -> set[str]:
+    """The levels whose class heads are among layers: "3" of class_head_3 and of class_head_3_pointwise."""
+    return {name.split("_")[2] for name in names if name.startswith("class_head_")}
 
 
 def _is_class_head(name: str, arrays: Sequence[NDArray[np.float32]]) -> bool:

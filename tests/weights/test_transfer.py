@@ -67,7 +67,7 @@ def test_heads_of_another_shape_start_anew_and_it_says_so():
     initial = new.get_layer("class_head_0").get_weights()[0]
     report = transfer(weights_of(old, "old"), new)
     assert set(report.fresh) == {"box_head_0", "class_head_0"}
-    assert "layers of another shape, from their initial values: " + ", ".join(report.fresh) in report.describe()
+    assert "from their initial values, as their shape is another: " + ", ".join(report.fresh) in report.describe()
     np.testing.assert_array_equal(new.get_layer("class_head_0").get_weights()[0], initial)
     np.testing.assert_array_equal(
         new.get_layer("class_head_1").get_weights()[0], old.get_layer("class_head_1").get_weights()[0]

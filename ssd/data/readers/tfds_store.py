@@ -13,12 +13,15 @@ from typing import Any
 
 import absl.logging
 import numpy as np
+import requests
 import tensorflow_datasets as tfds
 
 from ssd.data.images import encoded_size
 from ssd.data.readers.annotations import Objects, build_annotations, warn_of_empty
 from ssd.data.sample import Dataset
 from ssd.errors import UserError, first_line, nearest
+
+_SECONDS = 5  # that a server may take to answer at all
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ def prepare(make: Callable[[], tfds.core.DatasetBuilder], origin: Origin, archiv
     files = list(origin.files.values())
     advice = f"download {_and(files)} from {origin.page} into one folder and set dataset.archives to it"
     if archives is None:
+        _reach(origin, advice)
         what = f"{origin.name} could not be downloaded and prepared"
         advice = f"check the network and the space on the disk, or {advice}"
     else:
@@ -70,6 +74,23 @@ def prepare(make: Callable[[], tfds.core.DatasetBuilder], origin: Origin, archiv
         return _unpack_and_prepare(make, builder, local=archives is not None)
     except Exception as error:  # tensorflow-datasets raises what it meets under many types; the cause is kept
         raise UserError(f"{what} ({first_line(error)}): {advice}.") from error
+
+
+def _reach(origin: Origin, advice: str) -> None:
+    """Refuses a download from where nothing answers: tensorflow-datasets would wait for minutes.
+
+    Raises:
+        UserError: naming the host.
+    """
+    address = next(iter(origin.addresses.values()))
+    try:
+        requests.head(address, timeout=_SECONDS)
+    except requests.RequestException as error:
+        reason = "no answer" if isinstance(error, requests.Timeout) else "no connection"
+        raise UserError(
+            f"{origin.name} is not here yet, and {address.split('/')[2]} cannot be reached ({reason}): connect to the "
+            f"network, or {advice}."
+        ) from error
 
 
 def _unpack_and_prepare(

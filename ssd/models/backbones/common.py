@@ -1,5 +1,6 @@
 """What the backbones share: weights of keras.applications, feature maps by name, freezing."""
 
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from ssd.errors import UserError, first_line, nearest
 
+_SECONDS = 10  # that a server may be silent
 Arrays = list[NDArray[np.float32]]
 
 
@@ -23,7 +25,9 @@ def from_applications(
     build: Callable[..., keras.Model], weights: str | None, include_top: bool = False, **arguments: Any
 ) -> keras.Model:
     """A network of keras.applications, with its weights or a sentence that says why not."""
+    patience = socket.getdefaulttimeout()
     try:
+        socket.setdefaulttimeout(_SECONDS)  # Keras' download has none of its own, and would wait for minutes
         return build(include_top=include_top, weights=weights, **arguments)
     except Exception as error:  # h5py, Keras and the download raise many kinds
         if weights == "imagenet":
@@ -37,6 +41,8 @@ def from_applications(
                 f"weights saved from keras.applications.{build.__name__}(include_top=False) of the same alpha"
             ) from error
         raise
+    finally:
+        socket.setdefaulttimeout(patience)
 
 
 def outputs_of(model: keras.Model, names: Sequence[str]) -> list[keras.KerasTensor]:
