@@ -1,9 +1,10 @@
 """The terminal: log lines that do not cut through a progress bar, and signs of life while something takes its time."""
 
+import io
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from time import monotonic
 
 from rich import get_console
@@ -26,6 +27,18 @@ class ConsoleHandler(logging.StreamHandler):
 def say(line: str) -> None:
     """One plain line, above whatever bar is being drawn."""
     get_console().print(Text(line), soft_wrap=True)
+
+
+@contextmanager
+def others_silenced() -> Iterator[None]:
+    """Swallows what libraries print; lines and bars of this module still reach the terminal."""
+    console = get_console()
+    console.file = console.file  # the terminal, where it would follow sys.stdout
+    try:
+        with redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        console._file = None  # follows again
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from omegaconf import DictConfig
 
 from ssd.console import waiting
-from ssd.experiment.splits import read_ahead
 from ssd.inference.sources import image_files
 from ssd.runs.checkpoint import check_checkpoint
 
@@ -28,4 +27,6 @@ def look_at_inputs(jobs: Sequence[DictConfig]) -> None:
         image_files(source)
     reading = [job for job in jobs if job.task.name in ("train", "evaluate")]
     with waiting("reading the annotations"):
+        from ssd.experiment.splits import read_ahead  # numpy and OpenCV, which a mistake in a key need not wait for
+
         read_ahead([job for job in reading if any(job.dataset.get(key) is not None for key in _OWN_FILES)])

@@ -26,7 +26,8 @@ def look_at_images(datasets: Sequence[Dataset]) -> None:
                 wrong += [problem] if problem else []
                 advance()
     if wrong:
-        more = f" ({len(wrong) - 1} more images are damaged, too)" if len(wrong) > 1 else ""
+        others = len(wrong) - 1
+        more = f" ({others} more image{'s are' if others > 1 else ' is'} damaged, too)" if others else ""
         raise UserError(f"{wrong[0]}{more}")
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 from pathlib import Path
 
 from omegaconf import OmegaConf
@@ -58,11 +59,24 @@ def reserve(folder: Path) -> Path:
 
 def point_latest(link: Path, folder: Path) -> None:
     """Makes `link` lead to a folder, replacing the one before in one step."""
-    fresh = link.with_name(f".{link.name}-{os.getpid()}")
     try:
         link.parent.mkdir(exist_ok=True)
+        _link(link, folder)
+    except OSError as error:  # a file system without links, or a folder of that name
+        log.warning("%s was not updated: %s", link, error)
+
+
+def _link(link: Path, folder: Path) -> None:
+    if sys.platform == "win32":  # where a link needs rights that a junction does not
+        import _winapi
+
+        if link.exists():
+            link.rmdir()  # the junction, not the folder that it leads to
+        _winapi.CreateJunction(str(folder.resolve()), str(link))
+        return
+    fresh = link.with_name(f".{link.name}-{os.getpid()}")
+    try:
         fresh.symlink_to(os.path.relpath(folder, link.parent), target_is_directory=True)
         fresh.replace(link)
-    except OSError as error:  # a file system without links, or a folder of that name
+    finally:
         fresh.unlink(missing_ok=True)
-        log.warning("%s was not updated: %s", link, error)

@@ -74,7 +74,9 @@ def fetch(project: str, name: str) -> Path:
         except requests.ConnectionError as error:  # what it says is for programmers
             raise UserError(f"weights={project}:{name}: there is no connection; {by_hand}") from error
         except (requests.RequestException, OSError, ValueError) as error:
-            raise UserError(f"weights={project}:{name} cannot be downloaded ({first_line(error)}); {by_hand}") from error
+            raise UserError(
+                f"weights={project}:{name} cannot be downloaded ({first_line(error)}); {by_hand}"
+            ) from error
     found = pooch.file_hash(str(file))
     if not found.startswith(published.sha256):
         file.unlink()

@@ -12,12 +12,16 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 from safetensors.numpy import save_file
 
+from helpers.fake_checkpoint import write_detector
+from helpers.fake_voc import item, write_voc
+from ssd import __version__
 from ssd.cli.earlier_run import with_earlier_run
 from ssd.cli.main import main
 from ssd.errors import UserError
-from ssd.runs.folder import point_latest, reserve
+from ssd.runs.folder import BEST, LAST, point_latest, reserve
 
 QUIET = "tracking.enabled=false"
+IMAGES = {name: [item("cat", 2, 2, 20, 20)] for name in ("a", "b")}
 Call = tuple[str, DictConfig, Path]
 
 
@@ -43,8 +47,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
         def run(cfg: DictConfig, folder: Path) -> float:
             seen.append((name, cfg, folder))
             if name == "train":
-                (folder / "checkpoints").mkdir(exist_ok=True)
-                (folder / "checkpoints" / "best.keras").touch()
+                write_detector(folder / BEST)
+                point_latest(Path("outputs", "latest"), folder)
                 (folder / "metrics.json").write_text("{}")
             if cfg.seed == 13:
                 raise UserError("image x.jpg is damaged; replace it")
@@ -124,9 +128,19 @@ def test_a_task_that_cannot_be_imported_is_one_sentence(target: str, capsys: pyt
 
 def test_paths_may_begin_at_home(calls: list[Call], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / "cells").mkdir()
+    write_voc(tmp_path / "cells", IMAGES)
     assert main(["dataset=voc_folder", "dataset.path=~/cells", "backbone.weights=null", QUIET]) == 0
     assert calls[0][1].dataset.path == str(tmp_path / "cells")
+
+
+def test_the_version_is_the_projects(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"ssd-experiments {__version__}\n"
+
+
+def test_what_cannot_be_read_is_answered_with_the_command_that_can(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["backbone=vgg16", "name=my run (1)"]) == 2
+    assert capsys.readouterr().err.endswith("""quoted it can: python run.py backbone=vgg16 'name="my run (1)"'\n""")
 
 
 def test_a_mistake_starts_nothing(calls: list[Call], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -151,24 +165,29 @@ def test_evaluate_takes_over_the_settings_of_the_checkpoints_run(calls: list[Cal
 
 
 def test_a_checkpoint_outside_of_a_run_has_no_history(calls: list[Call], tmp_path: Path) -> None:
-    (tmp_path / "shared.keras").touch()
+    write_detector(tmp_path / "shared.keras")
+    (tmp_path / "photo.jpg").touch()
     assert main(["task=predict", "checkpoint=shared.keras", "source=.", QUIET]) == 0
     assert calls[0][1].checkpoint == str(tmp_path / "shared.keras")
-    assert calls[0][1].backbone.name == "mobilenet_v2"
+    assert calls[0][1].backbone.name == "mobilenet_v2_small"
 
 
-def test_training_from_a_checkpoint_takes_only_its_weights(calls: list[Call]) -> None:
-    main(["training.epochs=3", QUIET])
-    main(["checkpoint=outputs/latest", QUIET])
-    assert calls[1][1].training.epochs == 12
+def test_training_from_a_checkpoint_takes_its_weights_and_their_network_alone(calls: list[Call]) -> None:
+    network = ["experiment=demo", "backbone.alpha=0.5", "backbone.freeze_until=Conv1", "detector.nms_iou=0.3"]
+    main([*network, "training.epochs=3", QUIET])
+    main(["checkpoint=outputs/latest", "detector.match_iou=0.4", QUIET])
+    first, second = calls[0][1], calls[1][1]
+    assert (second.training.epochs, second.backbone.freeze_until) == (5, None)
+    assert second.backbone.alpha == 0.5
+    assert second.detector == {**first.detector, "match_iou": 0.4}
     assert calls[1][1].checkpoint == str(calls[0][2])  # not the link, which now points at the second run
 
 
 def test_resume_goes_on_in_the_same_folder_with_the_new_overrides(
     calls: list[Call], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "my data").mkdir()
-    main(["dataset=voc_folder", "dataset.path='my data'", "backbone.weights=null", "training.epochs=3", QUIET])
+    write_voc(tmp_path / "my data", IMAGES)
+    main(["dataset=voc_folder", "dataset.path=my data", "backbone.weights=null", "training.epochs=3", QUIET])
     folder = calls[0][2]
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
@@ -192,7 +211,7 @@ def test_weights_bring_the_settings_of_their_network(calls: list[Call], tmp_path
     assert cfg.weights == f"torchvision:{tmp_path}/w.safetensors"
     assert main([f"resume={folder}"]) == 0  # before the first checkpoint: from the same weights again
     assert calls[1][1].weights == cfg.weights
-    (folder / "checkpoints" / "last.keras").touch()
+    write_detector(folder / LAST)
     (tmp_path / "w.safetensors").unlink()  # not needed any more
     assert main([f"resume={folder}"]) == 0
     assert (calls[2][1].weights, calls[2][1].backbone.name) == (None, "vgg16")

@@ -12,8 +12,8 @@ from omegaconf import DictConfig
 
 from helpers.fake_voc import item, write_voc
 from helpers.markdown import Block, blocks
-from ssd.cli.main import main
 from ssd.cli.command_line import parse
+from ssd.cli.main import main
 from ssd.cli.plan import make_plan
 from ssd.runs.folder import BEST, LAST, METRICS
 

@@ -47,7 +47,7 @@ def detections(*found: Any) -> Detections:
 
 def printed(evaluation: Evaluation) -> str:
     text = io.StringIO()
-    Console(file=text, width=100).print(class_table(evaluation))
+    Console(file=text, width=100).print(class_table(evaluation, "of cats"))
     return text.getvalue()
 
 

@@ -48,7 +48,7 @@ def test_classes_of_the_same_name_keep_their_rows(separable):
     assert report.classes == {"hen": None, "diningtable": "dining table", "Cat": "cat"}
     assert (report.fresh, report.complete) == ((), False)
     assert (
-        "of the class heads the rows of background, diningtable (from dining table), Cat (from cat)"
+        "the class heads with the rows of background, diningtable (from dining table), Cat (from cat)"
         in report.describe()
     )
     assert "new classes, from their initial values: hen" in report.describe()

@@ -1,12 +1,12 @@
 """Data sets prepared by tensorflow-datasets as array_record files: preparing once, reading at random."""
 
 import contextlib
-import io
 import re
 import tempfile
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 import requests
 import tensorflow_datasets as tfds
 
+from ssd.console import others_silenced
 from ssd.data.images import encoded_size
 from ssd.data.readers.annotations import Objects, build_annotations, warn_of_empty
 from ssd.data.sample import Dataset
@@ -117,6 +118,11 @@ def prepared(make: Callable[[], tfds.core.DatasetBuilder], config: tfds.download
     leaves no half data set. Two processes may prepare at once (the jobs of a sweep): the second rename then fails,
     and the other's files are as good.
     """
+    if find_spec("array_record") is None:
+        raise UserError(
+            "tensorflow-datasets' files are read by array_record, which has no package for this system; use a data set "
+            "of files, dataset=voc_folder or coco_json, or on Windows the Linux subsystem"
+        )
     builder = make()
     try:
         builder.download_and_prepare(download_config=config)
@@ -134,7 +140,7 @@ def quiet() -> Iterator[None]:
     absl.logging.set_verbosity(absl.logging.ERROR)
     tfds.disable_progress_bar()
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        with others_silenced():
             yield
     finally:
         tfds.enable_progress_bar()

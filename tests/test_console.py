@@ -1,0 +1,62 @@
+"""Signs of life: on a terminal a moving line, else a line now and then; what libraries print does not hide ours."""
+
+import io
+import logging
+import sys
+import time
+
+import pytest
+import rich
+from rich.console import Console
+
+from ssd import console
+from ssd.console import ConsoleHandler, counting, others_silenced, say, waiting
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What a terminal would get."""
+    written = io.StringIO()
+    monkeypatch.setattr(rich, "_console", Console(file=written, force_terminal=True, width=80))
+    return written
+
+
+def test_where_nobody_watches_a_wait_is_told_now_and_then(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(console, "FIRST_SIGN", 0.02)
+    with waiting("reading"), counting("looking", 3) as advance:
+        advance()
+        time.sleep(0.2)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "reading, 0 s so far"
+    assert 2 <= sum(line.startswith("looking") for line in lines) <= 5  # twice the pause each time: no flood
+
+
+def test_a_short_wait_says_nothing_where_nobody_watches(capsys) -> None:
+    with waiting("reading"):
+        pass
+    assert capsys.readouterr().out == ""
+
+
+def test_a_terminal_shows_what_is_waited_for_and_then_nothing(terminal: io.StringIO) -> None:
+    with waiting("reading"):
+        with waiting("looking"):
+            time.sleep(0.25)
+        time.sleep(0.25)
+    assert "looking" in terminal.getvalue()
+    assert "reading" in terminal.getvalue()
+    assert terminal.getvalue().endswith("\x1b[2K") or terminal.getvalue().rstrip().endswith("h")  # erased, cursor back
+
+
+def test_log_lines_are_plain_text(capsys) -> None:
+    logger = logging.Logger("ssd.test")
+    logger.addHandler(ConsoleHandler(sys.stdout))
+    logger.warning("dataset.train=[red]%s", "x" * 300)
+    assert capsys.readouterr().out == f"dataset.train=[red]{'x' * 300}\n"
+
+
+def test_what_others_print_is_swallowed_and_ours_is_not(capsys) -> None:
+    with others_silenced():
+        print("Downloading and preparing")
+        say("drawing")
+    say("after")
+    assert capsys.readouterr().out == "drawing\nafter\n"
