@@ -74,9 +74,46 @@ class L2Norm(keras.layers.Layer):
         return super().get_config() | {"initial_scale": self.initial_scale}
 
 
-def batch_norm(name: str) -> keras.layers.BatchNormalization:
+@keras.saving.register_keras_serializable("ssd")
+class BatchNorm(keras.layers.BatchNormalization):
+    """Keras' batch norm over the channels of (B, H, W, C), in training computed by TensorFlow's fused kernel.
+
+    Keras 3 takes the moments and normalises in separate operations, each of which reads and writes the whole map.
+    Results, variables, their order and names are those of Keras' layer; inference is Keras' own.
+    """
+
+    def call(self, inputs: tf.Tensor, training: bool | None = None, mask: tf.Tensor | None = None) -> tf.Tensor:
+        """(B, H, W, C) → the same shape; in training the moving statistics are updated."""
+        if not (training and self.trainable):
+            return super().call(inputs, training=training, mask=mask)
+        outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+            inputs, self.gamma, self.beta, epsilon=self.epsilon, is_training=True
+        )
+        # the kernel gives the estimate for all values, n / (n - 1) times the variance of these n, which Keras keeps
+        values = tf.cast(tf.size(inputs) // inputs.shape[-1], tf.float32)
+        variance *= tf.maximum(values - 1.0, 1.0) / values
+        for moving, new in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(moving * self.momentum + new * (1.0 - self.momentum))
+        return outputs
+
+
+def batch_norm(name: str) -> BatchNorm:
     """The batch norm of all networks here."""
-    return keras.layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON, momentum=BATCH_NORM_MOMENTUM, name=name)
+    return BatchNorm(epsilon=BATCH_NORM_EPSILON, momentum=BATCH_NORM_MOMENTUM, name=name)
+
+
+def with_fused_batch_norm(model: keras.Model, momentum: float) -> keras.Model:
+    """A copy of a functional model, weights included, whose batch norms are `BatchNorm` of this momentum."""
+
+    def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
+        config = layer.get_config()
+        if isinstance(layer, keras.layers.BatchNormalization):
+            return BatchNorm.from_config(config | {"momentum": momentum})
+        return type(layer).from_config(config)
+
+    fused = keras.models.clone_model(model, clone_function=copy)
+    fused.set_weights(model.get_weights())
+    return fused
 
 
 def separable_conv(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 
 from ssd.models.backbones.common import freeze, from_applications, outputs_of
-from ssd.models.layers import BATCH_NORM_MOMENTUM, Preprocess
+from ssd.models.layers import BATCH_NORM_MOMENTUM, Preprocess, with_fused_batch_norm
 
 
 def mobilenet_v2(
@@ -24,9 +24,7 @@ def mobilenet_v2(
     images = keras.Input((image_size, image_size, 3), dtype="uint8", name="image")
     pixels = Preprocess(1 / 127.5, [1.0, 1.0, 1.0], name="preprocess")(images)
     body = from_applications(keras.applications.MobileNetV2, weights, input_tensor=pixels, alpha=alpha)
-    for layer in body.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = BATCH_NORM_MOMENTUM
+    body = with_fused_batch_norm(body, BATCH_NORM_MOMENTUM)
     maps = outputs_of(body, feature_layers)
     freeze(body, freeze_until, freeze_batch_norm)
-    return keras.Model(images, maps, name="mobilenet_v2")
+    return keras.Model(body.inputs[0], maps, name="mobilenet_v2")
