@@ -24,7 +24,7 @@ _STARTED_FROM = ("checkpoint", "weights")
 _NO_SHAPE = ("_target_", "name", "weights", "freeze_until", "freeze_batch_norm")
 
 
-def with_earlier_run(overrides: Sequence[str], multirun: bool) -> list[str]:
+def with_earlier_run(overrides: Sequence[str], multirun: bool, config_dir: str | None = None) -> list[str]:
     """The overrides that `resume=`, `checkpoint=` or `weights=` bring with them, then the user's own, which win.
 
     `checkpoint=` of a training names weights to start from, and brings the settings of their network alone, as
@@ -56,23 +56,24 @@ def with_earlier_run(overrides: Sequence[str], multirun: bool) -> list[str]:
             stored = without(_stored(folder, given), _STARTED_FROM)
             return [*(line for line in stored if _is_read_by(task, line)), *overrides]
         if folder is not None and task == "train":
-            return [*without(network_of(folder, given), given), *overrides]
+            return [*without(network_of(folder, given, config_dir), given), *overrides]
     return list(overrides)
 
 
-def network_of(folder: Path, given: Collection[str]) -> list[str]:
+def network_of(folder: Path, given: Collection[str], config_dir: str | None) -> list[str]:
     """The overrides that make a run's network: its backbone and detector, and what is set in them otherwise.
 
     Args:
         folder: of the run.
         given: keys that the user has set; a group whose option is among them brings nothing.
+        config_dir: Hydra's flag, for options of the user's own.
     """
     if not (folder / CONFIG).is_file():
         return []
     config: Any = OmegaConf.load(folder / CONFIG)
     choices = OmegaConf.load(folder / HYDRA).hydra.runtime.choices
     lines = [f"{group}={choices[group]}" for group in ("backbone", "detector") if group not in given]
-    (usual,) = compose_jobs(lines, multirun=False)
+    (usual,) = compose_jobs(lines, multirun=False, config_dir=config_dir)
     for group in [key_of(line) for line in lines]:
         theirs, ours = _plain(config[group]), _plain(usual[group])
         changed = [key for key in theirs if key in ours and key not in _NO_SHAPE and theirs[key] != ours[key]]
@@ -87,7 +88,8 @@ def _plain(node: Any) -> dict[str, Any]:
 def _is_read_by(task: str, line: str) -> bool:
     """Whether a task knows the key, where it is one of another task's own."""
     section, _, key = key_of(line).partition(".")
-    return section != "task" or key in {field.name for field in fields(MEMBERS["task"][task])}
+    schema = MEMBERS["task"].get(task, MEMBERS["task"]["task"])
+    return section != "task" or key in {field.name for field in fields(schema)}
 
 
 def _value(override: Override | None, key: str) -> str | None:

@@ -58,7 +58,7 @@ def make_plan(args: Namespace) -> Plan:
         config_name, config_dir = config_name or stored.config_name, config_dir or stored.config_dir
         overrides = stored.continued(args.overrides)
     else:
-        overrides = with_earlier_run(args.overrides, multirun)
+        overrides = with_earlier_run(args.overrides, multirun, config_dir)
     jobs = compose_jobs(overrides, multirun, config_name or "config", config_dir)
     _check_jobs(jobs, args, multirun)
     flags = _flags(args, config_name, config_dir)

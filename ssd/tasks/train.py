@@ -1,6 +1,7 @@
 """Training, from a configuration to a run folder and an MLflow run."""
 
 import logging
+import os
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -37,7 +38,7 @@ log = logging.getLogger(__name__)
 
 def run(cfg: DictConfig, folder: Path) -> float:
     """Trains as configured, leaves everything in `folder`, and gives the best checkpoint's mAP50."""
-    log.info("run folder: %s", folder)
+    log.info("run folder: %s", os.path.relpath(folder))
     set_memory_growth(cfg.gpu_memory_growth)
     with waiting("reading the data set"):
         splits = build_splits(cfg)

@@ -2,8 +2,11 @@
 
 import json
 import os
+import re
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,9 +17,10 @@ import pytest
 from omegaconf import OmegaConf
 
 from helpers.fake_voc import item, write_voc
-from helpers.tiny import CONFIG_DIR, TINY
+from helpers.tiny import CONFIG_DIR, PYTHONPATH, TINY
 from helpers.warm import Process
 from ssd.cli.main import main
+from ssd.environment import ROOT
 from ssd.models.checkpoint import load_detector
 from ssd.runs.folder import BEST, LAST
 from ssd.runs.results import read_results
@@ -99,6 +103,39 @@ def test_mlflow_holds_the_run(work, trained):
     assert {dataset.dataset.name for dataset in run.inputs.dataset_inputs} == {"shapes:train", "shapes:val"}
     assert "mAP50" in run.data.tags["mlflow.note.content"]
     assert {file.path for file in client.list_artifacts(run.info.run_id)} >= {"plots", "report.md", "images"}
+
+
+def test_a_training_says_what_it_does_before_it_does_it(trained):
+    text = (trained / "run.log").read_text()
+    said = [
+        f"run folder: {trained.relative_to(trained.parents[2])}",
+        "precision float32 (as configured)",
+        "data: shapes (default, with dataset.train_images=12, dataset.val_images=5, dataset.image_size=64), 12 images",
+        "classes: circle ",
+        "detector: ssd128 (by dataset=shapes, with detector.image_size=64, ",
+        ") on tiny (as given), from random weights; images of 64 x 64, ",
+        "training: 2 epochs of 3 steps of 4 images (by dataset=shapes, with ",
+        "augmentation: HorizontalFlip (as given)",
+        "epoch 1/2: train/loss ",
+        " left",
+        "epoch 2/2: train/loss ",
+        "evaluating the best checkpoint, of epoch ",
+    ]
+    places = [text.find(line) for line in said]
+    assert -1 not in places, said[places.index(-1)]
+    assert places == sorted(places)
+
+
+def test_a_terminal_hears_nothing_of_tensorflows_own(tmp_path):
+    """In a process of its own: what C++ writes comes when TensorFlow is loaded."""
+    command = [sys.executable, str(ROOT / "run.py"), *TINY, "training.epochs=1", "tracking.enabled=false"]
+    environment = os.environ | {"PYTHONPATH": PYTHONPATH}
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, env=environment)
+    assert done.stderr == ""
+    others = r"[IWEF]0000 |All log messages|oneDNN|rebuild TensorFlow|cuda|absl|WARNING:"
+    assert not [line for line in done.stdout.splitlines() if re.search(others, line)]
+    assert re.search(r"^best: epoch 1, val/mAP 0\.", done.stdout, re.MULTILINE)
+    assert (tmp_path / "outputs" / "latest" / "checkpoints" / "last.keras").is_file()
 
 
 def test_evaluating_the_checkpoint_gives_the_same_numbers(work, trained):
