@@ -14,8 +14,9 @@ from ssd.data.pipeline import Batches
 from ssd.data.sample import Dataset
 from ssd.evaluation.evaluate import Evaluation
 from ssd.experiment import describe
-from ssd.figures.charts import confusion_matrix, label_statistics, pr_curves
-from ssd.figures.sheets import training_batch
+from ssd.figures.charts import label_statistics, pr_curves
+from ssd.figures.confusion_matrix import confusion_matrix
+from ssd.figures.training_batch import training_batch
 from ssd.inference.cost import measure_cost
 from ssd.models.detector import SSD
 from ssd.runs.files import write_json, write_text
@@ -50,7 +51,7 @@ def draw_evaluation(folder: Path, evaluation: Evaluation) -> dict[str, Path]:
     }
     curves, matrix = pictures.values()
     pr_curves(evaluation.curves, curves)
-    confusion_matrix(evaluation.confusion, evaluation.class_names, matrix)
+    confusion_matrix(evaluation.confusion, evaluation.class_names, evaluation.score_threshold, matrix)
     return pictures
 
 
