@@ -47,6 +47,7 @@ def test_the_run_folder_can_be_published(trained):
         "metrics.json",
         "results.csv",
         "report.md",
+        "report.html",
         "run.log",
         "checkpoints/best.keras",
         "checkpoints/last.keras",
@@ -98,7 +99,12 @@ def test_mlflow_holds_the_run(work, trained):
     assert run.inputs is not None
     assert {dataset.dataset.name for dataset in run.inputs.dataset_inputs} == {"shapes:train", "shapes:val"}
     assert "mAP50" in run.data.tags["mlflow.note.content"]
-    assert {file.path for file in client.list_artifacts(run.info.run_id)} >= {"plots", "report.md", "images"}
+    assert {file.path for file in client.list_artifacts(run.info.run_id)} >= {
+        "plots",
+        "report.md",
+        "report.html",
+        "images",
+    }
 
 
 def test_evaluating_the_checkpoint_gives_the_same_numbers(work, trained):
