@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssd.data.sample import Annotation
-from ssd.evaluation.overlaps import MATCH_IOU, overlaps
+from ssd.evaluation.overlaps import MATCH_IOU, Overlaps, overlaps
+from ssd.evaluation.voc import IGNORED, WRONG, best_objects, first_claims
 from ssd.inference.detections import Detections
-
-_NOTHING, _IGNORED = -1, -2  # what `claims` says of a detection that has no object
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +20,7 @@ class Outcome:
     Attributes:
         detections: D, those with at least the score threshold.
         annotation: N objects.
-        claims: (D,) int64, the object that each detection claims, or a negative number.
+        claims: (D,) int64, the object that each detection claims, or WRONG or IGNORED.
     """
 
     detections: Detections
@@ -43,12 +42,12 @@ class Outcome:
     @property
     def false(self) -> NDArray[np.bool_]:
         """(D,) detections of nothing, or of what another one has claimed."""
-        return self.claims == _NOTHING
+        return self.claims == WRONG
 
     @property
     def ignored(self) -> NDArray[np.bool_]:
         """(D,) detections of difficult objects or in crowds: neither right nor wrong."""
-        return self.claims == _IGNORED
+        return self.claims == IGNORED
 
     @property
     def required(self) -> NDArray[np.bool_]:
@@ -71,26 +70,41 @@ class Outcome:
 def judge(found: Detections, annotation: Annotation, score_threshold: float) -> Outcome:
     """Decides which object each detection of an image belongs to.
 
-    The detections with at least `score_threshold` are taken by falling score, and each claims the free object of
-    highest IoU, of any class, if that is at least `MATCH_IOU`. Difficult objects and crowds stay free: a detection that
-    falls on one, or lies at least half in a crowd, is ignored. Average precision looks at each class alone instead
-    (`voc_results`): it calls the second of two detections of an object right where only the first has a wrong class.
+    Of the detections with at least `score_threshold`, right is what `voc_results` calls right: so the recall in the
+    tables is that of the pictures and of the confusion matrix. The others, by falling score, each claim the free object
+    of another class with the highest IoU, if that is at least `MATCH_IOU`. Difficult objects and crowds stay free: a
+    detection that falls on one, or lies at least half in a crowd, is ignored.
     """
     chosen = found.above(score_threshold)
     both = overlaps(chosen.boxes, annotation)
-    iou = np.where(annotation.crowd, 0.0, both.iou)
+    order = np.argsort(-chosen.scores, kind="stable")
+    claims = best_objects(chosen, annotation, both)
+    late = np.zeros(len(claims), np.bool_)
+    late[order] = ~first_claims(claims[order])
+    claims[late & (claims >= 0)] = WRONG
+    if len(annotation.labels):
+        other_class = chosen.labels[:, None] != annotation.labels
+        _claim_other_classes(claims, order[claims[order] == WRONG], other_class, annotation, both)
+    return Outcome(chosen, annotation, claims)
+
+
+def _claim_other_classes(
+    claims: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    other_class: NDArray[np.bool_],
+    annotation: Annotation,
+    both: Overlaps,
+) -> None:
+    """Writes into `claims`, (D,), what the detections `rows` claim of what is left, one after the other; N is not 0."""
+    iou = np.where(other_class & ~annotation.crowd, both.iou, 0.0)
+    iou[:, claims[claims >= 0]] = 0.0
     in_crowd = np.any(annotation.crowd & (both.coverage >= MATCH_IOU), axis=1)
-    touching = np.any(iou >= MATCH_IOU, axis=1)
-    claims = np.where(in_crowd, _IGNORED, _NOTHING)
-    for row in np.argsort(-chosen.scores, kind="stable"):
-        if not touching[row]:
-            continue
+    for row in rows:
         best = int(np.argmax(iou[row]))
         if iou[row, best] < MATCH_IOU:
-            continue  # all that it touched has been claimed since
-        if annotation.difficult[best]:
-            claims[row] = _IGNORED
+            claims[row] = IGNORED if in_crowd[row] else WRONG
+        elif annotation.difficult[best]:
+            claims[row] = IGNORED
         else:
             claims[row] = best
             iou[:, best] = 0.0
-    return Outcome(chosen, annotation, claims)

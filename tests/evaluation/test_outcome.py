@@ -9,6 +9,7 @@ from helpers.by_hand import annotation, detections
 from helpers.fake_detections import random_set
 from ssd.evaluation.confusion import confusion
 from ssd.evaluation.outcome import Outcome, judge
+from ssd.evaluation.voc import voc_results
 
 LEFT, RIGHT = (0.0, 0.0, 0.5, 0.5), (0.5, 0.5, 1.0, 1.0)
 CORNER, INSIDE = (0.6, 0.0, 0.9, 0.3), (0.6, 0.6, 0.7, 0.7)
@@ -34,6 +35,27 @@ def test_each_kind_by_hand() -> None:
 def test_of_two_detections_of_an_object_the_surer_has_it() -> None:
     outcome = judge(detections((1, 0.6, LEFT), (0, 0.9, LEFT)), annotation((0, LEFT, "")), 0.5)
     assert told(outcome) == {"right": [1], "false": [0]}
+
+
+def test_a_right_detection_is_right_beside_a_surer_one_of_another_class() -> None:
+    found = detections((1, 0.9, LEFT), (0, 0.6, LEFT))
+    assert told(judge(found, annotation((0, LEFT, "")), 0.5)) == {"right": [1], "false": [0]}
+    assert told(judge(found, annotation((0, LEFT, "")), 0.7)) == {"confused": [0]}
+
+
+def test_each_object_is_confused_with_one_class_at_most() -> None:
+    found = detections((1, 0.9, LEFT), (2, 0.8, LEFT), (2, 0.7, (0.0, 0.02, 0.5, 0.52)))
+    objects = annotation((0, LEFT, ""), (0, (0.0, 0.1, 0.5, 0.6), ""))
+    assert judge(found, objects, 0.5).claims.tolist() == [0, 1, -1]
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("ties", [False, True])
+def test_right_is_what_precision_and_recall_call_right(seed: int, ties: bool) -> None:
+    found, objects = random_set(seed, images=30, ties=ties)
+    right = sum(result.counts_at(0.4)[0] for result in voc_results(found, objects, 4))
+    judged = (judge(one, annotation_, 0.4) for one, annotation_ in zip(found, objects, strict=True))
+    assert sum(int(outcome.right.sum()) for outcome in judged) == right > 0
 
 
 @pytest.mark.parametrize(("flag", "box"), [("difficult", LEFT), ("crowd", INSIDE)])

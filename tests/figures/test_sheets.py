@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import sklearn.datasets
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -144,6 +144,7 @@ def test_whom_a_sheet_shows(errors: list[int], count: int, worst: list[int], typ
     assert worst_and_typical(errors, count) == (worst, typical)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 9), max_size=40), st.integers(0, 12))
 def test_no_image_is_shown_twice_and_none_is_worse_than_the_worst(errors: list[int], count: int) -> None:
     worst, typical = worst_and_typical(errors, count)
