@@ -20,7 +20,7 @@ class TaskConfig:
 class EvaluateConfig(TaskConfig):
     """conf/task/evaluate.yaml and train.yaml."""
 
-    pictures: int = 8  # validation images drawn with truth beside prediction
+    pictures: int = 8  # validation images drawn with what is right, missed and false: the worst and the typical
 
 
 @dataclass

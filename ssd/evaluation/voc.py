@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssd.data.sample import Annotation
-from ssd.evaluation.overlaps import MATCH_IOU, overlaps
+from ssd.evaluation.overlaps import MATCH_IOU, Overlaps, overlaps
 from ssd.inference.detections import Detections
 
-_WRONG, _IGNORED = -1, -2  # what `_best_objects` says of a detection that belongs to no object
+WRONG, IGNORED = -1, -2  # what `best_objects` says of a detection that belongs to no object
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +78,7 @@ def voc_results(
     """
     belongs, first_object = [np.zeros(0, np.int64)], 0
     for found, annotation in zip(detections, annotations, strict=True):
-        best = _best_objects(found, annotation)
+        best = best_objects(found, annotation, overlaps(found.boxes, annotation))
         belongs.append(np.where(best >= 0, best + first_object, best))
         first_object += len(annotation.labels)
     belonging = np.concatenate(belongs)
@@ -86,11 +86,11 @@ def voc_results(
     labels = np.concatenate([np.zeros(0, np.int32), *(found.labels for found in detections)])
     order = np.argsort(-scores, kind="stable")
     belonging, scores, labels = belonging[order], scores[order], labels[order]
-    right = _first_claims(belonging)
+    right = first_claims(belonging)
     objects, images = _count_objects(annotations, num_classes)
     results = []
     for label in range(num_classes):
-        chosen = (labels == label) & (belonging != _IGNORED)
+        chosen = (labels == label) & (belonging != IGNORED)
         results.append(ClassResult(int(objects[label]), int(images[label]), scores[chosen], right[chosen]))
     return results
 
@@ -114,21 +114,20 @@ def eleven_point_ap(recall: NDArray[np.float64], precision: NDArray[np.float64])
     return float(np.mean([np.max(precision[recall >= point], initial=0.0) for point in points]))
 
 
-def _best_objects(found: Detections, annotation: Annotation) -> NDArray[np.int64]:
-    """(D,) index of the object in its image that each detection belongs to, or _WRONG or _IGNORED."""
+def best_objects(found: Detections, annotation: Annotation, both: Overlaps) -> NDArray[np.int64]:
+    """(D,) index of the object in its image that each detection belongs to, or WRONG or IGNORED; see `voc_results`."""
     if not len(annotation.labels) or not len(found):
-        return np.full(len(found), _WRONG, np.int64)
-    both = overlaps(found.boxes, annotation)
+        return np.full(len(found), WRONG, np.int64)
     same_class = found.labels[:, None] == annotation.labels[None]
     iou = np.where(same_class & ~annotation.crowd, both.iou, 0.0)
     best = np.argmax(iou, axis=1)
     belongs = iou[np.arange(len(best)), best] >= MATCH_IOU
     in_crowd = np.any(same_class & annotation.crowd & (both.coverage >= MATCH_IOU), axis=1)
-    of_object = np.where(annotation.difficult[best], _IGNORED, best)
-    return np.where(belongs, of_object, np.where(in_crowd, _IGNORED, _WRONG))
+    of_object = np.where(annotation.difficult[best], IGNORED, best)
+    return np.where(belongs, of_object, np.where(in_crowd, IGNORED, WRONG))
 
 
-def _first_claims(belonging: NDArray[np.int64]) -> NDArray[np.bool_]:
+def first_claims(belonging: NDArray[np.int64]) -> NDArray[np.bool_]:
     """(D,) whether a detection is the first, in this order, that belongs to its object."""
     positions = np.flatnonzero(belonging >= 0)
     first = np.unique(belonging[positions], return_index=True)[1]

@@ -1,4 +1,4 @@
-"""What a run leaves for people: pictures, metrics.json, report.md."""
+"""What a run leaves for people: pictures, metrics.json, and its report."""
 
 import os
 from collections.abc import Mapping
@@ -14,12 +14,13 @@ from ssd.data.pipeline import Batches
 from ssd.data.sample import Dataset
 from ssd.evaluation.evaluate import Evaluation
 from ssd.experiment import describe
-from ssd.figures.charts import confusion_matrix, label_statistics, pr_curves
-from ssd.figures.sheets import training_batch
+from ssd.figures.charts import label_statistics, pr_curves
+from ssd.figures.confusion_matrix import confusion_matrix
+from ssd.figures.training_batch import training_batch
 from ssd.inference.cost import measure_cost
 from ssd.models.detector import SSD
 from ssd.runs.files import write_json, write_text
-from ssd.runs.folder import CONFIG, METRICS, PLOTS, RESULTS, RUN_ID_FILE
+from ssd.runs.folder import CONFIG, METRICS, PLOTS, REPORT, REPORT_PAGE, RESULTS, RUN_ID_FILE
 from ssd.runs.report import RunReport
 from ssd.sweep.launch.callback import PARENT_VARIABLE
 from ssd.tracking.tracker import Tracker
@@ -50,7 +51,7 @@ def draw_evaluation(folder: Path, evaluation: Evaluation) -> dict[str, Path]:
     }
     curves, matrix = pictures.values()
     pr_curves(evaluation.curves, curves)
-    confusion_matrix(evaluation.confusion, evaluation.class_names, matrix)
+    confusion_matrix(evaluation.confusion, evaluation.class_names, evaluation.score_threshold, matrix)
     return pictures
 
 
@@ -138,7 +139,7 @@ def write_results(
     datasets: Mapping[str, Dataset],
     pictures: Mapping[str, Path],
 ) -> None:
-    """Writes metrics.json and report.md and sends them, the best values and the pictures to MLflow.
+    """Writes metrics.json and the report and sends them, the best values and the pictures to MLflow.
 
     Args:
         cfg: of the run.
@@ -183,7 +184,7 @@ def _track(tracker: Tracker, report: RunReport, folder: Path, pictures: Mapping[
     # AP50 first: the column that the page compares unless told otherwise
     classes = [{"class": row["class"], "AP50": row["AP50"], **row} for row in report.per_class]
     tracker.log_table(classes, "per_class.json")
-    for name in ("report.md", METRICS, RESULTS, CONFIG):
+    for name in (REPORT, REPORT_PAGE, METRICS, RESULTS, CONFIG):
         if (folder / name).exists():
             tracker.log_artifact(folder / name)
     for picture in pictures.values():
@@ -194,7 +195,7 @@ def _track(tracker: Tracker, report: RunReport, folder: Path, pictures: Mapping[
 
 def say_where(folder: Path, pictures: Mapping[str, Path], tracker: Tracker) -> None:
     """Tells on the terminal where the results are, in lines that can be copied."""
-    for caption, path in {**pictures, "Report": folder / "report.md"}.items():
+    for caption, path in {**pictures, "Report": folder / REPORT, "The same in one file": folder / REPORT_PAGE}.items():
         print(f"{caption}: {os.path.relpath(path)}")
     print(f"MLflow: {tracker.ui_command}")
     if tracker.page is not None:

@@ -1,6 +1,5 @@
-"""Charts of one evaluation, of a data set and of a training, each written as a PNG."""
+"""Charts of one evaluation and of a data set, each written as a PNG."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from ssd.data.sample import Annotation
 from ssd.evaluation.evaluate import Curve
 from ssd.figures.style import FEW, GREY, colour_bar, dress, hex_colours, nothing, save
 
-_BLUE, _RED, _GREEN, _PURPLE = hex_colours(4)
+(_BLUE,) = hex_colours(1)
 
 
 def pr_curves(curves: Sequence[Curve], path: Path) -> None:
@@ -50,38 +49,6 @@ def pr_curves(curves: Sequence[Curve], path: Path) -> None:
     save(figure, path)
 
 
-def confusion_matrix(confusion: NDArray[np.int64], class_names: Sequence[str], path: Path) -> None:
-    """Writes the confusion matrix: colours are parts of the row, figures are counts.
-
-    Args:
-        confusion: (C + 1, C + 1) counts, row truth, column prediction, last background; see `Evaluation.confusion`.
-        class_names: C names.
-        path: of the PNG.
-    """
-    size = len(confusion)
-    cell, letters = (0.62, 8.5) if size <= 12 else (0.42, 7) if size <= 30 else (0.3, 5.5)  # inches, points
-    side = size * cell
-    figure = Figure(figsize=(side + 2.8, side + 1.8), layout="constrained")
-    axes = figure.add_subplot()
-    part = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-    image = axes.pcolormesh(part, cmap="Blues", vmin=0, vmax=1, edgecolors="0.9", linewidth=0.4)
-    for row, column in np.argwhere(confusion > 0):
-        colour = "white" if part[row, column] > 0.55 else "0.15"
-        text = _short(int(confusion[row, column]))
-        axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=letters, color=colour)
-    names = [*class_names, "background"]
-    axes.set_xticks(np.arange(size) + 0.5, names, rotation=90, fontsize=letters + 0.5)
-    axes.set_yticks(np.arange(size) + 0.5, names, fontsize=letters + 0.5)
-    axes.tick_params(length=0)
-    axes.set(aspect="equal", ylim=(size, 0))
-    axes.spines[:].set_visible(False)
-    axes.set(xlabel="predicted", ylabel="truth")
-    axes.set_title("Confusion, IoU 0.5", fontsize=11, loc="left")
-    height = min(1.0, 3.5 / side)
-    colour_bar(figure, image, axes.inset_axes((1 + 0.2 / side, 1 - height, 0.16 / side, height)), "part of the row")
-    save(figure, path)
-
-
 def label_statistics(annotations: Sequence[Annotation], class_names: Sequence[str], path: Path) -> None:
     """Writes what is annotated: objects per class, per image, their sizes and where they are.
 
@@ -101,40 +68,6 @@ def label_statistics(annotations: Sequence[Annotation], class_names: Sequence[st
     axes = figure.add_subplot(places[1, 2])
     _heat_map(figure, axes, centres, ("box centre, x", "box centre, y"), "Places")
     axes.invert_yaxis()
-    save(figure, path)
-
-
-def curves_from_csv(results: Path, path: Path) -> None:
-    """Writes losses, mAP and learning rate over the epochs from a run's results.csv.
-
-    Args:
-        results: columns epoch, train/loss, train/loss_cls, train/loss_box, val/..., val/mAP50, val/mAP50_07, val/mAP,
-            lr; an empty cell (an epoch without validation) or a missing column is a point or line that is not drawn.
-        path: of the PNG.
-    """
-    with results.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    figure = Figure(figsize=(13, 4), layout="constrained")
-    losses, precision, rate = (dress(axes, "epoch", "", "") for axes in figure.subplots(1, 3, sharex=True))
-    for name, colour in (("loss", _BLUE), ("loss_cls", _RED), ("loss_box", _GREEN)):
-        _line(losses, rows, f"train/{name}", color=colour, linewidth=1.6)
-        _line(losses, rows, f"val/{name}", color=colour, linewidth=1.2, linestyle="--", marker="o", markersize=3)
-    for name, colour in (("val/mAP50", _BLUE), ("val/mAP50_07", _PURPLE), ("val/mAP", _RED)):
-        _line(precision, rows, name, color=colour, linewidth=1.6, marker="o", markersize=3)
-    _line(rate, rows, "lr", color=GREY, linewidth=1.6)
-    precision.set_ylim(0, 1)
-    losses.set_ylim(bottom=0)
-    rate.set_ylim(bottom=0)
-    for axes, title in ((losses, "Loss"), (precision, "Mean average precision"), (rate, "Learning rate")):
-        axes.set_title(title, fontsize=11, loc="left")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        if len(axes.lines) > 1:
-            axes.legend(frameon=False, fontsize=8.5)
-        elif not axes.lines:
-            nothing(axes, "nothing yet")
-    epochs = {float(row["epoch"]) for row in rows if row.get("epoch")}
-    if len(epochs) == 1:  # a single point: whole epochs around it, not hundredths
-        losses.set_xlim(min(epochs) - 1, min(epochs) + 1)
     save(figure, path)
 
 
@@ -177,16 +110,6 @@ def _heat_map(figure: Figure, axes: Axes, points: NDArray[np.float64], names: tu
     return colour_bar(figure, mesh, axes.inset_axes((1.04, 0, 0.05, 1)), "objects")
 
 
-def _line(axes: Axes, rows: Sequence[dict[str, str]], column: str, **style: object) -> None:
-    """Draws one column over the epochs where it holds a finite number."""
-    points = [(row["epoch"], row[column]) for row in rows if row.get(column) and row.get("epoch")]
-    values = np.array(points, np.float64).reshape(-1, 2)
-    values = values[np.isfinite(values).all(axis=1)]
-    if len(values):
-        single = {"marker": "o", "markersize": 3} if len(values) == 1 else {}
-        axes.plot(values[:, 0], values[:, 1], label=column, **{**single, **style})  # type: ignore[arg-type]
-
-
 def _steps(curve: Curve) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The curve from recall 0 on, and straight down where the last detection ends it."""
     if not len(curve.recall):
@@ -199,7 +122,3 @@ def _envelope(curve: Curve, grid: NDArray[np.float64]) -> NDArray[np.float64]:
     """The best precision at each recall of the grid or above, as the average precision counts it."""
     best = np.maximum.accumulate(curve.precision[::-1])[::-1]
     return np.append(best, 0.0)[np.searchsorted(curve.recall, grid)]
-
-
-def _short(count: int) -> str:
-    return f"{count}" if count < 10_000 else f"{count / 1000:.0f}k"

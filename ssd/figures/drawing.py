@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from ssd.figures.colours import class_colours, readable_on
+from ssd.figures.strokes import Rectangle, Stroke, outline
 from ssd.inference.detections import Detections
-
-Colour = tuple[int, int, int]
-Rectangle = tuple[int, int, int, int]  # left, top, right, bottom in pixels
 
 
 class Tag(NamedTuple):
@@ -22,13 +20,13 @@ class Tag(NamedTuple):
 
     Attributes:
         box: normalised ymin, xmin, ymax, xmax.
-        texts: what to write, from the whole text to the shortest that is still worth its place.
-        colour: RGB.
+        texts: what to write, from the whole text to the shortest that is still worth its place; none: nothing.
+        stroke: of its line; the text stands on its colour.
     """
 
     box: NDArray[np.float32]
     texts: tuple[str, ...]
-    colour: Colour
+    stroke: Stroke
 
 
 def draw_detections(image: NDArray[np.uint8], detections: Detections, class_names: Sequence[str]) -> NDArray[np.uint8]:
@@ -47,38 +45,34 @@ def draw_detections(image: NDArray[np.uint8], detections: Detections, class_name
     """
     longer = max(image.shape[:2])
     canvas = Image.fromarray(image)
-    draw_tags(canvas, detection_tags(detections, class_names), max(1, round(longer / 400)), max(11, round(longer / 50)))
-    return np.array(canvas)
-
-
-def detection_tags(detections: Detections, class_names: Sequence[str]) -> list[Tag]:
-    """Class name and score of each detection, most certain first."""
-    colours, order = class_colours(len(class_names)), np.argsort(-detections.scores, kind="stable")
-    return [
+    strokes = [Stroke(colour, max(1, round(longer / 400))) for colour in class_colours(len(class_names))]
+    tags = [
         Tag(
             detections.boxes[i],
             (f"{class_names[detections.labels[i]]} {detections.scores[i]:.2f}", f"{detections.scores[i]:.2f}"),
-            colours[detections.labels[i]],
+            strokes[detections.labels[i]],
         )
-        for i in order
+        for i in np.argsort(-detections.scores, kind="stable")
     ]
+    draw_tags(canvas, tags, max(11, round(longer / 50)))
+    return np.array(canvas)
 
 
-def draw_tags(canvas: Image.Image, tags: Sequence[Tag], line: int, font_size: int) -> None:
-    """Draws on `canvas`, an RGB image. `line` and `font_size` are pixels."""
+def draw_tags(canvas: Image.Image, tags: Sequence[Tag], font_size: int) -> None:
+    """Draws on `canvas`, an RGB image; the first tags lie on top and are labelled first. `font_size` is in pixels."""
     pen, letters = ImageDraw.Draw(canvas), font(font_size)
     boxes = [_pixels(tag.box, canvas.size) for tag in tags]
-    for box, tag in reversed(list(zip(boxes, tags, strict=True))):  # the most certain on top
-        pen.rectangle(box, outline=tag.colour, width=line)
+    for box, tag in reversed(list(zip(boxes, tags, strict=True))):
+        outline(pen, box, canvas.size, tag.stroke)
     taken = np.zeros((0, 4), np.int64)
     for box, tag in zip(boxes, tags, strict=True):
         for text in tag.texts:
             place = _free_place(box, _label_size(text, font_size), canvas.size, taken)
             if place is not None:
                 taken = np.concatenate([taken, [place]])
-                pen.rectangle((*place[:2], place[2] - 1, place[3] - 1), fill=tag.colour)
+                pen.rectangle((*place[:2], place[2] - 1, place[3] - 1), fill=tag.stroke.colour)
                 middle = ((place[0] + place[2]) / 2, (place[1] + place[3]) / 2)
-                pen.text(middle, text, fill=readable_on(tag.colour), font=letters, anchor="mm")
+                pen.text(middle, text, fill=readable_on(tag.stroke.colour), font=letters, anchor="mm")
                 break
 
 

@@ -1,6 +1,6 @@
-"""Sheets of images with their boxes: truth beside prediction, and a training batch."""
+"""Sheets: images side by side under headings, each with a caption, below a legend of the lines drawn on them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,138 +8,118 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from ssd.data.sample import Annotation
-from ssd.figures.colours import class_colours
-from ssd.figures.drawing import Tag, detection_tags, draw_tags, font
-from ssd.inference.detections import Detections
+from ssd.figures.drawing import Tag, draw_tags, font
+from ssd.figures.strokes import Stroke, outline
 
-_CELL = 420  # pixels of an image's longer side on a sheet
-_GAP, _MARGIN, _CAPTION, _LEGEND = 8, 24, 26, 26
-_LINE, _LETTERS = 2, 12
+_GAP, _MARGIN, _LINE = 12, 24, 28  # pixels; the last is the height of a line of text
+_LETTERS, _TEXT, _HEADING = 14, 17, 21
 _INK, _GREY = (30, 30, 30), (110, 110, 110)
+_SAMPLE = (26, 12)  # width and height of a legend's sample
 
 
-class _Cell(NamedTuple):
-    """One picture on a sheet: what stands above it, the picture, the labels it shows."""
+class Cell(NamedTuple):
+    """A picture on a sheet and what stands above it."""
 
     caption: str
     picture: Image.Image
-    labels: NDArray[np.int32]
 
 
-def truth_and_prediction(
-    images: Sequence[NDArray[np.uint8]],
-    annotations: Sequence[Annotation],
-    detections: Sequence[Detections],
-    class_names: Sequence[str],
-    path: Path,
-    score_threshold: float = 0.5,
-) -> None:
-    """Writes a PNG with the annotated boxes of each image at the left and the detected ones at the right.
+class Section(NamedTuple):
+    """Cells under a heading, which may be empty."""
 
-    Args:
-        images: (H, W, 3) uint8 RGB each, of any size.
-        annotations: one per image.
-        detections: one per image; those with less than `score_threshold` are not drawn.
-        class_names: in label order.
-        path: of the PNG, replaced if it exists.
-        score_threshold: in [0, 1].
+    heading: str
+    cells: Sequence[Cell]
+
+
+class Entry(NamedTuple):
+    """A line of the legend: what a stroke means."""
+
+    text: str
+    stroke: Stroke
+
+
+def cell(caption: str, image: NDArray[np.uint8], tags: Sequence[Tag], side: int) -> Cell:
+    """An (H, W, 3) uint8 RGB image with its boxes.
+
+    Its longer side is scaled to `side` pixels first, so that lines and letters stay sharp. Of a photograph's 8 bits the
+    upper 6 are kept, which cannot be seen and makes the file a third smaller.
     """
-    cells = []
-    for image, annotation, found in zip(images, annotations, detections, strict=True):
-        chosen = found.above(score_threshold)
-        truth = _cell(f"{annotation.id} · truth", image, _truth_tags(annotation, class_names), annotation.labels)
-        prediction = f"prediction, score ≥ {score_threshold:g}"
-        cells += [truth, _cell(prediction, image, detection_tags(chosen, class_names), chosen.labels)]
-    _save(cells, 2 if len(cells) <= 4 else 4, 2, class_names, path)
-
-
-def training_batch(batch: Mapping[str, NDArray], class_names: Sequence[str], path: Path) -> None:
-    """Writes a PNG with up to 16 images of a batch as the network sees them.
-
-    Args:
-        batch: image (B, S, S, 3) uint8 RGB, boxes (B, M, 4) float32, labels (B, M) int32 with -1 for padding, and
-            perhaps index (B,) with -1 for padding images, which are left out.
-        class_names: in label order.
-        path: of the PNG, replaced if it exists.
-    """
-    colours = class_colours(len(class_names))
-    real = np.asarray(batch["index"]) >= 0 if "index" in batch else np.ones(len(batch["image"]), np.bool_)
-    cells = []
-    for row in np.flatnonzero(real)[:16]:
-        labels, boxes = np.asarray(batch["labels"][row]), np.asarray(batch["boxes"][row])
-        labels, boxes = labels[labels >= 0], boxes[labels >= 0]
-        tags = [Tag(box, (class_names[label],), colours[label]) for box, label in zip(boxes, labels, strict=True)]
-        caption = f"{len(labels)} object{'' if len(labels) == 1 else 's'}"
-        cells.append(_cell(caption, np.asarray(batch["image"][row]), tags, labels))
-    _save(cells, min(4, max(len(cells), 1)), 1, class_names, path)
-
-
-def _truth_tags(annotation: Annotation, class_names: Sequence[str]) -> list[Tag]:
-    colours, tags = class_colours(len(class_names)), []
-    for box, label, difficult, crowd in zip(
-        annotation.boxes, annotation.labels, annotation.difficult, annotation.crowd, strict=True
-    ):
-        name, flag = class_names[label], " (crowd)" if crowd else " (difficult)" if difficult else ""
-        tags.append(Tag(box, (name + flag, name), colours[label]))
-    return tags
-
-
-def _cell(caption: str, image: NDArray[np.uint8], tags: Sequence[Tag], labels: NDArray[np.int32]) -> _Cell:
-    """Scales the image first, so that lines and letters stay sharp."""
-    scale = _CELL / max(image.shape[:2])
+    scale = side / max(image.shape[:2])
     size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
-    picture = Image.fromarray(image).resize(size, Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC)
-    draw_tags(picture, tags, _LINE, _LETTERS)
-    return _Cell(caption, picture, labels)
+    scaled = Image.fromarray(image).resize(size, Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC)
+    picture = scaled.point([min(round(level / 4) * 4, 255) for level in range(256)] * 3)
+    draw_tags(picture, tags, _LETTERS)
+    return Cell(caption, picture)
 
 
-def _save(cells: Sequence[_Cell], columns: int, together: int, class_names: Sequence[str], path: Path) -> None:
-    """Lays the cells out in rows, each as high as its highest picture, above a legend of the classes they show.
+def save_sheet(sections: Sequence[Section], legend: Sequence[Entry], columns: int, side: int, path: Path) -> None:
+    """Writes a PNG: the legend, then each section's cells in rows, each row as high as its highest picture.
 
-    Each `together` columns stand close, with a wider gap to the next.
+    Args:
+        sections: those without cells are left out.
+        legend: what the strokes mean.
+        columns: cells in a row.
+        side: the width of a cell in pixels.
+        path: of the PNG, replaced if it exists.
     """
-    lefts = [_MARGIN + column * (_CELL + _GAP) + column // together * _GAP for column in range(columns)]
-    rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
-    heights = [max(cell.picture.height for cell in row) + _CAPTION + _GAP for row in rows]
-    width = lefts[-1] + _CELL + _MARGIN
-    shown = np.unique(np.concatenate([np.zeros(0, np.int32), *(cell.labels for cell in cells)]))
-    entries = _legend_places([class_names[label] for label in shown], width)
-    bottom = _MARGIN // 2 + sum(heights)
-    height = bottom + (entries[-1][1] + _LEGEND if entries else _LEGEND) + _MARGIN // 2
+    sections = [section for section in sections if section.cells]
+    width = 2 * _MARGIN + columns * side + (columns - 1) * _GAP
+    entries = _legend_places([entry.text for entry in legend], width)
+    top = _MARGIN // 2 + (entries[-1][1] + _LINE + _GAP if entries else 0)
+    height = top + sum(_height(section, columns) for section in sections) + (_MARGIN if sections else 2 * _LINE)
     sheet = Image.new("RGB", (width, height), (255, 255, 255))
-    pen, top = ImageDraw.Draw(sheet), _MARGIN // 2
-    for row, row_height in zip(rows, heights, strict=True):
-        for left, cell in zip(lefts, row, strict=False):  # the last row may be short
-            pen.text((left, top + _CAPTION / 2), _shortened(cell.caption), _INK, font(14), anchor="lm")
-            sheet.paste(cell.picture, (left, top + _CAPTION))
-        top += row_height
-    if not cells:
-        pen.text((width / 2, height / 2), "no images", _GREY, font(14), anchor="mm")
-    colours = class_colours(len(class_names))
-    for label, (x, y) in zip(shown, entries, strict=True):
-        middle = bottom + y + _LEGEND / 2
-        pen.rectangle((x, middle - 6, x + 12, middle + 6), fill=colours[label])
-        pen.text((x + 20, middle), class_names[label], _INK, font(14), anchor="lm")
+    pen = ImageDraw.Draw(sheet)
+    for entry, (x, y) in zip(legend, entries, strict=True):
+        middle = _MARGIN // 2 + y + _LINE // 2
+        sample = (x, middle - _SAMPLE[1] // 2, x + _SAMPLE[0], middle + _SAMPLE[1] // 2)
+        outline(pen, sample, sheet.size, entry.stroke)
+        pen.text((x + _SAMPLE[0] + 10, middle), entry.text, _INK, font(_TEXT), anchor="lm")
+    for section in sections:
+        _draw_section(sheet, section, columns, side, top)
+        top += _height(section, columns)
+    if not sections:
+        pen.text((width / 2, top + _LINE), "no images", _GREY, font(_TEXT), anchor="mm")
     sheet.save(path, format="PNG")
 
 
-def _legend_places(names: Sequence[str], width: int) -> list[tuple[int, int]]:
+def _rows(section: Section, columns: int) -> list[Sequence[Cell]]:
+    return [section.cells[start : start + columns] for start in range(0, len(section.cells), columns)]
+
+
+def _height(section: Section, columns: int) -> int:
+    heights = [max(cell.picture.height for cell in row) + _LINE + _GAP for row in _rows(section, columns)]
+    return sum(heights) + (_LINE + _GAP if section.heading else 0)
+
+
+def _draw_section(sheet: Image.Image, section: Section, columns: int, side: int, top: int) -> None:
+    pen = ImageDraw.Draw(sheet)
+    if section.heading:
+        pen.text((_MARGIN, top + _LINE // 2), section.heading, _INK, font(_HEADING), anchor="lm")
+        top += _LINE + _GAP
+    for row in _rows(section, columns):
+        for column, (caption, picture) in enumerate(row):
+            left = _MARGIN + column * (side + _GAP)
+            pen.text((left, top + _LINE // 2), _shortened(caption, side), _INK, font(_TEXT), anchor="lm")
+            sheet.paste(picture, (left, top + _LINE))
+        top += max(picture.height for _, picture in row) + _LINE + _GAP
+
+
+def _legend_places(texts: Sequence[str], width: int) -> list[tuple[int, int]]:
     """Left and top of each entry, in lines as wide as the sheet."""
     places, x, y = [], _MARGIN, 0
-    for name in names:
-        needed = 20 + round(font(14).getlength(name)) + 24
+    for text in texts:
+        needed = _SAMPLE[0] + 10 + round(font(_TEXT).getlength(text)) + 28
         if x > _MARGIN and x + needed > width - _MARGIN:
-            x, y = _MARGIN, y + _LEGEND
+            x, y = _MARGIN, y + _LINE
         places.append((x, y))
         x += needed
     return places
 
 
-def _shortened(caption: str) -> str:
-    """The caption, its beginning cut off where it is wider than a picture."""
-    if font(14).getlength(caption) <= _CELL:
+def _shortened(caption: str, width: int) -> str:
+    """The caption, its beginning cut off where it is wider than `width` pixels."""
+    if font(_TEXT).getlength(caption) <= width:
         return caption
-    while caption and font(14).getlength("…" + caption) > _CELL:
+    while caption and font(_TEXT).getlength("…" + caption) > width:
         caption = caption[1:]
     return "…" + caption

@@ -1,4 +1,4 @@
-"""Truth beside prediction, drawn at every validation."""
+"""The worst and the typical images of a validation, drawn every time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,20 +7,22 @@ from pathlib import Path
 import numpy as np
 
 from ssd.data.sample import Dataset
-from ssd.figures.sheets import truth_and_prediction
+from ssd.evaluation.outcome import Outcome, judge
+from ssd.figures.outcome_sheet import outcome_cell, save_outcomes
+from ssd.figures.sheets import Cell, Section
 from ssd.inference.detections import Detections
 from ssd.runs.folder import PLOTS
 
 
 @dataclass(frozen=True)
 class ValidationSheet:
-    """Truth beside prediction, for the same images whenever it is drawn.
+    """What is right, missed and false in some images of a data set.
 
     Attributes:
         folder: the run folder.
         dataset: whose images are drawn.
-        count: how many, spread evenly over the data set.
-        score_threshold: of the boxes drawn.
+        count: how many: half of them the worst, half around the median.
+        score_threshold: of the detections that count.
     """
 
     folder: Path
@@ -32,13 +34,35 @@ class ValidationSheet:
         """Writes plots/predictions.png from the detections of the first `len(detections)` images."""
         path = self.folder / PLOTS / "predictions.png"
         path.parent.mkdir(exist_ok=True)
-        rows = np.unique(np.linspace(0, len(detections) - 1, self.count).round().astype(int))
-        truth_and_prediction(
-            [self.dataset[row].image for row in rows],
-            [self.dataset.annotations[row] for row in rows],
-            [detections[row] for row in rows],
-            self.dataset.class_names,
-            path,
+        outcomes = [
+            judge(found, annotation, self.score_threshold)
+            for found, annotation in zip(detections, self.dataset.annotations, strict=False)
+        ]
+        errors = [outcome.errors for outcome in outcomes]
+        worst, typical = worst_and_typical(errors, self.count)
+        median = np.median(errors) if errors else 0
+        sections = {
+            "Worst: the most errors": worst,
+            f"Typical: around the median number of errors, {median:g}": typical,
+        }
+        save_outcomes(
+            [Section(heading, [self._cell(row, outcomes[row]) for row in rows]) for heading, rows in sections.items()],
             self.score_threshold,
+            path,
         )
         return path
+
+    def _cell(self, row: int, outcome: Outcome) -> Cell:
+        return outcome_cell(self.dataset[row].image, outcome, self.dataset.class_names)
+
+
+def worst_and_typical(errors: Sequence[int], count: int) -> tuple[list[int], list[int]]:
+    """Which images to show: the half of `count` with most errors, and as many around the median, where there are.
+
+    Each part goes from many errors to few; images with equally many keep their order. No image is in both.
+    """
+    order = np.argsort(-np.asarray(errors, np.int64), kind="stable").tolist()
+    count = min(count, len(order))
+    worst, typical = (count + 1) // 2, count // 2
+    first = max(worst, (len(order) - typical) // 2)
+    return order[:worst], order[first : first + typical]

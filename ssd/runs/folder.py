@@ -19,11 +19,15 @@ LOG = Path("run.log")  # set in conf/config.yaml
 RESULTS = Path("results.csv")
 METRICS = Path("metrics.json")  # of the best checkpoint
 PLOTS = Path("plots")
+REPORT = Path("report.md")
+REPORT_PAGE = Path("report.html")  # the same in one file, to be mailed
 RUN_ID_FILE = Path("mlflow_run.txt")  # its run in MLflow; of a sweep too
 
 # Of a sweep, and of its jobs.
 SWEEP_FILE = Path("sweep.json")  # how it was started
 STUDY_FILE = Path("study.db")  # Optuna's, of a search
+SWEEP_REPORT = Path("sweep.md")
+SWEEP_PAGE = Path("sweep.html")  # the same in one file
 DONE_FILE = Path("done.txt")  # what the job returned; written last
 FAILURE_FILE = Path("failure.txt")  # why it failed, one line
 PRUNED_FILE = Path("pruned.txt")  # after which epoch it was given up, one line

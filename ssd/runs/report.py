@@ -1,4 +1,4 @@
-"""The report of one run in Markdown: a page in its folder, and the same without pictures for MLflow."""
+"""The report of one run: in its folder as Markdown and as one HTML file, and without pictures for MLflow."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -8,6 +8,8 @@ from typing import Any
 from urllib.parse import quote
 
 from ssd.runs.files import write_text
+from ssd.runs.folder import REPORT, REPORT_PAGE
+from ssd.runs.html import self_contained
 from ssd.runs.markdown import markdown_table
 
 
@@ -42,7 +44,7 @@ class RunReport:
     mlflow_ui: str | None
 
     def write(self, folder: Path, pictures: Mapping[str, Path]) -> Path:
-        """Writes folder/report.md and gives its path.
+        """Writes folder/report.md and report.html, the same with its pictures inside, and gives the path of the first.
 
         Args:
             folder: the run folder; pictures inside it are linked relatively, so that it can be moved or published.
@@ -60,8 +62,10 @@ class RunReport:
             *self._conditions,
             f"## Again\n\n{again}",
         ]
-        write_text(folder / "report.md", "\n\n".join(sections) + "\n")
-        return folder / "report.md"
+        text = "\n\n".join(sections) + "\n"
+        write_text(folder / REPORT, text)
+        write_text(folder / REPORT_PAGE, self_contained(text, folder))
+        return folder / REPORT
 
     def note(self) -> str:
         """For MLflow's page, which has the title and the pictures elsewhere and may cut the end."""

@@ -43,7 +43,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
         tracker.log_metrics({f"val/{name}": value for name, value in evaluation.metrics.items()}, 0)
         pictures = publish.draw_evaluation(folder, evaluation)
         sheet = ValidationSheet(folder, dataset, cfg.task.pictures, cfg.score_threshold)
-        pictures["Truth beside prediction"] = sheet.draw(validation.detections)
+        pictures["Right, missed and false"] = sheet.draw(validation.detections)
         publish.write_results(
             cfg,
             folder,

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from ssd.config.overrides import key_of
 from ssd.errors import UserError
+from ssd.runs.folder import SWEEP_PAGE, SWEEP_REPORT
 from ssd.sweep.report.jobs import JobResult, ranked, read_job, read_jobs
 from ssd.sweep.report.recorded import recorded_jobs
 from ssd.sweep.report.sources import Sources, read_source
@@ -35,7 +36,8 @@ def run(cfg: DictConfig, folder: Path) -> float:
     with _tracker(cfg, folder, source, jobs) or nullcontext() as tracker:
         report = write_report(place, tracker, jobs=jobs, register=cfg.sweep.register, alias=cfg.sweep.alias)
     print_table(report.jobs)
-    log.info("Report: %s", os.path.relpath(place / "sweep.md"))
+    log.info("Report: %s", os.path.relpath(place / SWEEP_REPORT))
+    log.info("The same in one file: %s", os.path.relpath(place / SWEEP_PAGE))
     if tracker is not None:
         log.info("MLflow: %s", tracker.ui_command)
     if report.problem:

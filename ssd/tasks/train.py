@@ -19,8 +19,8 @@ from ssd.evaluation.validation import validate
 from ssd.experiment import build, describe, publish
 from ssd.experiment.announce import announcement
 from ssd.experiment.splits import build_splits
-from ssd.figures.charts import curves_from_csv
 from ssd.figures.class_table import class_table
+from ssd.figures.training_curves import curves_from_csv
 from ssd.figures.validation_sheet import ValidationSheet
 from ssd.models.detector import SSD
 from ssd.runs.folder import PLOTS, PRUNED_FILE, RESULTS
@@ -143,9 +143,9 @@ def _finish(
     evaluation = validation.evaluation
     curves = folder / PLOTS / "curves.png"
     with waiting("drawing the results"):
-        curves_from_csv(trainer.results, curves)
+        curves_from_csv(trainer.results, curves, "val/mAP")
         pictures = {"Loss and mAP": curves, **pictures, **publish.draw_evaluation(folder, evaluation)}
-        pictures["Truth beside prediction"] = trainer.sheet.draw(validation.detections)
+        pictures["Right, missed and false"] = trainer.sheet.draw(validation.detections)
     with waiting("measuring what the detector costs, writing the report"):
         publish.write_results(
             cfg,

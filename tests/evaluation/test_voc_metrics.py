@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers.fake_detections import random_set
@@ -157,6 +157,7 @@ def test_overlaps_by_hand() -> None:
     assert both.coverage.tolist() == [[1.0], [0.0], [0.0]]  # the last has no area
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000))
 def test_the_order_of_images_changes_nothing(seed: int) -> None:
     found, truth = random_set(seed, images=5)

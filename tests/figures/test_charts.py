@@ -1,89 +1,24 @@
-"""Charts and pictures: readable PNG files in ordinary and in extreme cases, boxes where they belong."""
+"""Charts: readable PNG files in ordinary and in extreme cases."""
 
 from pathlib import Path
 from typing import Any
 
-import cv2
 import matplotlib.pyplot
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
-from PIL import ImageDraw
+from matplotlib.figure import Figure
 
-from ssd.data.sample import Annotation
+from helpers.pictures import as_detections, has_colour, names_of, random_annotation, read_png
 from ssd.evaluation.evaluate import evaluate
-from ssd.figures.charts import confusion_matrix, curves_from_csv, label_statistics, pr_curves
-from ssd.figures.colours import class_colours, readable_on
-from ssd.figures.drawing import draw_detections
-from ssd.figures.sheets import training_batch, truth_and_prediction
+from ssd.figures.charts import label_statistics, pr_curves
+from ssd.figures.colours import class_colours
+from ssd.figures.confusion_matrix import confusion_matrix, shares
+from ssd.figures.training_curves import curves_from_csv
 from ssd.inference.detections import Detections
 
 HEADER = "epoch,step,minutes,train/loss,train/loss_cls,train/loss_box,val/loss,val/loss_cls,val/loss_box,"
 HEADER += "val/mAP50,val/mAP50_07,val/mAP,lr\n"
-
-
-def names_of(count: int) -> tuple[str, ...]:
-    return tuple(f"class {index}" for index in range(count))
-
-
-def random_annotation(rng: np.random.Generator, classes: int, count: int, name: str = "image") -> Annotation:
-    sides = rng.uniform(0.05, 0.4, (count, 2))
-    corners = rng.uniform(0, 1 - sides)
-    return Annotation(
-        id=name,
-        height=90,
-        width=120,
-        boxes=np.concatenate([corners, corners + sides], axis=1).astype(np.float32),
-        labels=rng.integers(0, classes, count).astype(np.int32),
-        difficult=rng.random(count) < 0.2,
-        crowd=rng.random(count) < 0.2,
-        areas=np.full(count, 100, np.float32),
-    )
-
-
-def as_detections(annotation: Annotation, score: float = 0.9) -> Detections:
-    return Detections(annotation.boxes, annotation.labels, np.full(len(annotation.labels), score, np.float32))
-
-
-def picture(rng: np.random.Generator, height: int = 90, width: int = 120) -> NDArray[np.uint8]:
-    return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-
-def read_png(path: Path) -> NDArray[np.uint8]:
-    assert path.read_bytes().startswith(b"\x89PNG")
-    image = cv2.imread(str(path))
-    assert image is not None
-    assert min(image.shape[:2]) > 20
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8)
-
-
-def has_colour(image: NDArray[np.uint8], colour: tuple[int, int, int]) -> bool:
-    return bool((image == colour).all(axis=-1).any())
-
-
-@pytest.fixture
-def rng() -> np.random.Generator:
-    return np.random.default_rng(0)
-
-
-@pytest.fixture
-def texts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Collects what is written by matplotlib's `Axes.text` and by Pillow."""
-    written: list[str] = []
-    draw, write = ImageDraw.ImageDraw.text, Axes.text
-
-    def on_picture(self: Any, at: Any, text: str, *rest: Any, **options: Any) -> None:
-        written.append(text)
-        draw(self, at, text, *rest, **options)
-
-    def on_chart(self: Any, x: float, y: float, text: str, **options: Any) -> Any:
-        written.append(text)
-        return write(self, x, y, text, **options)
-
-    monkeypatch.setattr(ImageDraw.ImageDraw, "text", on_picture)
-    monkeypatch.setattr(Axes, "text", on_chart)
-    return written
 
 
 @pytest.mark.parametrize("classes", [1, 3, 80])
@@ -92,7 +27,9 @@ def test_every_chart_of_an_evaluation(tmp_path: Path, rng: np.random.Generator, 
     annotations = [random_annotation(rng, classes, objects) for _ in range(20)]
     evaluation = evaluate([as_detections(a) for a in annotations], annotations, names_of(classes))
     pr_curves(evaluation.curves, tmp_path / "pr.png")
-    confusion_matrix(evaluation.confusion, evaluation.class_names, tmp_path / "confusion.png")
+    confusion_matrix(
+        evaluation.confusion, evaluation.class_names, evaluation.score_threshold, tmp_path / "confusion.png"
+    )
     label_statistics(annotations, names_of(classes), tmp_path / "labels.png")
     for name in ("pr", "confusion", "labels"):
         assert read_png(tmp_path / f"{name}.png").std() > 0
@@ -102,7 +39,7 @@ def test_every_chart_of_an_evaluation(tmp_path: Path, rng: np.random.Generator, 
 def test_charts_without_a_single_image(tmp_path: Path) -> None:
     evaluation = evaluate([], [], names_of(2))
     pr_curves(evaluation.curves, tmp_path / "a.png")
-    confusion_matrix(evaluation.confusion, evaluation.class_names, tmp_path / "b.png")
+    confusion_matrix(evaluation.confusion, evaluation.class_names, evaluation.score_threshold, tmp_path / "b.png")
     label_statistics([], names_of(2), tmp_path / "c.png")
     for name in "abc":
         read_png(tmp_path / f"{name}.png")
@@ -120,15 +57,37 @@ def test_curves_of_detected_and_of_missed_classes_are_both_drawn(tmp_path: Path,
     assert has_colour(image, class_colours(2)[1])
 
 
-def test_the_confusion_matrix_shows_its_counts(tmp_path: Path, texts: list[str]) -> None:
-    confusion_matrix(np.array([[7, 0, 1], [0, 23456, 0], [0, 0, 0]]), ("cat", "dog"), tmp_path / "confusion.png")
-    assert texts == ["7", "1", "23k"]
+def test_the_confusion_matrix_shows_counts_shares_and_what_they_are_of(tmp_path: Path, texts: list[str]) -> None:
+    counts = np.array([[3, 0, 1], [0, 23456, 0], [1, 0, 0]])
+    confusion_matrix(counts, ("cat", "dog"), 0.35, tmp_path / "confusion.png")
+    assert texts == ["3\n75 %", "1\n25 %", "23k\n100 %", "1\n25 %"]
+
+
+def test_shares_are_of_a_classs_objects_and_of_its_detections() -> None:
+    counts = np.array([[60, 0, 20], [10, 30, 0], [70, 1, 0]])
+    expected = [[60 / 80, 0, 20 / 80], [10 / 40, 30 / 40, 0], [70 / 140, 1 / 31, 0]]
+    np.testing.assert_allclose(shares(counts), expected)
+    assert not shares(np.zeros((3, 3), np.int64)).any()
+
+
+def test_many_false_detections_are_dark_however_many_other_classes_have(tmp_path: Path) -> None:
+    """40 classes with 50 right and 167 false ones each: of all false ones a class has only a fortieth."""
+    counts = np.diag([50] * 40 + [0])
+    counts[-1, :-1] = 167
+    np.testing.assert_allclose(shares(counts)[-1, :-1], 167 / 217)
+
+
+def test_the_title_says_what_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(Figure, "suptitle", lambda self, text, **options: said.append(text))
+    confusion_matrix(np.zeros((2, 2), np.int64), ("cat",), 0.35, tmp_path / "confusion.png")
+    assert said == ["Confusion, score ≥ 0.35, IoU ≥ 0.5"]
 
 
 def test_epochs_without_validation_are_gaps(tmp_path: Path) -> None:
     results = tmp_path / "results.csv"
     results.write_text(HEADER + "1,10,0.5,3,2,1,,,,,,,0.001\n2,20,1,2,1.5,0.5,2.2,1.6,0.6,0.5,0.48,0.3,0.001\n")
-    curves_from_csv(results, tmp_path / "curves.png")
+    curves_from_csv(results, tmp_path / "curves.png", "val/mAP")
     assert has_colour(read_png(tmp_path / "curves.png"), class_colours(1)[0])
 
 
@@ -146,133 +105,41 @@ def test_epochs_without_validation_are_gaps(tmp_path: Path) -> None:
 )
 def test_unfinished_results_are_drawn_too(tmp_path: Path, content: str) -> None:
     (tmp_path / "results.csv").write_text(content)
-    curves_from_csv(tmp_path / "results.csv", tmp_path / "curves.png")
+    curves_from_csv(tmp_path / "results.csv", tmp_path / "curves.png", "val/mAP")
     read_png(tmp_path / "curves.png")
 
 
-@pytest.mark.parametrize(("count", "classes", "objects"), [(0, 3, 0), (1, 3, 0), (1, 3, 5), (3, 80, 60), (8, 1, 4)])
-def test_truth_beside_prediction(
-    tmp_path: Path, rng: np.random.Generator, count: int, classes: int, objects: int
+VALIDATED = "".join(
+    f"{epoch},{epoch}0,1,3,2,1,{loss},1,1,{map50},0.5,{map_},0.001\n"
+    for epoch, loss, map50, map_ in ((1, 2.5, 0.9, 0.3), (2, 2.25, 0.5, 0.4), (3, 2.125, 0.6, 0.4))
+)
+
+
+@pytest.mark.parametrize(
+    ("best_by", "losses", "precision"),
+    [
+        ("val/mAP", "best epoch 2: val/loss 2.250", "best epoch 2: val/mAP 0.400"),  # the first of equals
+        ("val/mAP50", "best epoch 1: val/loss 2.500", "best epoch 1: val/mAP50 0.900"),
+    ],
+)
+def test_the_best_epoch_is_marked_with_its_values(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, best_by: str, losses: str, precision: str
 ) -> None:
-    annotations = [random_annotation(rng, classes, objects, "long name " * 12) for _ in range(count)]
-    found = [as_detections(annotation) for annotation in annotations]
-    images = [picture(rng, *rng.integers(1, 700, 2)) for _ in range(count)]
-    truth_and_prediction(images, annotations, found, names_of(classes), tmp_path / "sheet.png")
-    read_png(tmp_path / "sheet.png")
+    marked: list[tuple[float, str]] = []
+    draw = Axes.axvline
+
+    def line(self: Axes, x: float, *, label: str, **style: Any) -> Any:
+        marked.append((x, label))
+        return draw(self, x, label=label, **style)
+
+    monkeypatch.setattr(Axes, "axvline", line)
+    (tmp_path / "results.csv").write_text(HEADER + VALIDATED)
+    curves_from_csv(tmp_path / "results.csv", tmp_path / "curves.png", best_by)
+    epoch = float(losses.split()[2].rstrip(":"))
+    assert marked == [(epoch, losses), (epoch, precision)]
 
 
-def test_only_sure_detections_are_drawn(tmp_path: Path, rng: np.random.Generator, texts: list[str]) -> None:
-    annotation = random_annotation(rng, 1, 0)
-    box, label = np.array([[0.3, 0.3, 0.6, 0.6]] * 2, np.float32), np.zeros(2, np.int32)
-    found = Detections(box, label, np.array([0.75, 0.25], np.float32))
-    truth_and_prediction([picture(rng)], [annotation], [found], ["cell"], tmp_path / "sheet.png", score_threshold=0.5)
-    assert texts == ["cell 0.75", "image · truth", "prediction, score ≥ 0.5", "cell"]
-
-
-def test_difficult_objects_and_crowds_are_named_so(tmp_path: Path, rng: np.random.Generator, texts: list[str]) -> None:
-    boxes = np.array([[0.2, 0.1, 0.4, 0.3], [0.6, 0.1, 0.9, 0.3], [0.6, 0.5, 0.9, 0.8]], np.float32)
-    flags = np.eye(3, dtype=np.bool_)
-    annotation = Annotation("a", 90, 120, boxes, np.zeros(3, np.int32), flags[0], flags[1], np.ones(3, np.float32))
-    nothing = Detections(boxes[:0], annotation.labels[:0], np.zeros(0, np.float32))
-    truth_and_prediction([picture(rng)], [annotation], [nothing], ["cell"], tmp_path / "sheet.png")
-    assert texts[:3] == ["cell (difficult)", "cell (crowd)", "cell"]
-
-
-def test_a_training_batch_without_its_padding(tmp_path: Path, rng: np.random.Generator, texts: list[str]) -> None:
-    boxes = np.zeros((3, 4, 4), np.float32)
-    boxes[0, 0] = 0.2, 0.2, 0.8, 0.8
-    batch: dict[str, NDArray[Any]] = {
-        "image": rng.integers(0, 256, (3, 64, 64, 3), dtype=np.uint8),
-        "boxes": boxes,
-        "labels": np.array([[1, -1, -1, -1], [-1] * 4, [-1] * 4], np.int32),
-        "index": np.array([5, 3, -1], np.int32),
-    }
-    training_batch(batch, ["cat", "dog"], tmp_path / "batch.png")
-    read_png(tmp_path / "batch.png")
-    assert texts == ["dog", "1 object", "0 objects", "dog"]
-
-
-def test_a_training_batch_of_many_images_shows_sixteen(
-    tmp_path: Path, rng: np.random.Generator, texts: list[str]
-) -> None:
-    shape = (40, 2)
-    batch: dict[str, NDArray[Any]] = {
-        "image": rng.integers(0, 256, (40, 32, 32, 3), dtype=np.uint8),
-        "boxes": np.zeros((*shape, 4), np.float32),
-        "labels": np.full(shape, -1, np.int32),
-    }
-    training_batch(batch, ["cat"], tmp_path / "batch.png")
-    assert texts == ["0 objects"] * 16
-
-
-def test_a_detection_is_drawn_in_its_place_and_colour() -> None:
-    image = np.full((200, 400, 3), 255, np.uint8)
-    found = Detections(np.array([[0.5, 0.25, 0.75, 0.5]], np.float32), np.array([1], np.int32), np.ones(1, np.float32))
-    drawn = draw_detections(image, found, ["cat", "dog"])
-    assert (image == 255).all()
-    assert drawn.shape == image.shape
-    assert drawn.dtype == np.uint8
-    colour = class_colours(2)[1]
-    for row, column in (
-        (149, 150),
-        (120, 100),
-        (120, 199),
-    ):  # bottom, left and right edges of rows 100-149, columns 100-199
-        assert tuple(drawn[row, column]) == colour
-    assert (drawn[110:140, 110:190] == 255).all()
-    assert (drawn[:, 201:] == 255).all()
-    assert (drawn[85:99, 100:130] != 255).any()  # the label above
-
-
-def test_labels_never_cover_each_other(monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator) -> None:
-    placed: list[tuple[int, int, int, int]] = []
-    original = ImageDraw.ImageDraw.rectangle
-
-    def rectangle(self: Any, xy: Any, fill: Any = None, **options: Any) -> None:
-        if fill is not None:
-            placed.append(xy)
-        original(self, xy, fill=fill, **options)
-
-    monkeypatch.setattr(ImageDraw.ImageDraw, "rectangle", rectangle)
-    found = as_detections(random_annotation(rng, 3, 150))
-    draw_detections(picture(rng, 400, 600), found, names_of(3))
-    assert len(placed) > 20
-    for index, (left, top, right, bottom) in enumerate(placed):
-        assert 0 <= left < right < 600
-        assert 0 <= top < bottom < 400
-        for other in placed[:index]:
-            assert left > other[2] or other[0] > right or top > other[3] or other[1] > bottom
-
-
-@pytest.mark.parametrize("size", [(1, 1), (3, 500), (40, 30), (1500, 1000)])
-def test_any_image_and_any_box_can_be_drawn(rng: np.random.Generator, size: tuple[int, int]) -> None:
-    boxes = [
-        [-0.2, -0.2, 1.3, 1.3],
-        [0.5, 0.5, 0.5, 0.5],
-        [0.9, 0.9, 0.1, 0.1],
-        [np.nan] * 4,
-        [1, 1, 1, 1],
-        [2, 2, 3, 3],
-    ]
-    found = Detections(np.array(boxes, np.float32), np.zeros(6, np.int32), np.linspace(1, 0, 6, dtype=np.float32))
-    assert draw_detections(picture(rng, *size), found, ["Größe, ячейка"]).shape == (*size, 3)
-
-
-def test_no_detections_leave_the_image_as_it_is(rng: np.random.Generator) -> None:
-    image = picture(rng)
-    nothing = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.int32), np.zeros(0, np.float32))
-    drawn = draw_detections(image, nothing, ["cat"])
-    assert (drawn == image).all()
-    assert not np.shares_memory(drawn, image)
-
-
-def test_classes_have_different_colours_that_do_not_depend_on_their_number() -> None:
-    colours = class_colours(80)
-    assert len(set(colours)) == 80
-    assert class_colours(3) == colours[:3]
-    assert all(0 <= value <= 255 for colour in colours for value in colour)
-
-
-def test_letters_stand_out_from_their_ground() -> None:
-    assert readable_on((255, 230, 100)) == (0, 0, 0)
-    assert readable_on((0, 60, 120)) == (255, 255, 255)
+def test_without_the_criterion_no_epoch_is_the_best(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Axes, "axvline", lambda *_, **__: pytest.fail("marked"))
+    (tmp_path / "results.csv").write_text(HEADER + VALIDATED)
+    curves_from_csv(tmp_path / "results.csv", tmp_path / "curves.png", "val/mAP75")

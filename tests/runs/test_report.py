@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from ssd.runs.report import RunReport
 
 
@@ -63,6 +65,16 @@ def test_a_report_of_an_untracked_run_without_objects(tmp_path: Path) -> None:
     assert "\n\n7.9 minutes on 2 cores.\n\n" in text
     for absent in ("MLflow", "## Classes", "## Result", "## Curves", "parameters"):
         assert absent not in text
+
+
+def test_the_same_report_is_one_html_file(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "curves.png")
+    rows = [{"class": "<script>alert(1)</script>", "objects": 12, "AP50": 0.9}]
+    make_report(per_class=rows).write(tmp_path, {"Curves": tmp_path / "curves.png"})
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<td>&lt;script&gt;alert(1)&lt;/script&gt;</td>" in page
+    assert "<script" not in page
+    assert page.count('<img src="data:image/png;base64,') == 1
 
 
 def test_the_note_begins_with_the_result_and_ends_with_what_may_be_cut() -> None:

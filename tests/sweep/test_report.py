@@ -116,6 +116,7 @@ def test_the_report_in_its_folder(tmp_path: Path) -> None:
     assert "| 2 | mobilenet_v2 | 1 | missing: no metrics.json" in text
     assert text.index("## Configurations") < text.index("](plots/curves.png)") < text.index("## Jobs")
     assert sorted(file.name for file in (tmp_path / "plots").iterdir()) == ["curves.png", "parallel.png"]
+    assert (tmp_path / "sweep.html").read_text(encoding="utf-8").count('<img src="data:image/png;base64,') == 2
     with (tmp_path / "sweep.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["job"], row["backbone"], row["mAP50"]) for row in rows] == [

@@ -51,6 +51,7 @@ def test_the_run_folder_can_be_published(trained):
         "metrics.json",
         "results.csv",
         "report.md",
+        "report.html",
         "run.log",
         "checkpoints/best.keras",
         "checkpoints/last.keras",
@@ -102,7 +103,12 @@ def test_mlflow_holds_the_run(work, trained):
     assert run.inputs is not None
     assert {dataset.dataset.name for dataset in run.inputs.dataset_inputs} == {"shapes:train", "shapes:val"}
     assert "mAP50" in run.data.tags["mlflow.note.content"]
-    assert {file.path for file in client.list_artifacts(run.info.run_id)} >= {"plots", "report.md", "images"}
+    assert {file.path for file in client.list_artifacts(run.info.run_id)} >= {
+        "plots",
+        "report.md",
+        "report.html",
+        "images",
+    }
 
 
 def test_a_training_says_what_it_does_before_it_does_it(trained):

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ssd.errors import UserError
 from ssd.runs.files import write_text
-from ssd.runs.folder import FAILURE_FILE, RUN_ID_FILE
+from ssd.runs.folder import FAILURE_FILE, RUN_ID_FILE, SWEEP_PAGE, SWEEP_REPORT
 from ssd.sweep.node import is_continued, sweep_name
 from ssd.sweep.report.write import print_table, write_report
 
@@ -98,7 +98,7 @@ class Sweep(Callback):
         report = write_report(folder, self._tracker, register=register, alias=alias)
         if report.jobs:
             print_table(report.jobs)
-            log.info("Compared in %s", folder / "sweep.md")
+            log.info("Compared in %s, and in one file in %s", folder / SWEEP_REPORT, folder / SWEEP_PAGE)
         self._end("FINISHED")
         failed = sum(job.status in ("failed", "missing") for job in report.jobs)
         if failed:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from ssd.errors import UserError
 from ssd.runs.files import write_text
+from ssd.runs.folder import SWEEP_PAGE, SWEEP_REPORT
 from ssd.runs.markdown import markdown_table
 from ssd.sweep.report.configurations import (
     Configuration,
@@ -68,7 +69,7 @@ def write_report(
     register: str | None = None,
     alias: str = "champion",
 ) -> SweepReport:
-    """Writes sweep.md, sweep.csv, configurations.csv and plots/, and sends them to an open MLflow run.
+    """Writes sweep.md, sweep.html, sweep.csv, configurations.csv and plots/, and sends them to an open MLflow run.
 
     Args:
         folder: of the multirun, where the report goes.
@@ -93,12 +94,20 @@ def write_report(
         *(["## Charts\n\n" + "\n\n".join(shown)] if shown else []),
         sections[-1],
     ]
-    write_text(folder / "sweep.md", "\n\n".join(text) + "\n")
+    _write_pages(folder, "\n\n".join(text) + "\n")
     write_text(folder / "sweep.csv", _csv(job_numbers(jobs)))
     write_text(folder / "configurations.csv", _csv(configuration_numbers(report.groups)))
     if tracker is not None:
         _log(tracker, report, found, pictures)
     return report
+
+
+def _write_pages(folder: Path, text: str) -> None:
+    """sweep.md, and sweep.html, the same with its pictures inside."""
+    from ssd.runs.html import self_contained  # here, as it loads Pillow
+
+    write_text(folder / SWEEP_REPORT, text)
+    write_text(folder / SWEEP_PAGE, self_contained(text, folder))
 
 
 def _registered(report: SweepReport, tracker: "Tracker | None", name: str, alias: str) -> SweepReport:
@@ -204,7 +213,7 @@ def _log(tracker: "Tracker", report: SweepReport, found: Importance | None, pict
     tracker.set_tags({"mlflow.note.content": note, "jobs": str(len(report.jobs)), "failed_jobs": str(failed)})
     tracker.log_table(job_rows(report.jobs), "jobs.json")
     tracker.log_table(configuration_rows(report.groups), "configurations.json")
-    for name in ("sweep.md", "sweep.csv", "configurations.csv"):
+    for name in (SWEEP_REPORT, SWEEP_PAGE, Path("sweep.csv"), Path("configurations.csv")):
         tracker.log_artifact(report.folder / name)
     for file in pictures.values():
         tracker.log_artifact(file, "plots")
