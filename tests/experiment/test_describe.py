@@ -37,7 +37,7 @@ def configure(*overrides: str, multirun: bool = False, shared: tuple[str, ...] =
 def test_params_say_what_an_experiment_is(model: keras.Model) -> None:
     found = describe.params(configure("experiment=demo", "optimizer=adamw", "task.pictures=4"), model)
     assert found["experiment"] == "demo"
-    assert (found["backbone"], found["detector"], found["dataset"]) == ("mobilenet_v2", "ssd300", "shapes")
+    assert (found["backbone"], found["detector"], found["dataset"]) == ("mobilenet_v2_small", "ssd128", "shapes")
     assert (found["augmentation"], found["optimizer"], found["schedule"]) == ("flip", "adamw", "cosine")
     assert found["optimizer.learning_rate"] == "0.003"
     assert found["detector.scales"] == "0.15, 0.28, 0.42, 0.58, 0.8, 1.0"
@@ -77,7 +77,7 @@ def test_a_checkpoint_without_its_run_folder_does_not_tell_how_it_was_trained(
     assert found["dataset.val_images"] == "7"
     assert found["checkpoint"] == f"{tmp_path}/alone.keras"
     assert {key.partition(".")[0] for key in found} == {"dataset", "seed", "checkpoint", "precision"}
-    assert describe.run_name(cfg) == "evaluate mobilenet_v2_ssd300_shapes"
+    assert describe.run_name(cfg) == "evaluate mobilenet_v2_small_ssd128_shapes"
     assert "backbone" not in describe.settings(cfg, model)
     assert "backbone" not in describe.tags(cfg, model)
 
@@ -87,10 +87,10 @@ def test_tags_of_a_single_run(model: keras.Model) -> None:
     tags = describe.tags(cfg, model)
     assert {key: tags[key] for key in ("task", "backbone", "detector", "dataset", "augmentation", "precision")} == {
         "task": "train",
-        "backbone": "mobilenet_v2",
-        "detector": "ssd300",
+        "backbone": "mobilenet_v2_small",
+        "detector": "ssd128",
         "dataset": "shapes",
-        "augmentation": "ssd",
+        "augmentation": "flip",
         "precision": "float32",
     }
     assert tags["command"].endswith("run.py name=mine seed=7")

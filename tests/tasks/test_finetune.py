@@ -98,5 +98,14 @@ def test_fine_tuning_from_an_own_checkpoint_with_the_same_classes(work):
 
 def test_another_backbone_is_refused_with_a_sentence(work, capsys):
     with pytest.raises(SystemExit):
-        main(["checkpoint=outputs/latest", "backbone=mobilenet_v2", "backbone.alpha=0.35", *SHAPES, QUIET])
+        main(
+            [
+                "checkpoint=outputs/latest",
+                "backbone=mobilenet_v2",
+                "backbone.alpha=0.35",
+                "detector=ssd300",
+                *SHAPES,
+                QUIET,
+            ]
+        )
     assert "does not fit backbone=mobilenet_v2" in capsys.readouterr().err

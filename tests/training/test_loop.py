@@ -8,6 +8,7 @@ import pytest
 
 from ssd.runs.results import append_result, read_results
 from ssd.training.loop import Trainer
+from ssd.training.progress import TrainingProgress
 
 
 def write_rows(file: Path, *rows: dict[str, float]) -> None:
@@ -68,7 +69,7 @@ def test_a_resumed_run_ends_where_it_would_have_ended(
     results, seen, trained = tmp_path / "results.csv", [], []
     write_rows(results, {"val/loss": 2.0, "val/mAP50": 0.5}, {"val/loss": 2.0, "val/mAP50": 0.4})
 
-    def train(self: Trainer, epoch: int, skip: int) -> dict[str, float]:
+    def train(self: Trainer, epoch: int, skip: int, progress: TrainingProgress) -> dict[str, float]:
         trained.append(epoch)
         raise KeyboardInterrupt
 
