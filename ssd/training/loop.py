@@ -86,7 +86,10 @@ class Trainer:
     tracker: Tracker
 
     def run(self) -> History:
-        """Trains to the last epoch, or until patience or `stop` ends it, and says what happened; interrupted, it saves.
+        """Trains to the last epoch, or until patience or `stop` ends it, and says what happened.
+
+        Interrupted, it stops after the step or the batch of a validation that it is at, and saves. The row of an epoch
+        whose last step is done is written then, so that a resumed run lacks none.
 
         Raises:
             UserError: where a loss is not finite, naming the images of the batch.
@@ -96,17 +99,18 @@ class Trainer:
         first, skip = divmod(self._steps_done(), len(self.batches))
         progress = TrainingProgress(self.epochs * len(self.batches) - self._steps_done())
         try:
-            if self._lacks_validation(history.last):
-                self._end_epoch(dict(history.last), history, start)
-            for epoch in range(first, self.epochs):
-                if self._is_enough(history):
-                    break
-                row = {"epoch": epoch + 1, **self._train(epoch, skip if epoch == first else 0, progress)}
-                row |= {"step": self._steps_done(), "lr": float(self.optimizer.learning_rate)}
-                row["minutes"] = (monotonic() - start) / 60
-                append_result(self.results, as_written(row))
-                self.checkpoints.save_last(self.model, self.optimizer)
-                self._end_epoch(row, history, start)
+            with interrupts.deferred():
+                if self._lacks_validation(history.last):
+                    self._end_epoch(dict(history.last), history, start)
+                for epoch in range(first, self.epochs):
+                    if self._is_enough(history):
+                        break
+                    row = {"epoch": epoch + 1, **self._train(epoch, skip if epoch == first else 0, progress)}
+                    row |= {"step": self._steps_done(), "lr": float(self.optimizer.learning_rate)}
+                    row["minutes"] = (monotonic() - start) / 60
+                    append_result(self.results, as_written(row))
+                    self.checkpoints.save_last(self.model, self.optimizer)
+                    self._end_epoch(row, history, start)
         except KeyboardInterrupt:
             self.checkpoints.save_last(self.model, self.optimizer)
             log.warning("interrupted at step %d; continue with resume=%s", self._steps_done(), self.results.parent)
