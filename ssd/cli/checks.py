@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ssd import tasks
 from ssd.cli.hydra_errors import explain, unknown_key
 from ssd.errors import UserError, nearest
+from ssd.runs.best_by import BEST_BY
 from ssd.sweep.report.sources import read_source
 
 Rule = tuple[Callable[[Any], bool], str]
@@ -119,6 +120,7 @@ def check(cfg: DictConfig) -> None:
             raise UserError(f"{group} has no `_target_`; its YAML must name the class or function to call")
     _check_task_name(values)
     _check_ranges(values)
+    _check_best_by(values["training"]["best_by"])
     _check_levels(values)
     _check_threshold(values)
     _check_task(values)
@@ -166,6 +168,11 @@ def _check_ranges(values: dict[str, Any]) -> None:
         value = _get(values, key)
         if isinstance(value, list) and not holds(value):
             raise UserError(f"{key}={value} {sentence}")
+
+
+def _check_best_by(column: str) -> None:
+    if column not in BEST_BY:
+        raise UserError(f"training.best_by={column} is no validated mAP of results.csv{nearest(column, BEST_BY)}")
 
 
 def _check_levels(values: dict[str, Any]) -> None:

@@ -26,7 +26,7 @@ from ssd.sweep.launch import config as launcher_config
 from ssd.sweep.launch import launchers
 from ssd.sweep.search import optuna_sweeper
 from ssd.sweep.search.space import read_space
-from ssd.sweep.search.study import check_search
+from ssd.sweep.search.study import check_one_aim, check_search
 
 CONF = ROOT / "conf"
 
@@ -94,7 +94,10 @@ def _compose_jobs(overrides: Sequence[str], multirun: bool, config_name: str) ->
         (jobs,) = BasicSweeper.split_arguments(parsed, None)
     else:
         return [base]
-    return [compose(config_name, job, return_hydra_config=True) for job in jobs]
+    composed = [compose(config_name, job, return_hydra_config=True) for job in jobs]
+    if sweeper._target_ == optuna_sweeper.TARGET:
+        check_one_aim(composed)
+    return composed
 
 
 def without_hydra(cfg: DictConfig) -> DictConfig:

@@ -15,6 +15,7 @@ from ssd.cli.compose import compose_jobs
 from ssd.config.groups import MEMBERS
 from ssd.config.overrides import as_override, by_key, key_of, quote, without
 from ssd.errors import UserError
+from ssd.runs.best_by import recorded_best_by
 from ssd.runs.folder import CONFIG, HYDRA, LAST, OVERRIDES, is_run, overrides_of, run_of
 
 # What a stored command asked of that run only.
@@ -136,10 +137,25 @@ def _resumed(given_path: Path, overrides: Sequence[str], given: dict[str, Overri
         # its default depends on the folder one calls from, and the run goes on in its own store
         uri = OmegaConf.select(OmegaConf.load(config), "tracking.uri")
         mine += [f"tracking.uri={quote(str(uri))}"] if uri else []
-    stored = _stored(folder, given)
+    best_by = _same_best_by(folder, given)
+    mine = [*without(mine, [key_of(line) for line in best_by]), *best_by]
+    stored = without(_stored(folder, given), [key_of(line) for line in best_by])
     if (folder / LAST).is_file():
         stored = without(stored, _STARTED_FROM)  # before its first checkpoint a run starts again from where it did
     return [*stored, *mine, f"hydra.run.dir={quote(str(folder))}"]
+
+
+def _same_best_by(folder: Path, given: dict[str, Override]) -> list[str]:
+    """The `training.best_by` that a run has; by another its best checkpoint and patience would change their meaning."""
+    recorded = recorded_best_by(folder)
+    if recorded is None:
+        return []
+    asked = given["training.best_by"].value() if "training.best_by" in given else recorded
+    if asked != recorded and (folder / LAST).is_file():
+        raise UserError(
+            f"training.best_by={asked}: {folder} chose its best checkpoint by {recorded}; leave training.best_by out"
+        )
+    return [f"training.best_by={asked}"]
 
 
 def _stored(folder: Path, given: dict[str, Override]) -> list[str]:

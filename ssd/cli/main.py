@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
-from types import FrameType
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -64,21 +63,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _stopped_by_signals() -> Iterator[list[int]]:
-    """SIGTERM, which a batch system sends before it kills, stops as cleanly as Ctrl-C.
-
-    What is received is also kept: some library may make another exception of the interrupt.
-    """
+    """SIGTERM, which a batch system sends before it kills, stops as cleanly as Ctrl-C."""
     received = interrupts.received
     received.clear()
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-        raise KeyboardInterrupt
-
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:  # as under nohup
-            signal.signal(number, stop)
+            signal.signal(number, interrupts.stop)
     try:
         yield received
     except KeyboardInterrupt:

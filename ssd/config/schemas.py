@@ -13,6 +13,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from ssd.config.groups import MEMBERS
+from ssd.runs.best_by import DEFAULT
 
 
 class Precision(Enum):
@@ -79,7 +80,8 @@ class TrainingConfig:
     epochs: int = MISSING  # how often each image is seen
     batch_size: int = MISSING  # images of one step
     evaluate_every: int = 1  # epochs between two validations; the last epoch is always validated
-    patience: int | None = None  # validations without a better val/mAP50 before the training stops; null: never
+    best_by: str = DEFAULT  # what the best validation has most of: val/mAP | val/mAP50 | val/mAP50_07
+    patience: int | None = None  # validations without a better best_by before the training stops; null: never
     limit_batches: int | None = None  # per epoch and per validation, for trying things out
     shuffle: bool = True  # a new order in every epoch; false: the data set's
 

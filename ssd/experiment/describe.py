@@ -60,6 +60,7 @@ def params(cfg: DictConfig, model: keras.Model) -> dict[str, str]:
         for key, value in config[group].items():
             if key not in _LEFT_OUT and (f"{group}.{key}" in given or _is_plain(value)):
                 found[f"{group}.{key}"] = readable(value)
+    found["training.best_by"] = cfg.training.best_by  # what a report compares it by, also an evaluation
     found |= {key: readable(config[key]) for key in _SINGLE if config[key] is not None}
     return {**found, "precision": precision(model), **_own(config, hydra, found)}
 

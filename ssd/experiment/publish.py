@@ -19,13 +19,13 @@ from ssd.figures.confusion_matrix import confusion_matrix
 from ssd.figures.training_batch import training_batch
 from ssd.inference.cost import measure_cost
 from ssd.models.detector import SSD
+from ssd.runs.best_by import BEST_BY, metric_of
 from ssd.runs.files import write_json, write_text
 from ssd.runs.folder import CONFIG, METRICS, PLOTS, REPORT, REPORT_PAGE, RESULTS, RUN_ID_FILE
 from ssd.runs.report import RunReport
 from ssd.sweep.launch.callback import PARENT_VARIABLE
 from ssd.tracking.tracker import Tracker
 
-BEST = ("mAP50", "mAP", "mAP50_07")  # shown in MLflow's table of runs; metrics.json has all
 COMPARED = ("predictions", "pr_curves", "confusion_matrix")  # plots that MLflow shows beside those of other runs
 
 
@@ -163,6 +163,7 @@ def write_results(
         command=describe.command_line(),
         minutes=minutes,
         metrics=evaluation.metrics,
+        best_by=cfg.training.best_by,
         facts=cost,
         per_class=per_class,
         datasets=[dataset_row(split, dataset) for split, dataset in datasets.items()],
@@ -178,7 +179,7 @@ def write_results(
 
 def _track(tracker: Tracker, report: RunReport, folder: Path, pictures: Mapping[str, Path]) -> None:
     """Sends what a run came to; its values and pictures at step 0, where MLflow's page compares them between runs."""
-    best = {f"best/{name}": report.metrics[name] for name in BEST if name in report.metrics}
+    best = {f"best/{name}": report.metrics[name] for name in map(metric_of, BEST_BY) if name in report.metrics}
     tracker.log_metrics(best | {f"model/{name}": value for name, value in report.facts.items()}, 0)
     tracker.set_tags({"mlflow.note.content": report.note()})
     # AP50 first: the column that the page compares unless told otherwise

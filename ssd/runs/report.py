@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ssd.runs.best_by import main_metrics
 from ssd.runs.files import write_text
 from ssd.runs.folder import REPORT, REPORT_PAGE
 from ssd.runs.html import self_contained
@@ -21,7 +22,8 @@ class RunReport:
         title: e.g. "mobilenet_v2 ssd300 on voc_folder".
         command: what a user types to get this run.
         minutes: wall clock time of the training.
-        metrics: of the reported checkpoint, e.g. mAP50; the order is kept.
+        metrics: of the reported checkpoint, e.g. mAP50; the order is kept, behind that of the main ones.
+        best_by: of the run; its metric is told first.
         facts: of the detector: parameters, gflops, latency_ms; what is not known is left out.
         per_class: one row per class, e.g. class, images, objects, precision, recall, AP50, AP.
         datasets: one row per split, e.g. split, name, images, objects, digest.
@@ -34,6 +36,7 @@ class RunReport:
     command: str
     minutes: float
     metrics: Mapping[str, float]
+    best_by: str
     facts: Mapping[str, float]
     per_class: Sequence[Mapping[str, Any]]
     datasets: Sequence[Mapping[str, Any]]
@@ -74,7 +77,7 @@ class RunReport:
     @property
     def _first(self) -> list[str]:
         """The result in a sentence or two, and the command."""
-        values = [f"{name} {self.metrics[name]:.3f}" for name in ("mAP50", "mAP") if name in self.metrics]
+        values = [f"{name} {value:.3f}" for name, value in self._main.items()]
         result = f"{', '.join(values)} after " if values else ""
         sentences = [f"{result}{self.minutes:.1f} minutes on {self.hardware}."]
         if known := [form.format(self.facts[name]) for name, form in _FACTS.items() if name in self.facts]:
@@ -82,8 +85,12 @@ class RunReport:
         return ["\n".join(sentences), f"```sh\n{self.command}\n```"]
 
     @property
+    def _main(self) -> dict[str, float]:
+        return {name: self.metrics[name] for name in main_metrics(self.best_by) if name in self.metrics}
+
+    @property
     def _numbers(self) -> list[str]:
-        rows = [{"metric": key, "value": float(value)} for key, value in self.metrics.items()]
+        rows = [{"metric": key, "value": float(value)} for key, value in (self._main | dict(self.metrics)).items()]
         tables = {"Result": rows, "Classes": self.per_class}
         return [f"## {caption}\n\n{markdown_table(table)}" for caption, table in tables.items() if table]
 

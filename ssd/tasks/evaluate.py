@@ -19,6 +19,7 @@ from ssd.experiment.splits import build_splits
 from ssd.figures.class_table import class_table
 from ssd.figures.validation_sheet import ValidationSheet
 from ssd.inference.predictor import Predictor
+from ssd.runs.best_by import metric_of
 from ssd.runs.checkpoint import checkpoint_file
 from ssd.weights.transfer import match_classes
 
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 def run(cfg: DictConfig, folder: Path) -> float:
-    """Evaluates the checkpoint, leaves the results in `folder`, and gives its mAP50."""
+    """Evaluates the checkpoint, leaves the results in `folder`, and gives its `training.best_by`."""
     set_memory_growth(cfg.gpu_memory_growth)
     log.info("evaluating %s", cfg.weights or checkpoint_file(cfg.checkpoint))
     with waiting("loading the detector"):
@@ -57,7 +58,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
         )
         rich.print(class_table(evaluation, dataset.name))
         publish.say_where(folder, pictures, tracker)
-    return evaluation.metrics.get("mAP50", 0.0)
+    return evaluation.metrics.get(metric_of(cfg.training.best_by), 0.0)
 
 
 def with_classes(dataset: Dataset, class_names: tuple[str, ...]) -> Dataset:

@@ -11,11 +11,13 @@ from omegaconf import DictConfig
 
 from ssd.config.overrides import key_of
 from ssd.errors import UserError
+from ssd.runs.best_by import metric_of
 from ssd.runs.folder import SWEEP_PAGE, SWEEP_REPORT
 from ssd.sweep.report.jobs import JobResult, ranked, read_job, read_jobs
 from ssd.sweep.report.recorded import recorded_jobs
 from ssd.sweep.report.sources import Sources, read_source
-from ssd.sweep.report.write import print_table, write_report
+from ssd.sweep.report.terminal import print_table
+from ssd.sweep.report.write import write_report
 from ssd.tracking.store import parent_of
 from ssd.tracking.tracker import Tracker
 
@@ -23,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 def run(cfg: DictConfig, folder: Path) -> float:
-    """Writes the report into the folder of the one sweep that `source` names, else into `folder`; gives the best mAP50.
+    """Writes the report into the folder of the one sweep that `source` names, else into `folder`; gives the best value.
 
     In MLflow it goes to the sweep's own run, or to a new one where the jobs are not those of one sweep.
 
@@ -42,7 +44,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
         log.info("MLflow: %s", tracker.ui_command)
     if report.problem:
         raise UserError(f"sweep.register={cfg.sweep.register}: {report.problem}")
-    return report.best.metrics["mAP50"] if report.best is not None else 0.0
+    return report.best.metrics[metric_of(report.best_by)] if report.best is not None else 0.0
 
 
 def _read(source: Sources, uri: str) -> list[JobResult]:

@@ -23,6 +23,7 @@ from ssd.figures.class_table import class_table
 from ssd.figures.training_curves import curves_from_csv
 from ssd.figures.validation_sheet import ValidationSheet
 from ssd.models.detector import SSD
+from ssd.runs.best_by import main_metrics, metric_of
 from ssd.runs.folder import PLOTS, PRUNED_FILE, RESULTS
 from ssd.runs.results import read_results, truncate_results
 from ssd.sweep.search.pruning import pruning_of_this_job
@@ -37,7 +38,7 @@ log = logging.getLogger(__name__)
 
 
 def run(cfg: DictConfig, folder: Path) -> float:
-    """Trains as configured, leaves everything in `folder`, and gives the best checkpoint's mAP50."""
+    """Trains as configured, leaves everything in `folder`, and gives the best checkpoint's `training.best_by`."""
     log.info("run folder: %s", os.path.relpath(folder))
     set_memory_growth(cfg.gpu_memory_growth)
     with waiting("reading the data set"):
@@ -69,7 +70,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
     rich.print(class_table(evaluation, title))
     _compare_with_last(history)
     publish.say_where(folder, pictures, tracker)
-    return evaluation.metrics["mAP50"]
+    return evaluation.metrics[metric_of(cfg.training.best_by)]
 
 
 def _start(cfg: DictConfig, model: SSD) -> str:
@@ -110,7 +111,7 @@ def _trainer(cfg: DictConfig, folder: Path, model: SSD, splits: Splits, tracker:
         checkpoints.restore(model, optimizer)
         checkpoints.become_latest()
         epoch, step = divmod(int(optimizer.iterations), len(batches))
-        log.info("resuming after %d epochs and %d steps", epoch, step)
+        log.info("resuming after %d epochs and %d steps; the best is by %s", epoch, step, cfg.training.best_by)
     truncate_results(results, epoch)
     return Trainer(
         model=model,
@@ -120,8 +121,9 @@ def _trainer(cfg: DictConfig, folder: Path, model: SSD, splits: Splits, tracker:
         validator=Validator(model, encode_targets, loss, val_batches, cfg.score_threshold),
         epochs=cfg.training.epochs,
         evaluate_every=cfg.training.evaluate_every,
+        best_by=cfg.training.best_by,
         patience=cfg.training.patience,
-        stop=pruning_of_this_job(folder),
+        stop=pruning_of_this_job(folder, cfg.training.best_by),
         checkpoints=checkpoints,
         results=results,
         sheet=ValidationSheet(folder, splits.val, cfg.task.pictures, cfg.score_threshold),
@@ -134,7 +136,8 @@ def _finish(
 ) -> tuple[Evaluation, dict[str, Path]]:
     """Evaluates the best checkpoint once more, whole, writes and tracks what came out; gives that and all pictures."""
     if not history.best:
-        raise UserError(f"{splits.val.name} has no object to find, hence no mAP50 and no best model; check dataset.val")
+        missing = f"no {metric_of(history.best_by)} and no best model"
+        raise UserError(f"{splits.val.name} has no object to find, hence {missing}; check dataset.val")
     best = trainer.model
     best.load_weights(trainer.checkpoints.best)  # into the network that is compiled already
     epoch = int(history.best["epoch"])
@@ -143,7 +146,7 @@ def _finish(
     evaluation = validation.evaluation
     curves = folder / PLOTS / "curves.png"
     with waiting("drawing the results"):
-        curves_from_csv(trainer.results, curves, "val/mAP")
+        curves_from_csv(trainer.results, curves, trainer.best_by)
         pictures = {"Loss and mAP": curves, **pictures, **publish.draw_evaluation(folder, evaluation)}
         pictures["Right, missed and false"] = trainer.sheet.draw(validation.detections)
     with waiting("measuring what the detector costs, writing the report"):
@@ -169,6 +172,7 @@ def _finish(
 
 def _compare_with_last(history: History) -> None:
     """Says what the best epoch has over the last one."""
+    shown = (*(f"val/{name}" for name in main_metrics(history.best_by)), "val/loss")
     for what, row in (("best", history.best), ("last", history.last)):
-        values = ", ".join(f"{name} {row[name]:.3f}" for name in ("val/mAP", "val/mAP50", "val/loss") if name in row)
+        values = ", ".join(f"{name} {row[name]:.3f}" for name in shown if name in row)
         print(f"{what}: epoch {row['epoch']:.0f}, {values or 'not validated'}")

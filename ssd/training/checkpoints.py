@@ -20,7 +20,7 @@ class Checkpoints:
 
     @property
     def best(self) -> Path:
-        """The detector with the highest val/mAP50."""
+        """The detector of the best validation."""
         return self.folder / BEST
 
     @property

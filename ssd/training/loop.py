@@ -13,6 +13,7 @@ from ssd.data.pipeline import Batch, Batches
 from ssd.errors import UserError
 from ssd.figures.validation_sheet import ValidationSheet
 from ssd.models.detector import SSD
+from ssd.runs.best_by import BEST_BY, main_metrics, metric_of
 from ssd.runs.results import append_result, as_written, read_results
 from ssd.tracking.tracker import Tracker
 from ssd.training.checkpoints import Checkpoints
@@ -23,16 +24,18 @@ from ssd.training.validator import Validator
 
 log = logging.getLogger(__name__)
 
-BEST_BY = "val/mAP50"
-
 
 @dataclass
 class History:
     """What happened so far, also before a resume: minutes of training, the best validation and how long ago it was.
 
     Its rows are those of results.csv, digits included, so that a resumed run compares what an undisturbed one does.
+
+    Attributes:
+        best_by: the column that the best validation has most of.
     """
 
+    best_by: str
     minutes: float = 0.0
     best: dict[str, float] = field(default_factory=dict)
     last: dict[str, float] = field(default_factory=dict)
@@ -41,9 +44,9 @@ class History:
     def add(self, row: Mapping[str, float]) -> bool:
         """Takes an epoch's row in; True where it is the best validation so far."""
         self.last, self.minutes = dict(row), row["minutes"]
-        if BEST_BY not in row:
+        if self.best_by not in row:
             return False
-        if not self.best or row[BEST_BY] > self.best[BEST_BY]:
+        if not self.best or row[self.best_by] > self.best[self.best_by]:
             self.best, self.validations_since_best = dict(row), 0
             return True
         self.validations_since_best += 1
@@ -52,7 +55,7 @@ class History:
     def tracked(self, row: Mapping[str, float]) -> dict[str, float]:
         """What is tracked of the row taken in last, which may hold more than results.csv."""
         metrics = {name: value for name, value in row.items() if name not in ("epoch", "step")}
-        return metrics | ({f"best/{BEST_BY.removeprefix('val/')}": self.best[BEST_BY]} if self.best else {})
+        return metrics | {f"best/{metric_of(name)}": self.best[name] for name in BEST_BY if name in self.best}
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +69,8 @@ class Trainer:
         validator: of the validation set.
         epochs: in all.
         evaluate_every: epochs between validations; the last epoch is always validated.
-        patience: validations without a better val/mAP50 before it stops; None: never.
+        best_by: the column of results.csv that the best validation has most of.
+        patience: validations without a better one before it stops; None: never.
         stop: asked after each validation but the last epoch's, with its row: True ends the training.
         checkpoints, results, sheet, tracker: where things are written.
     """
@@ -78,6 +82,7 @@ class Trainer:
     validator: Validator
     epochs: int
     evaluate_every: int
+    best_by: str
     patience: int | None
     stop: Callable[[Mapping[str, float]], bool] | None
     checkpoints: Checkpoints
@@ -86,7 +91,10 @@ class Trainer:
     tracker: Tracker
 
     def run(self) -> History:
-        """Trains to the last epoch, or until patience or `stop` ends it, and says what happened; interrupted, it saves.
+        """Trains to the last epoch, or until patience or `stop` ends it, and says what happened.
+
+        Interrupted, it stops after the step or the batch of a validation that it is at, and saves. The row of an epoch
+        whose last step is done is written then, so that a resumed run lacks none.
 
         Raises:
             UserError: where a loss is not finite, naming the images of the batch.
@@ -96,17 +104,18 @@ class Trainer:
         first, skip = divmod(self._steps_done(), len(self.batches))
         progress = TrainingProgress(self.epochs * len(self.batches) - self._steps_done())
         try:
-            if self._lacks_validation(history.last):
-                self._end_epoch(dict(history.last), history, start)
-            for epoch in range(first, self.epochs):
-                if self._is_enough(history):
-                    break
-                row = {"epoch": epoch + 1, **self._train(epoch, skip if epoch == first else 0, progress)}
-                row |= {"step": self._steps_done(), "lr": float(self.optimizer.learning_rate)}
-                row["minutes"] = (monotonic() - start) / 60
-                append_result(self.results, as_written(row))
-                self.checkpoints.save_last(self.model, self.optimizer)
-                self._end_epoch(row, history, start)
+            with interrupts.deferred():
+                if self._lacks_validation(history.last):
+                    self._end_epoch(dict(history.last), history, start)
+                for epoch in range(first, self.epochs):
+                    if self._is_enough(history):
+                        break
+                    row = {"epoch": epoch + 1, **self._train(epoch, skip if epoch == first else 0, progress)}
+                    row |= {"step": self._steps_done(), "lr": float(self.optimizer.learning_rate)}
+                    row["minutes"] = (monotonic() - start) / 60
+                    append_result(self.results, as_written(row))
+                    self.checkpoints.save_last(self.model, self.optimizer)
+                    self._end_epoch(row, history, start)
         except KeyboardInterrupt:
             self.checkpoints.save_last(self.model, self.optimizer)
             log.warning("interrupted at step %d; continue with resume=%s", self._steps_done(), self.results.parent)
@@ -115,7 +124,7 @@ class Trainer:
 
     def _past(self) -> History:
         """The epochs in results.csv; those that a killed run could not send any more are tracked now."""
-        history = History()
+        history = History(self.best_by)
         rows = read_results(self.results)
         tracked = self.tracker.steps("train/loss") if rows else set()
         for row in rows:
@@ -134,9 +143,9 @@ class Trainer:
     def _is_enough(self, history: History) -> bool:
         """Whether the epochs so far, also those of before a resume, say that no more are needed."""
         if self.patience is not None and history.validations_since_best >= self.patience:
-            log.info("stopped early: %d validations without a better %s", self.patience, BEST_BY)
+            log.info("stopped early: %d validations without a better %s", self.patience, self.best_by)
             return True
-        return self.stop is not None and BEST_BY in history.last and self.stop(history.last)
+        return self.stop is not None and self.best_by in history.last and self.stop(history.last)
 
     def _steps_done(self) -> int:
         return int(self.optimizer.iterations)
@@ -178,7 +187,8 @@ class Trainer:
             self.checkpoints.save_best(self.model)
         append_result(self.results, as_written(row))
         self.tracker.log_metrics(history.tracked(row), epoch)
-        shown = ("train/loss", "val/loss", "val/mAP50", "val/mAP", "train/images_per_second", "lr", "minutes")
+        validated = (f"val/{name}" for name in main_metrics(self.best_by))
+        shown = ("train/loss", "val/loss", *validated, "train/images_per_second", "lr", "minutes")
         parts = [f"{name} {row[name]:.4g}" for name in shown if name in row]
         if epoch < self.epochs:
             parts.append(f"about {in_words(60 * row['minutes'] / epoch * (self.epochs - epoch))} left")

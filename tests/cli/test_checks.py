@@ -75,6 +75,12 @@ def test_vgg16_on_voc0712_is_the_papers_recipe() -> None:
     assert cfg == composed("experiment=voc0712_ssd300_vgg16", *overrides)
 
 
+def test_the_best_is_by_coco_s_map_and_by_voc_s_where_the_recipe_is_voc_s() -> None:
+    found = [composed(f"dataset={name}").training.best_by for name in ("shapes", "coco2017", "voc0712", "voc2007")]
+    assert found == ["val/mAP", "val/mAP", "val/mAP50", "val/mAP50"]
+    assert composed("dataset=voc2007", "training.best_by=val/mAP50_07").training.best_by == "val/mAP50_07"
+
+
 def test_command_line_wins_over_experiment_and_experiment_over_data_set() -> None:
     assert composed("dataset=voc0712").optimizer._target_ == "keras.optimizers.SGD"
     assert composed("dataset=voc0712", "optimizer=adamw").optimizer._target_ == "keras.optimizers.AdamW"
@@ -133,6 +139,13 @@ def test_pretrained_weights_follow_the_data_set_unless_given() -> None:
         (["task=predict", "task.pictures=2"], "unknown key 'task.pictures'; choose one of: _target_, name"),
         (["lr=0.1"], "unknown key 'lr'; here it is optimizer.learning_rate"),
         (["score_threshold=0.001"], "score_threshold=0.001 is below detector.score_threshold=0.01"),
+        (
+            ["training.best_by=val/map"],
+            "best_by=val/map is no validated mAP of results.csv; did you mean 'val/mAP'?",
+        ),
+        (["training.best_by=val/mAP75"], "did you mean 'val/mAP50'?"),
+        (["training.best_by=train/loss"], "choose one of: val/mAP, val/mAP50, val/mAP50_07"),
+        (["training.best_by=null"], "training.best_by"),
         (["training.patience=0"], "training.patience=0 must be at least 1"),
         (["seed=-1"], "seed=-1 must be between 0 and"),
         (["detector.image_size=8"], "detector.image_size=8 is too small"),

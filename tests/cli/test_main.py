@@ -202,6 +202,27 @@ def test_resume_goes_on_in_the_same_folder_with_the_new_overrides(
     assert calls[2][1].training.epochs == 9
 
 
+def test_a_resumed_run_goes_on_by_what_its_best_checkpoint_is_the_best_by(
+    calls: list[Call], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["training.best_by=val/mAP50_07", QUIET]) == 0
+    folder = calls[0][2]
+    assert main([f"resume={folder}"]) == 0
+    assert calls[1][1].training.best_by == "val/mAP50_07"
+    config = OmegaConf.load(folder / "config.yaml")
+    del config.training["best_by"]  # as in a run that is older than the key
+    OmegaConf.save(config, folder / "config.yaml")
+    (folder / ".hydra" / "overrides.yaml").write_text(f"- {QUIET}\n")
+    for _ in range(2):
+        assert main([f"resume={folder}"]) == 0
+        assert calls[-1][1].training.best_by == "val/mAP50"
+    (folder / "checkpoints" / "last.keras").touch()
+    assert main([f"resume={folder}", "training.best_by=val/mAP50"]) == 0
+    assert main([f"resume={folder}", "training.best_by=val/mAP"]) == 2
+    said = f"training.best_by=val/mAP: {folder} chose its best checkpoint by val/mAP50; leave training.best_by out"
+    assert said in capsys.readouterr().err
+
+
 def test_weights_bring_the_settings_of_their_network(calls: list[Call], tmp_path: Path) -> None:
     save_file({"head.classification_head.module_list.0.weight": np.zeros(1)}, tmp_path / "w.safetensors")
     assert main(["weights=torchvision:w.safetensors", "detector.nms_iou=0.3", "backbone.weights=null", QUIET]) == 0

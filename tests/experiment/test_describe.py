@@ -76,7 +76,8 @@ def test_a_checkpoint_without_its_run_folder_does_not_tell_how_it_was_trained(
     found = describe.params(cfg, model)
     assert found["dataset.val_images"] == "7"
     assert found["checkpoint"] == f"{tmp_path}/alone.keras"
-    assert {key.partition(".")[0] for key in found} == {"dataset", "seed", "checkpoint", "precision"}
+    assert {key.partition(".")[0] for key in found} == {"dataset", "training", "seed", "checkpoint", "precision"}
+    assert [key for key in found if key.startswith("training")] == ["training.best_by"]  # of the evaluation
     assert describe.run_name(cfg) == "evaluate mobilenet_v2_small_ssd128_shapes"
     assert "backbone" not in describe.settings(cfg, model)
     assert "backbone" not in describe.tags(cfg, model)

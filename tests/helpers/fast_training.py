@@ -14,6 +14,7 @@ from types import ModuleType
 
 from ssd.cli.main import main
 from ssd.errors import UserError
+from ssd.runs.best_by import metric_of
 from ssd.sweep.search.pruning import pruning_of_this_job
 
 
@@ -27,13 +28,14 @@ def run(cfg, folder):
     if folder.name.startswith(f"{os.environ.get('KILLED_JOB')}_") and not Path("killed.txt").exists():
         Path("killed.txt").touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    stop = pruning_of_this_job(folder)
+    best_by = cfg.training.best_by
+    stop = pruning_of_this_job(folder, best_by)
     reached = 0.0
     for epoch in range(1, cfg.training.epochs + 1):
         reached = math.exp(-((math.log10(rate) + 3) ** 2)) * epoch / cfg.training.epochs
-        if stop and epoch < cfg.training.epochs and stop({"epoch": epoch, "val/mAP50": reached}):
+        if stop and epoch < cfg.training.epochs and stop({"epoch": epoch, best_by: reached}):
             break
-    (folder / "metrics.json").write_text(json.dumps({"mAP50": reached}))
+    (folder / "metrics.json").write_text(json.dumps({metric_of(best_by): reached}))
     return reached
 
 

@@ -14,6 +14,7 @@ def make_report(**changes: Any) -> RunReport:
         "command": "python run.py dataset=shapes",
         "minutes": 7.94,
         "metrics": {"mAP50": 0.8512, "mAP": 0.5, "recall": 0.75},
+        "best_by": "val/mAP",
         "facts": {"epoch": 3, "parameters": 954244, "gflops": 0.1046, "latency_ms": 7.66},
         "per_class": [{"class": "disc", "objects": 12, "AP50": 0.9}],
         "datasets": [{"split": "val", "name": "shapes:val", "images": 200, "digest": "abc"}],
@@ -27,7 +28,7 @@ def make_report(**changes: Any) -> RunReport:
 
 
 FIRST = """\
-mAP50 0.851, mAP 0.500 after 7.9 minutes on 2 cores.
+mAP 0.500, mAP50 0.851 after 7.9 minutes on 2 cores.
 954,244 parameters, 0.10 GFLOPs per image, 7.7 ms for one image with decoding.
 
 ```sh

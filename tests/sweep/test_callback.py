@@ -19,7 +19,7 @@ from ssd.errors import UserError
 from ssd.runs.folder import FAILURE_FILE
 from ssd.sweep.launch.callback import PARENT_VARIABLE, Sweep
 from ssd.sweep.report.jobs import read_jobs, varying
-from ssd.sweep.report.write import print_table
+from ssd.sweep.report.terminal import print_table
 
 
 def make_job(
@@ -64,7 +64,7 @@ def test_jobs_are_ranked_and_shared_overrides_left_out(tmp_path: Path) -> None:
     make_job(tmp_path, 4, ["seed=1", "backbone=c"], {"mAP50": 0.0})
     jobs = read_jobs(tmp_path)
     assert varying(jobs) == ["backbone"]
-    assert [(job.job, job.value("backbone"), job.status, job.mAP50, job.reason) for job in jobs] == [
+    assert [(job.job, job.value("backbone"), job.status, job.metrics.get("mAP50"), job.reason) for job in jobs] == [
         (1, "mobilenet_v2", "done", 0.75, ""),
         (0, "vgg16", "done", 0.5, ""),
         (4, "c", "done", 0.0, ""),

@@ -74,7 +74,7 @@ def test_every_chart_in_ordinary_and_extreme_cases(case: str, drawn: str, tmp_pa
 
 
 def test_importance_bars(tmp_path: Path) -> None:
-    importance_bars({"optimizer.learning_rate": 0.75, LONG: 0.25}, tmp_path / "bars.png")
+    importance_bars({"optimizer.learning_rate": 0.75, LONG: 0.25}, "val/mAP", tmp_path / "bars.png")
     assert cv2.imread(str(tmp_path / "bars.png")) is not None
 
 

@@ -73,16 +73,16 @@ def test_a_search_goes_on_over_failed_trials_and_gets_near_the_best(work: Path, 
         assert trial.state == states[row["status"]]
         assert trial.params == {"optimizer.learning_rate": pytest.approx(float(row["optimizer.learning_rate"]), 1e-5)}
         if row["status"] == "done":
-            assert trial.value == float(row["mAP50"])
+            assert trial.value == float(row["mAP"])
     assert search[0]["status"] == "done"
-    assert float(search[0]["mAP50"]) > 0.9
+    assert float(search[0]["mAP"]) > 0.9
 
 
 def test_pruned_trials_are_the_hopeless_ones_and_have_results(work: Path, search: list[dict[str, str]]) -> None:
     pruned = [row for row in search if row["status"] == "pruned"]
-    assert all(row["reason"].startswith("MedianPruner after epoch 1: val/mAP50 ") for row in pruned)
-    done = [float(row["mAP50"]) for row in search if row["status"] == "done"]
-    assert max(float(row["mAP50"]) * 4 for row in pruned) < sorted(done)[len(done) // 2]
+    assert all(row["reason"].startswith("MedianPruner after epoch 1: val/mAP ") for row in pruned)
+    done = [float(row["mAP"]) for row in search if row["status"] == "done"]
+    assert max(float(row["mAP"]) * 4 for row in pruned) < sorted(done)[len(done) // 2]
     values = {trial.user_attrs["job"]: trial.intermediate_values for trial in trials(work, "undisturbed")}
     assert {len(values[int(row["job"])]) for row in pruned} == {1}
     assert {len(values[int(row["job"])]) for row in search if row["status"] == "done"} == {3}  # not the last epoch's
@@ -154,6 +154,7 @@ def check_command(*overrides: str) -> None:
         ([f"{RATE}=interval(-1,1)"], "optimizer.learning_rate=-1.0 must be greater than 0"),
         ([f"{RATE}=tag(log,interval(0,1))"], "optimizer.learning_rate=tag(log,interval(0,1)) cannot be searched: "),
         ([f"{RATE}=interval(2,1)"], "optimizer.learning_rate=interval(2,1) cannot be searched: "),
+        (["training=choice(voc,default)"], "but training.best_by is val/mAP or val/mAP50 here; give one for all"),
         (["training.epochs=range(5,5)"], "training.epochs=range(5,5) cannot be searched: it has no values"),
         (["training.epochs=int(interval(0,5))"], "training.epochs=0 must be at least 1"),
         (["backbone=choice(vgg16,vgg61)"], "backbone=vgg61: there is no such backbone; did you mean 'vgg16'?"),

@@ -100,6 +100,18 @@ def test_jobs_from_mlflow(uri: str, recorded: list[str], tmp_path: Path) -> None
         recorded_jobs(uri, [pass_id])
 
 
+def test_the_best_epoch_of_a_recorded_run_is_by_its_own_best_by(uri: str, tmp_path: Path) -> None:
+    with Tracker(uri, "ssd", "a job", tmp_path, tags={"task": "train", "command": "python run.py seed=1"}) as run:
+        run.log_config({"training.best_by": "val/mAP"})
+        for epoch, (loose, tight) in enumerate([(0.968, 0.451), (0.944, 0.639)], 1):
+            run.log_metrics({"val/mAP50": loose, "val/mAP": tight}, epoch)
+        run.log_metrics({"best/mAP50": 0.944, "best/mAP": 0.639}, 2)
+        run_id = run.run_id or ""
+    (job,) = recorded_jobs(uri, [run_id])
+    assert (job.best_by, job.metrics["epoch"], job.done) == ("val/mAP", 2.0, True)
+    assert job.epochs[0] == {"epoch": 1.0, "val/mAP": 0.451, "val/mAP50": 0.968}
+
+
 def test_a_sweeps_run_has_the_data_sets_and_the_shared_tags_of_its_jobs(uri: str, tmp_path: Path) -> None:
     ids = []
     for backbone in ("vgg16", "mobilenet_v2"):

@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
@@ -13,7 +14,11 @@ from helpers.sweep_jobs import backbones, job, write_job
 from ssd.environment import ROOT
 from ssd.sweep.report.configurations import configuration_rows, configurations, job_rows
 from ssd.sweep.report.jobs import JobResult, ranked, read_job, read_jobs, varying
-from ssd.sweep.report.write import print_table, write_report
+from ssd.sweep.report.terminal import print_table
+from ssd.sweep.report.write import write_report
+
+LOOSE: dict[str, Any] = {"mAP50": 0.968, "mAP": 0.451, "parameters": 1e6, "latency_ms": 20.0}
+TIGHT: dict[str, Any] = {"mAP50": 0.944, "mAP": 0.639, "parameters": 2e6, "latency_ms": 30.0}
 
 
 def test_mean_and_sample_standard_deviation_over_seeds() -> None:
@@ -136,6 +141,39 @@ def test_the_best_job_may_be_of_another_configuration_than_the_best_mean(tmp_pat
     text = (tmp_path / "sweep.md").read_text()
     assert "Best: job 1, mAP50 **0.700**: backbone=vgg16, seed=2. The best mean has another" in text
     assert "configuration, mobilenet_v2, with 0.630 ± 0.028." in text
+
+
+BY_MAP = {"training.best_by": "val/mAP"}
+
+
+def test_jobs_are_compared_by_their_own_best_by(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    jobs = ranked([job(0, "a=1", settings=BY_MAP, **LOOSE), job(1, "a=2", settings=BY_MAP, **TIGHT)])
+    report = write_report(tmp_path, jobs=jobs)
+    assert (report.best_by, report.best and report.best.job) == ("val/mAP", 1)
+    assert [(group.rank, group.label) for group in report.groups] == [(1, "2"), (2, "1")]
+    text = (tmp_path / "sweep.md").read_text()
+    assert "Best: job 1, mAP **0.639**: a=2." in text
+    assert "![mAP over latency and size](plots/cost.png)" in text
+    assert "| job | a | status | mAP | mAP50 |" in text
+    assert "differ in training.best_by" not in text
+    assert (tmp_path / "sweep.csv").read_text().startswith("job,a,status,mAP,mAP50,parameters,")
+    print_table(jobs)
+    shown = capsys.readouterr().out
+    assert "best mAP first" in shown
+    assert shown.endswith("Best: job 1, mAP 0.639\n  python run.py a=2\n")
+
+
+def test_jobs_by_different_columns_are_compared_by_map_and_it_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    jobs = ranked([job(0, "a=1", **LOOSE), job(1, "a=2", settings=BY_MAP, **TIGHT), job(2, "a=3", mAP50=0.99)])
+    report = write_report(tmp_path, jobs=jobs)
+    assert [job.job for job in jobs] == [1, 0, 2]  # the last one has no mAP
+    assert (report.best_by, report.best and report.best.job) == ("val/mAP", 1)
+    said = "The jobs differ in training.best_by, by which each chose its best checkpoint; they are compared by val/mAP."
+    assert said in (tmp_path / "sweep.md").read_text()
+    print_table(jobs)
+    assert said in capsys.readouterr().out
 
 
 def test_jobs_that_each_ran_once_are_one_table(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def jobs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[DictC
             raise KeyboardInterrupt
         if first and cfg.seed == 16:
             os.kill(os.getpid(), signal.SIGTERM)
-        (folder / "metrics.json").write_text(f'{{"mAP50": {cfg.seed / 100}}}')
+        (folder / "metrics.json").write_text(f'{{"mAP": {cfg.seed / 100}}}')
         return cfg.seed / 100
 
     module = ModuleType("ssd.tasks.train")
@@ -163,6 +163,22 @@ def test_a_running_sweep_is_left_alone(
     assert [job.seed for job in jobs] == [13]
 
 
+def test_a_sweep_older_than_best_by_goes_on_by_what_its_jobs_are_ranked_by(
+    jobs: list[DictConfig], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert multirun("seed=1,15,2", "hydra.sweep.dir=s", QUIET) == 130
+    assert [job.training.best_by for job in jobs] == ["val/mAP", "val/mAP"]
+    for file in (tmp_path / "s").glob("*/config.yaml"):
+        config = OmegaConf.load(file)
+        del config.training["best_by"]
+        OmegaConf.save(config, file)
+    assert multirun("sweep.resume=s", "training.best_by=val/mAP") == 2
+    assert "this command asks for training.best_by=val/mAP" in capsys.readouterr().err
+    assert multirun("sweep.resume=s") == 0
+    assert [(job.seed, job.training.best_by) for job in jobs[2:]] == [(15, "val/mAP50"), (2, "val/mAP50")]
+    assert sorted(folder.name for folder in (tmp_path / "s").glob("*_*=*")) == ["0_seed=1", "1_seed=15", "2_seed=2"]
+
+
 def test_a_job_that_is_still_running_is_waited_for(jobs: list[DictConfig], tmp_path: Path) -> None:
     """Its own sweep was killed and the job lives on: the continued sweep takes what it leaves."""
     assert multirun("seed=15,1", "hydra.sweep.dir=s", QUIET) == 130
@@ -174,7 +190,7 @@ def test_a_job_that_is_still_running_is_waited_for(jobs: list[DictConfig], tmp_p
         with FileLock(folder / ".lock"):
             began.set()
             time.sleep(3)
-            (folder / "metrics.json").write_text('{"mAP50": 0.75}')
+            (folder / "metrics.json").write_text('{"mAP": 0.75}')
             (folder / "done.txt").write_text("0.75\n")
 
     with ThreadPoolExecutor(1) as pool:

@@ -160,12 +160,12 @@ def test_a_pruned_trial_ends_its_training_and_has_results(work: Path, sweeps: di
     import optuna
 
     (job,) = (work / "pruned").glob("0_seed=*")
-    assert (job / "pruned.txt").read_text().startswith("ThresholdPruner after epoch 2: val/mAP50 ")
+    assert (job / "pruned.txt").read_text().startswith("ThresholdPruner after epoch 2: val/mAP ")
     assert [row["epoch"] for row in read_results(job / "results.csv")] == [1, 2]
     (trial,) = optuna.load_study(study_name="search", storage=f"sqlite:///{work}/pruned/study.db").trials
     assert trial.state == optuna.trial.TrialState.PRUNED
     assert list(trial.intermediate_values) == [1, 2]
     metrics = json.loads((job / "metrics.json").read_text())
-    assert metrics["mAP50"] == pytest.approx(max(trial.intermediate_values.values()), abs=1e-6)
+    assert metrics["mAP"] == pytest.approx(max(trial.intermediate_values.values()), abs=1e-6)
     _, (run,) = mlflow_runs(work, "pruned")
     assert run.info.status == "FINISHED"

@@ -32,6 +32,7 @@ def make_trainer(results: Path, sent: list, tracked: set[int], **options: Any) -
             "batches": range(3),
             "epochs": len(rows),
             "evaluate_every": 2,
+            "best_by": "val/mAP50",
             "checkpoints": SimpleNamespace(save_best=lambda model: None),
             "results": results,
             "tracker": tracker,
@@ -60,6 +61,35 @@ def test_a_validation_that_a_run_was_stopped_in_is_made_up_for(tmp_path: Path, m
     assert [row.get("val/mAP50") for row in read_results(results)] == [None, 0.25]
     assert [step for step, _ in sent] == [2]
     assert history.best["epoch"] == 2
+
+
+LOOSE, TIGHT = {"val/mAP50": 0.968, "val/mAP": 0.451}, {"val/mAP50": 0.944, "val/mAP": 0.639}
+
+
+@pytest.mark.parametrize(("best_by", "best", "since"), [("val/mAP", 2, 0), ("val/mAP50", 1, 1)])
+def test_the_best_is_by_what_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, best_by: str, best: int, since: int
+) -> None:
+    results, sent, saved = tmp_path / "results.csv", list[tuple[int, dict]](), []
+    write_rows(results, {"val/loss": 2.0, **LOOSE}, {})
+    monkeypatch.setattr(Trainer, "_validate", lambda self, epoch: {"val/loss": 1.0, **TIGHT})
+    checkpoints = SimpleNamespace(save_best=lambda model: saved.append(model))
+    trainer = make_trainer(results, sent, {1}, best_by=best_by, checkpoints=checkpoints, model="the second")
+    history = trainer.run()
+    assert (history.best["epoch"], history.validations_since_best) == (best, since)
+    assert saved == (["the second"] if best == 2 else [])
+    ((_, metrics),) = sent
+    assert {name: metrics[f"best/{name}"] for name in ("mAP", "mAP50")} == {
+        name.removeprefix("val/"): value for name, value in (TIGHT if best == 2 else LOOSE).items()
+    }
+
+
+def test_patience_is_with_what_was_asked_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    results = tmp_path / "results.csv"
+    write_rows(results, {"val/loss": 2.0, **LOOSE}, {"val/loss": 1.0, **TIGHT})
+    with caplog.at_level("INFO", "ssd"):
+        make_trainer(results, [], {1, 2}, epochs=3, evaluate_every=1, best_by="val/mAP50", patience=1).run()
+    assert "stopped early: 1 validations without a better val/mAP50" in caplog.text
 
 
 @pytest.mark.parametrize(("patience", "stops", "asked"), [(1, False, []), (None, True, [2]), (None, False, [2])])

@@ -19,7 +19,8 @@ from ssd.errors import UserError
 from ssd.runs.files import write_text
 from ssd.runs.folder import FAILURE_FILE, RUN_ID_FILE, SWEEP_PAGE, SWEEP_REPORT
 from ssd.sweep.node import is_continued, sweep_name
-from ssd.sweep.report.write import print_table, write_report
+from ssd.sweep.report.terminal import print_table
+from ssd.sweep.report.write import write_report
 
 if TYPE_CHECKING:
     from ssd.tracking.tracker import Tracker

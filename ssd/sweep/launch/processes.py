@@ -16,6 +16,7 @@ from multiprocessing.context import SpawnProcess
 
 from hydra.core.utils import JobReturn
 
+from ssd import interrupts
 from ssd.cores import available_cores
 from ssd.sweep.launch.launcher import JobLauncher, Outcome
 from ssd.sweep.launch.remote_job import Job
@@ -131,6 +132,7 @@ def _interrupt(processes: Sequence[SpawnProcess]) -> None:
 def _serve(connection: Connection) -> None:
     """In the job's process."""
     try:
+        signal.signal(signal.SIGINT, interrupts.stop)
         if hasattr(os, "setpgrp"):
             os.setpgrp()  # or it had a terminal's Ctrl-C twice, and the second would cut off the checkpoint
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)

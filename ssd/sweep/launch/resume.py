@@ -8,7 +8,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -18,8 +18,9 @@ from omegaconf import DictConfig
 
 from ssd.config.overrides import key_of, quote, without
 from ssd.errors import UserError
+from ssd.runs.best_by import EARLIER, is_older
 from ssd.runs.files import write_text
-from ssd.runs.folder import DONE_FILE, FAILURE_FILE, METRICS, PRUNED_FILE, SWEEP_FILE
+from ssd.runs.folder import CONFIG, DONE_FILE, FAILURE_FILE, METRICS, PRUNED_FILE, SWEEP_FILE
 from ssd.sweep.node import CONTINUED
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,14 @@ class StoredSweep:
         home = Path(stored.called_from)
         if home != Path.cwd() and home.is_dir():
             raise UserError(f"sweep.resume={folder} was started in {home}; go there first: cd {home}")
-        return stored
+        return stored._as_before()
+
+    def _as_before(self) -> "StoredSweep":
+        """One that is older than `training.best_by` goes on by what its jobs were ranked by, the new ones too."""
+        if not any(is_older(file.parent) for file in self.folder.glob(f"*/{CONFIG}")):
+            return self
+        line = f"training.best_by={EARLIER}"
+        return replace(self, overrides=[*self.overrides, line], jobs=[[*job, line] for job in self.jobs])
 
     def write(self) -> None:
         """Into the sweep's folder."""

@@ -18,14 +18,14 @@ _LABEL = 46  # characters of a name in a legend
 
 
 def cost(groups: Sequence[Configuration], path: Path) -> bool:
-    """Writes mAP50 over latency and over parameters: a point per configuration, numbered by rank, mean ± deviation.
+    """Writes results over latency and over parameters: a point per configuration, numbered by rank, mean ± deviation.
 
-    The grey line is the best mAP50 to be had at a cost or below. Only the ten best are coloured and named.
+    The grey line is the best to be had at a cost or below. Only the ten best are coloured and named.
 
     Returns:
         Whether there was anything to draw: two configurations at least, and not of the same network.
     """
-    measured = [group for group in groups if group.measure("mAP50")]
+    measured = [group for group in groups if group.result]
     if len({(str(group.measure("parameters")), str(group.measure("gflops"))) for group in measured}) < 2:
         return False
     panels = [
@@ -38,11 +38,12 @@ def cost(groups: Sequence[Configuration], path: Path) -> bool:
     ]
     if not panels:
         return False
+    metric = groups[0].metric
     figure = Figure(figsize=(4.6 * len(panels) + 3.2, 4.4), layout="constrained")
     places = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     colours = _colours(groups)
     for axes, (name, title, scale) in zip(places, panels, strict=True):
-        dress(axes, title, "mAP50" if axes is places[0] else "", f"mAP50 over {name.partition('_')[0]}")
+        dress(axes, title, metric if axes is places[0] else "", f"{metric} over {name.partition('_')[0]}")
         _points(axes, groups, colours, name, scale)
     _legend(places[-1], groups, colours)
     save(figure, path)
@@ -52,7 +53,7 @@ def cost(groups: Sequence[Configuration], path: Path) -> bool:
 def _points(axes: Axes, groups: Sequence[Configuration], colours: dict[int, str], name: str, scale: float) -> None:
     found: list[tuple[float, float]] = []
     for group in groups:
-        x, y = group.measure(name), group.measure("mAP50")
+        x, y = group.measure(name), group.result
         if x is None or y is None:
             continue
         found.append((x.mean / scale, y.mean))
@@ -82,7 +83,7 @@ def _points(axes: Axes, groups: Sequence[Configuration], colours: dict[int, str]
 
 
 def curves(groups: Sequence[Configuration], path: Path) -> bool:
-    """Writes val/mAP50 and train/loss over the epochs: a thin line per job, a thick one for a configuration's mean.
+    """Writes `best_by` and train/loss over the epochs: a thin line per job, a thick one for a configuration's mean.
 
     Jobs that are not done are dashed, and no part of the mean, which ends where the shortest job does.
 
@@ -92,11 +93,12 @@ def curves(groups: Sequence[Configuration], path: Path) -> bool:
     if not any(job.epochs for group in groups for job in group.jobs):
         return False
     figure = Figure(figsize=(13, 4.6), layout="constrained")
+    best_by = groups[0].best_by
     precision, loss = (dress(axes, "epoch", "", "") for axes in figure.subplots(1, 2, sharex=True))
     colours = _colours(groups)
     for group in reversed(groups):  # the best on top
         colour = colours.get(group.rank, "0.8")
-        for axes, name in ((precision, "val/mAP50"), (loss, "train/loss")):
+        for axes, name in ((precision, best_by), (loss, "train/loss")):
             single = len(group.jobs) == 1
             for job in group.jobs:
                 style = {"linestyle": "-" if job.done else (0, (3, 2)), "alpha": 1.0 if single else 0.45}
@@ -105,7 +107,7 @@ def curves(groups: Sequence[Configuration], path: Path) -> bool:
                 _line(axes, _mean(group.done, name), color=colour, linewidth=2.2)
     precision.set_ylim(bottom=0)
     loss.set_ylim(bottom=0)
-    for axes, title in ((precision, "val/mAP50"), (loss, "train/loss")):
+    for axes, title in ((precision, best_by), (loss, "train/loss")):
         axes.set_title(title, fontsize=11, loc="left")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if not axes.lines:
@@ -137,10 +139,10 @@ def _line(axes: Axes, points: NDArray[np.float64], **style: object) -> None:
         axes.plot(points[:, 0], points[:, 1], **marker, **style)  # type: ignore[arg-type]
 
 
-def importance_bars(parts: dict[str, float], path: Path) -> None:
-    """Writes the parts of `Importance.parts` as bars, the largest on top."""
+def importance_bars(parts: dict[str, float], best_by: str, path: Path) -> None:
+    """Writes the parts of `Importance.parts`, of a search by `best_by`, as bars, the largest on top."""
     figure = Figure(figsize=(7.5, 1.1 + 0.42 * len(parts)), layout="constrained")
-    axes = dress(figure.add_subplot(), "part of the effect on val/mAP50 (PED-ANOVA)", "", "Importance of parameters")
+    axes = dress(figure.add_subplot(), f"part of the effect on {best_by} (PED-ANOVA)", "", "Importance of parameters")
     names, values = [shorten(name, _LABEL) for name in parts], list(parts.values())
     bars = axes.barh(names, values, color=hex_colours(1)[0], height=0.6)
     axes.bar_label(bars, [f"{value:.2f}" for value in values], padding=4, fontsize=9, color=GREY)
@@ -157,11 +159,10 @@ def _colours(groups: Sequence[Configuration]) -> dict[int, str]:
 
 
 def _legend(axes: Axes, groups: Sequence[Configuration], colours: dict[int, str]) -> None:
-    """Names the coloured configurations right of a chart, with rank and mAP50."""
+    """Names the coloured configurations right of a chart, with rank and result."""
     handles = []
     for group in groups[: len(colours)]:
-        found = group.measure("mAP50")
-        text = f"{group.rank}  {shorten(group.label, _LABEL)}   {found if found else 'no result'}"
+        text = f"{group.rank}  {shorten(group.label, _LABEL)}   {group.result or 'no result'}"
         handles.append(Line2D([], [], color=colours[group.rank], marker="o", markersize=5, linewidth=1.6, label=text))
     if len(groups) > len(colours):
         rest = f"{len(groups) - len(colours)} more"
@@ -169,7 +170,7 @@ def _legend(axes: Axes, groups: Sequence[Configuration], colours: dict[int, str]
     title = ", ".join(key.rpartition(".")[2] for key in groups[0].values) or "all jobs"
     axes.legend(
         handles=handles,
-        title=f"{shorten(title, _LABEL)}; mAP50",
+        title=f"{shorten(title, _LABEL)}; {groups[0].metric}",
         loc="upper left",
         bbox_to_anchor=(1.01, 1),
         frameon=False,

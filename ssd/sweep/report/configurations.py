@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-from ssd.sweep.report.jobs import JobResult, varying
+from ssd.runs.best_by import main_metrics, metric_of
+from ssd.sweep.report.jobs import JobResult, compared_by, varying
 
-_MEASURED = ("mAP50", "mAP", "parameters", "gflops", "latency_ms", "minutes")
+_COSTS = ("parameters", "gflops", "latency_ms", "minutes")
 
 
 @dataclass(frozen=True)
@@ -26,13 +27,15 @@ class Configuration:
     """The jobs that differ in nothing but the seed.
 
     Attributes:
-        rank: from 1, by the mean mAP50.
+        rank: from 1, by the mean of `metric`.
+        best_by: what it and the others are compared by, e.g. val/mAP.
         values: what makes it another than the others, by key.
         jobs: all of them, also those that failed.
         label: the values, or what all have in common where nothing varies.
     """
 
     rank: int
+    best_by: str
     values: Mapping[str, str]
     jobs: tuple[JobResult, ...]
     label: str
@@ -41,6 +44,16 @@ class Configuration:
     def done(self) -> list[JobResult]:
         """The jobs that count."""
         return [job for job in self.jobs if job.done]
+
+    @property
+    def metric(self) -> str:
+        """The name of what it is ranked by."""
+        return metric_of(self.best_by)
+
+    @property
+    def result(self) -> Measure | None:
+        """What it is ranked by."""
+        return self.measure(self.metric)
 
     def measure(self, name: str) -> Measure | None:
         """Of the jobs that are done and have the metric; None if there is none."""
@@ -53,19 +66,24 @@ class Configuration:
 
 
 def configurations(jobs: Sequence[JobResult]) -> list[Configuration]:
-    """Jobs grouped by all that varies except the seed, best mean mAP50 first, those without a result last."""
+    """Jobs grouped by all that varies except the seed, best mean first, those without a result last."""
+    best_by = compared_by(jobs)
     keys = [key for key in varying(jobs) if key != "seed"]
     groups: dict[tuple[str, ...], list[JobResult]] = {}
     for job in jobs:
         groups.setdefault(tuple(job.value(key) for key in keys), []).append(job)
 
     def place(group: tuple[tuple[str, ...], list[JobResult]]) -> tuple[float, int]:
-        found = _measure(group[1], "mAP50")
+        found = _measure(group[1], metric_of(best_by))
         return (1.0 if found is None else -found.mean), jobs.index(group[1][0])
 
     return [
         Configuration(
-            rank, dict(zip(keys, values, strict=True)), tuple(group), ", ".join(values) or label(group[0], keys)
+            rank=rank,
+            best_by=best_by,
+            values=dict(zip(keys, values, strict=True)),
+            jobs=tuple(group),
+            label=", ".join(values) or label(group[0], keys),
         )
         for rank, (values, group) in enumerate(sorted(groups.items(), key=place), 1)
     ]
@@ -88,7 +106,7 @@ def configuration_numbers(groups: Sequence[Configuration]) -> list[dict[str, Any
     rows = []
     for group in groups:
         row: dict[str, Any] = {"rank": group.rank, **group.values, "done": len(group.done), "jobs": len(group.jobs)}
-        for name in _MEASURED:
+        for name in (*main_metrics(group.best_by), *_COSTS):
             found = group.measure(name)
             row |= {name: found and found.mean, f"{name}_std": found and found.std}
         rows.append(row)
@@ -97,13 +115,13 @@ def configuration_numbers(groups: Sequence[Configuration]) -> list[dict[str, Any
 
 def job_numbers(jobs: Sequence[JobResult]) -> list[dict[str, Any]]:
     """One row per job with plain numbers; None for what a job lacks."""
-    keys = varying(jobs)
+    keys, metrics = varying(jobs), main_metrics(compared_by(jobs))
     return [
         {
             "job": job.job,
             **{key: job.value(key) for key in keys},
             "status": job.status,
-            **{name: job.metrics.get(name) for name in (*_MEASURED, "images_per_second", "epoch")},
+            **{name: job.metrics.get(name) for name in (*metrics, *_COSTS, "images_per_second", "epoch")},
             "run_id": job.run_id,
             "folder": job.folder and job.folder.name,
             "command": job.command,
@@ -121,9 +139,8 @@ def configuration_rows(groups: Sequence[Configuration]) -> list[dict[str, Any]]:
                 "rank": group.rank,
                 **group.values,
                 "runs": group.runs,
-                "mAP50": _text(group.measure("mAP50")),
-                "mAP": _text(group.measure("mAP")),
-                **_costs({name: found.mean for name in _MEASURED if (found := group.measure(name))}),
+                **{name: _text(group.measure(name)) for name in main_metrics(group.best_by)},
+                **_costs({name: found.mean for name in _COSTS if (found := group.measure(name))}),
             }
             for group in groups
         ]
@@ -132,15 +149,14 @@ def configuration_rows(groups: Sequence[Configuration]) -> list[dict[str, Any]]:
 
 def job_rows(jobs: Sequence[JobResult]) -> list[dict[str, Any]]:
     """The rows for people; columns without a single value are left out."""
-    keys = varying(jobs)
+    keys, metrics = varying(jobs), main_metrics(compared_by(jobs))
     return _filled(
         [
             {
                 "job": job.job,
                 **({key: job.value(key) for key in keys} or {"overrides": label(job, keys)}),
                 "status": f"{job.status}: {job.reason}" if job.reason else job.status,
-                "mAP50": _format(job.metrics.get("mAP50"), ".3f"),
-                "mAP": _format(job.metrics.get("mAP"), ".3f"),
+                **{name: _format(job.metrics.get(name), ".3f") for name in metrics},
                 **_costs(job.metrics),
                 "best epoch": _format(job.metrics.get("epoch"), ".0f"),
             }

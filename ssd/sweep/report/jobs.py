@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 
 from ssd.config.overrides import by_key, key_of
 from ssd.errors import UserError
+from ssd.runs.best_by import DEFAULT, EARLIER, metric_of
 from ssd.runs.folder import (
     CONFIG,
     FAILURE_FILE,
@@ -60,14 +61,14 @@ class JobResult:
     flags: tuple[str, ...] = ()
 
     @property
-    def mAP50(self) -> float | None:  # noqa: N802  (the metric's name)
-        """Of the best checkpoint."""
-        return self.metrics.get("mAP50")
+    def best_by(self) -> str:
+        """Its own `training.best_by`."""
+        return self.settings.get("training.best_by", EARLIER)
 
     @property
     def done(self) -> bool:
         """Whether its numbers may be compared with others'."""
-        return self.status == "done" and self.mAP50 is not None
+        return self.status == "done" and metric_of(self.best_by) in self.metrics
 
     @property
     def command(self) -> str:
@@ -92,7 +93,7 @@ class JobResult:
 
 
 def read_jobs(folder: Path) -> list[JobResult]:
-    """The jobs of a multirun, best mAP50 first, those without a result last.
+    """The jobs of a multirun, best first, those without a result last.
 
     Args:
         folder: of the multirun; every folder in it with .hydra/overrides.yaml is a job's.
@@ -107,12 +108,35 @@ def job_folders(folder: Path) -> list[Path]:
 
 
 def ranked(jobs: Sequence[JobResult]) -> list[JobResult]:
-    """Those that are done first, by mAP50; then the rest, by status and number."""
+    """Those that are done first, by what they are compared by; then the rest, by status and number."""
+    name = metric_of(compared_by(jobs))
 
     def place(job: JobResult) -> tuple[int, float, int]:
-        return _ORDER.index(job.status), -job.metrics.get("mAP50", -1.0), job.job
+        return _ORDER.index(job.status), -job.metrics.get(name, -1.0), job.job
 
     return sorted(jobs, key=place)
+
+
+def compared_by(jobs: Sequence[JobResult]) -> str:
+    """The `training.best_by` of jobs; val/mAP where they differ in it (`differ_in_best_by`)."""
+    found = _all_best_by(jobs)
+    return found.pop() if len(found) == 1 else DEFAULT
+
+
+def differ_in_best_by(jobs: Sequence[JobResult]) -> bool:
+    """Whether the best checkpoints of jobs were chosen by different columns."""
+    return len(_all_best_by(jobs)) > 1
+
+
+def best_of(jobs: Sequence[JobResult]) -> JobResult | None:
+    """The first of ranked jobs that has a result."""
+    name = metric_of(compared_by(jobs))
+    return next((job for job in jobs if job.done and name in job.metrics), None)
+
+
+def _all_best_by(jobs: Sequence[JobResult]) -> set[str]:
+    """Of the jobs that got as far as to have one."""
+    return {job.best_by for job in jobs if job.settings or job.epochs or job.metrics}
 
 
 def varying(jobs: Sequence[JobResult]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Parallel coordinates: an axis for every key that varies, a line per job, coloured by its mAP50."""
+"""Parallel coordinates: an axis for every key that varies, a line per job, coloured by its result."""
 
 import math
 from collections.abc import Sequence
@@ -16,7 +16,8 @@ from matplotlib.path import Path as Curve
 from matplotlib.ticker import LogLocator, MaxNLocator
 
 from ssd.figures.style import save, shorten
-from ssd.sweep.report.jobs import JobResult, varying
+from ssd.runs.best_by import metric_of
+from ssd.sweep.report.jobs import JobResult, compared_by, varying
 
 _FEW_VALUES = 8  # numbers that are each written on their axis
 _TICKS = 12  # named values of an axis
@@ -37,25 +38,26 @@ def parallel_coordinates(jobs: Sequence[JobResult], path: Path) -> bool:
     Returns:
         Whether there was anything to draw: two jobs at least, and something that varies between them.
     """
-    done = sorted((job for job in jobs if job.done), key=lambda job: job.metrics["mAP50"])
+    metric = metric_of(compared_by(jobs))
+    done = sorted((job for job in jobs if job.done and metric in job.metrics), key=lambda job: job.metrics[metric])
     keys = varying(done)
     keys = [key for key in keys if key != "seed"] or keys
     if len(done) < 2 or not keys:
         return False
-    results = [job.metrics["mAP50"] for job in done]
-    axes_of = {key: scale([job.value(key) for job in done], results) for key in keys} | {"mAP50": _numbers(results)}
+    results = [job.metrics[metric] for job in done]
+    axes_of = {key: scale([job.value(key) for job in done], results) for key in keys} | {metric: _numbers(results)}
     figure = Figure(figsize=(min(2.2 * len(axes_of) + 1.6, 24), 5), layout="constrained")
     axes = figure.add_subplot()
     colours = ScalarMappable(Normalize(results[0], max(results[-1], results[0] + 1e-3)), "viridis_r")
     rgba = colours.to_rgba(np.array(results))
-    lines = [axis.places if key == "mAP50" else _spread(axis.places) for key, axis in axes_of.items()]
+    lines = [axis.places if key == metric else _spread(axis.places) for key, axis in axes_of.items()]
     for index in range(len(done)):  # the best last, on top
         axes.add_patch(_curve([places[index] for places in lines], to_hex(rgba[index])))
     for position, (key, axis) in enumerate(axes_of.items()):
         _draw_axis(axes, position, key, axis)
     axes.set(xlim=(-0.1, len(axes_of) - 0.8), ylim=(-0.1, 1.1))
     axes.set_axis_off()
-    axes.set_title(f"{len(done)} finished jobs, coloured by mAP50", fontsize=11, loc="left", pad=36)
+    axes.set_title(f"{len(done)} finished jobs, coloured by {metric}", fontsize=11, loc="left", pad=36)
     save(figure, path)
     return True
 

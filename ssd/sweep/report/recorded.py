@@ -4,10 +4,11 @@ import shlex
 from collections.abc import Sequence
 
 from ssd.errors import UserError
+from ssd.runs.best_by import BEST_BY, EARLIER
 from ssd.sweep.report.jobs import JobResult
 from ssd.tracking.store import RecordedRun, read_runs
 
-_CURVES = ("train/loss", "val/mAP50")
+_CURVES = ("train/loss", *BEST_BY)
 _METRICS = {
     "model/parameters": "parameters",
     "model/gflops": "gflops",
@@ -39,7 +40,7 @@ def _as_job(number: int, run: RecordedRun) -> JobResult:
     for name, points in run.curves.items():
         for epoch, value in points:
             rows.setdefault(epoch, {"epoch": float(epoch)})[name] = value
-    if validated := run.curves.get("val/mAP50"):
+    if validated := run.curves.get(run.params.get("training.best_by", EARLIER)):
         metrics["epoch"] = float(max(validated, key=lambda point: (point[1], -point[0]))[0])
     status, reason = _STATUS.get(run.status, "failed"), run.tags.get("error", "")
     if status == "missing":

@@ -1,4 +1,4 @@
-"""The report of a sweep: tables, charts and the best job, in its folder, in MLflow and on the terminal."""
+"""The report of a sweep: tables, charts and the best job, in its folder and in MLflow."""
 
 import csv
 import io
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ssd.errors import UserError
+from ssd.runs.best_by import main_metrics, metric_of
 from ssd.runs.files import write_text
 from ssd.runs.folder import SWEEP_PAGE, SWEEP_REPORT
 from ssd.runs.markdown import markdown_table
@@ -25,7 +26,7 @@ from ssd.sweep.report.configurations import (
     repeated,
 )
 from ssd.sweep.report.importance import Importance, importance
-from ssd.sweep.report.jobs import JobResult, read_jobs, varying
+from ssd.sweep.report.jobs import JobResult, best_of, compared_by, differ_in_best_by, read_jobs, varying
 
 if TYPE_CHECKING:
     from ssd.tracking.tracker import Tracker
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
 _NOTE_ROWS = 20  # of each table in MLflow's description, which holds 8000 characters
 _EXPLAINED = (
     "Mean ± sample standard deviation (n - 1) over the jobs that are done and differ only in the seed; ranked by the "
-    "mean mAP50. Latency is of one image with decoding, in the job's own process: jobs side by side slow each other."
+    "mean {metric}. Latency is of one image with decoding, in the job's own process: jobs side by side slow each other."
 )
+DIFFER = "The jobs differ in training.best_by, by which each chose its best checkpoint; they are compared by {}."
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,14 @@ class SweepReport:
     problem: str = ""
 
     @property
+    def best_by(self) -> str:
+        """What the jobs are compared by."""
+        return compared_by(self.jobs)
+
+    @property
     def best(self) -> JobResult | None:
-        """The job with the highest mAP50."""
-        return next((job for job in self.jobs if job.done), None)
+        """The job with the best result."""
+        return best_of(self.jobs)
 
 
 def write_report(
@@ -119,7 +126,8 @@ def _registered(report: SweepReport, tracker: "Tracker | None", name: str, alias
             raise UserError("no job with a result is in MLflow")
         from ssd.tracking.store import register_model  # here, as it loads mlflow
 
-        tags = {"mAP50": f"{best.metrics['mAP50']:.4f}", "command": best.command}
+        metric = metric_of(report.best_by)
+        tags = {metric: f"{best.metrics[metric]:.4f}", "command": best.command}
         where = register_model(tracker.uri, best.run_id, name, alias, tags)
     except UserError as error:
         return replace(report, problem=str(error))
@@ -140,10 +148,11 @@ def _draw(report: SweepReport, found: Importance | None) -> dict[str, Path]:
     curves(report.groups, files["curves"])
     parallel_coordinates(report.jobs, files["parallel"])
     if found and found.parts:
-        importance_bars(found.parts, files["importance"])
+        importance_bars(found.parts, report.best_by, files["importance"])
     if not any(folder.iterdir()):
         folder.rmdir()
-    captions = ("mAP50 over latency and size", "Curves of all jobs", "Parallel coordinates", "Importance of parameters")
+    over = f"{metric_of(report.best_by)} over latency and size"
+    captions = (over, "Curves of all jobs", "Parallel coordinates", "Importance of parameters")
     return {caption: file for caption, file in zip(captions, files.values(), strict=True) if file.exists()}
 
 
@@ -156,10 +165,12 @@ def _sections(report: SweepReport, found: Importance | None, rows: int | None = 
     for caption, named in (("What varies", keys), ("In common", [key for key in first.asked if key not in keys])):
         values = [f"`{key}`" if key in keys else f"`{key}={first.value(key)}`" for key in named]
         text += f" {caption}: {', '.join(values)}." if values else ""
+    if differ_in_best_by(report.jobs):
+        text += f" {DIFFER.format(report.best_by)}"
     sections = [_best(report), text]
     if repeated(report.groups):
         table = _table(configuration_rows(report.groups), rows)
-        sections.append(f"## Configurations\n\n{table}\n\n{_EXPLAINED}")
+        sections.append(f"## Configurations\n\n{table}\n\n{_EXPLAINED.format(metric=metric_of(report.best_by))}")
     if found and found.parts:
         parts = ", ".join(f"`{name}` {part:.2f}" for name, part in found.parts.items())
         sections.append(f"## Importance of parameters\n\n{parts} (Optuna's PED-ANOVA, finished trials).")
@@ -172,10 +183,11 @@ def _best(report: SweepReport) -> str:
     best = report.best
     if best is None:
         return "No job has a result."
-    text = f"Best: job {best.job}, mAP50 **{best.metrics['mAP50']:.3f}**: {label(best, varying(report.jobs))}."
+    metric = metric_of(report.best_by)
+    text = f"Best: job {best.job}, {metric} **{best.metrics[metric]:.3f}**: {label(best, varying(report.jobs))}."
     first = report.groups[0]
     if best not in first.jobs:
-        text += f" The best mean has another configuration, {first.label}, with {first.measure('mAP50')}."
+        text += f" The best mean has another configuration, {first.label}, with {first.result}."
     text += f"\n\n```sh\n{best.command}\n```"
     if best.folder is not None:
         path = Path(os.path.relpath(best.folder, report.folder)).as_posix()
@@ -205,8 +217,8 @@ def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
 def _log(tracker: "Tracker", report: SweepReport, found: Importance | None, pictures: Mapping[str, Path]) -> None:
     """Sends the report to the open run: description, tables, files."""
     if report.best is not None:
-        best = {f"best/{name}": report.best.metrics[name] for name in ("mAP50", "mAP") if name in report.best.metrics}
-        tracker.log_metrics(best, step=report.best.job)
+        best, names = report.best.metrics, main_metrics(report.best_by)
+        tracker.log_metrics({f"best/{name}": best[name] for name in names if name in best}, step=report.best.job)
     tracker.take_over([job.run_id for job in report.jobs if job.run_id is not None])
     note = "\n\n".join(_sections(report, found, _NOTE_ROWS))
     failed = sum(job.status in ("failed", "missing") for job in report.jobs)
@@ -217,33 +229,3 @@ def _log(tracker: "Tracker", report: SweepReport, found: Importance | None, pict
         tracker.log_artifact(report.folder / name)
     for file in pictures.values():
         tracker.log_artifact(file, "plots")
-
-
-def print_table(jobs: Sequence[JobResult]) -> None:
-    """Shows the configurations, or the jobs where each ran once, on the terminal, and the best job's command line."""
-    import rich
-    from rich.markup import escape
-    from rich.table import Table
-
-    groups = configurations(jobs)
-    several = repeated(groups)
-    keys = [key for key in varying(jobs) if key != "seed" or not several]
-    title = "Configurations, best mean first" if several else "Jobs, best first"
-    table = Table(title=title, caption="ms: latency of one image; min: minutes of training", caption_justify="left")
-    rows = configuration_rows(groups) if several else job_rows(jobs)
-    number, state = ("rank", "runs") if several else ("job", "status")
-    columns = [name for name in (state, "mAP50", "mAP", "latency (ms)", "minutes") if name in rows[0]]
-    for name in (number, keys[0] if len(keys) == 1 else "configuration", *columns):
-        is_number = name in (number, *columns) and name != "status"
-        short = {"rank": "#", "latency (ms)": "ms", "minutes": "min"}.get(name, name)
-        table.add_column(short, justify="right" if is_number else "left", overflow="fold", no_wrap=is_number)
-    for row, job in zip(rows, [group.jobs[0] for group in groups] if several else jobs, strict=True):
-        named = job.value(keys[0]) if len(keys) == 1 else label(job, keys)
-        table.add_row(str(row[number]), escape(named), *(escape(str(row[name])) for name in columns))
-    rich.print(table)
-    for job in jobs:
-        if several and job.reason:
-            print(f"job {job.job} ({label(job, varying(jobs))}) {job.status}: {job.reason}")
-    best = next((job for job in jobs if job.done), None)
-    if best is not None:
-        print(f"Best: job {best.job}, mAP50 {best.metrics['mAP50']:.3f}\n  {best.command}")

@@ -30,7 +30,7 @@ TPE = {"_target_": "optuna.samplers.TPESampler", "seed": 0}
 
 @dataclass
 class MedianPrunerConfig:
-    """hydra/sweeper/pruner=median: ends a trial whose best val/mAP50 so far is below the others' median."""
+    """hydra/sweeper/pruner=median: ends a trial whose best validation so far is below the others' median."""
 
     _target_: str = "optuna.pruners.MedianPruner"
     n_startup_trials: int = 5  # that finish before any is ended
@@ -39,7 +39,7 @@ class MedianPrunerConfig:
 
 @dataclass
 class OptunaConfig:
-    """hydra/sweeper=optuna. It looks for the highest value that a job returns: the mAP50 of its best checkpoint."""
+    """hydra/sweeper=optuna. It looks for the highest value that a job returns: its best training.best_by."""
 
     defaults: list[Any] = field(default_factory=lambda: ["_self_", {"pruner": None}])
     _target_: str = TARGET

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     import optuna
 
 
-def pruning_of_this_job(folder: Path) -> "Pruning | None":
-    """The pruning of the job that runs in `folder`; None where it is no trial of a search that prunes.
+def pruning_of_this_job(folder: Path, best_by: str) -> "Pruning | None":
+    """The pruning, by a column of results.csv, of the job that runs in `folder`; None where no search prunes it.
 
-    It is found through the study's storage and the job's number, in whatever process a launcher started the job.
+    The trial is found through the study's storage and the job's number, in whatever process a launcher started the job.
     """
     if not HydraConfig.initialized():
         return None
@@ -33,7 +33,7 @@ def pruning_of_this_job(folder: Path) -> "Pruning | None":
     study = open_study(hydra)
     running = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,))
     (mine,) = [trial for trial in running if trial.user_attrs.get(JOB) == hydra.job.num]
-    return Pruning(optuna.trial.Trial(study, mine._trial_id), set(mine.intermediate_values), folder)
+    return Pruning(optuna.trial.Trial(study, mine._trial_id), set(mine.intermediate_values), folder, best_by)
 
 
 class Pruning:
@@ -43,21 +43,23 @@ class Pruning:
         trial: of the search.
         reported: the epochs that the study knows of already, from before a resume.
         folder: of the job; what was given up leaves a pruned.txt there.
+        best_by: the column that is told.
     """
 
-    def __init__(self, trial: "optuna.trial.Trial", reported: set[int], folder: Path) -> None:
+    def __init__(self, trial: "optuna.trial.Trial", reported: set[int], folder: Path, best_by: str) -> None:
         self._trial = trial
         self._reported = reported
         self._file = folder / PRUNED_FILE
+        self._best_by = best_by
 
     def __call__(self, row: Mapping[str, float]) -> bool:
         """True where the training should end here."""
         epoch = int(row["epoch"])
         if epoch not in self._reported:
-            self._trial.report(row["val/mAP50"], epoch)
+            self._trial.report(row[self._best_by], epoch)
             self._reported.add(epoch)
         if not self._trial.should_prune():
             return False
         pruner = type(self._trial.study.pruner).__name__
-        write_text(self._file, f"{pruner} after epoch {epoch}: val/mAP50 {row['val/mAP50']:.4g}\n")
+        write_text(self._file, f"{pruner} after epoch {epoch}: {self._best_by} {row[self._best_by]:.4g}\n")
         return True

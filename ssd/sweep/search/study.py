@@ -4,7 +4,7 @@ optuna is imported where a search runs, not at every start.
 """
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,6 +118,17 @@ def check_search(settings: DictConfig, space: Space) -> None:
         distribution(key, override)
     make_sampler(settings.sampler, 0)
     make_pruner(settings.pruner)
+
+
+def check_one_aim(jobs: Sequence[DictConfig]) -> None:
+    """Looks whether the trials can be compared with each other.
+
+    Raises:
+        UserError: they return different metrics.
+    """
+    if len(found := sorted({job.training.best_by for job in jobs})) > 1:
+        several = " or ".join(found)
+        raise UserError(f"a search looks for one value, but training.best_by is {several} here; give one for all")
 
 
 def ask(study: "Study", job: int, ranges: "dict[str, BaseDistribution]", sampler: DictConfig) -> "BaseTrial":

@@ -1,0 +1,92 @@
+"""An interrupt at any moment of a training loses nothing: resumed, it has the rows of an undisturbed one."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helpers.tiny import CONFIG_DIR, TINY
+from ssd.cli.main import main
+from ssd.inference.predictor import Predictor
+from ssd.runs.results import read_results
+from ssd.training.loop import Trainer
+from ssd.training.meter import LossMeter
+
+COMMAND = [*TINY, "tracking.enabled=false", "task.pictures=0"]
+CLOCK = ("minutes", "train/images_per_second")
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that all trainings of this module start from."""
+    return tmp_path_factory.mktemp("work")
+
+
+@pytest.fixture(autouse=True)
+def _there(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(work)
+
+
+def rows(folder: Path, *left_out: str) -> list[dict[str, float]]:
+    """Of results.csv, without what the clock says, and other columns that begin as told."""
+    found = read_results(folder / "results.csv")
+    return [{key: row[key] for key in row if not key.startswith((*CLOCK, *left_out))} for row in found]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(work: Path) -> Path:
+    """The folder of a training that nothing stopped."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(work)
+        assert main([*COMMAND, "name=undisturbed"]) == 0
+    (folder,) = work.glob("outputs/train/*_undisturbed")
+    return folder
+
+
+def interrupted(method: Callable[..., Any], call: int) -> Callable[..., Any]:
+    """The method, which sends this process a signal at the end of one of its calls."""
+    calls = 0
+
+    def calling(*arguments: Any) -> Any:
+        nonlocal calls
+        found = method(*arguments)
+        calls += 1
+        if calls == call:
+            os.kill(os.getpid(), signal.SIGINT)
+        return found
+
+    return calling
+
+
+@pytest.mark.parametrize(
+    ("owner", "method", "call", "left"),
+    [
+        (Trainer, "_train", 1, [(3, False)]),  # after the last step of the first epoch
+        (Predictor, "run", 1, [(3, False)]),  # in its validation
+        (LossMeter, "add", 5, [(3, True)]),  # in the second epoch
+    ],
+    ids=["end of an epoch", "in a validation", "in an epoch"],
+)
+def test_no_row_is_lost(
+    work: Path,
+    undisturbed: Path,
+    owner: type,
+    method: str,
+    call: int,
+    left: list[tuple[int, bool]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    name = f"{method}_{call}"
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, method, interrupted(getattr(owner, method), call))
+        assert main([*COMMAND, f"name={name}"]) == 130
+    assert "stopping after this step" in capsys.readouterr().err
+    (folder,) = work.glob(f"outputs/train/*_{name}")
+    assert [(row["step"], "val/mAP50" in row) for row in rows(folder)] == left
+    assert main([CONFIG_DIR, f"resume={folder}"]) == 0
+    differs = ("train/",) if method == "add" else ()  # an epoch that was stopped in tells the losses of its rest
+    assert rows(folder, *differs) == rows(undisturbed, *differs)
