@@ -6,6 +6,7 @@ Used through MLflow, with a batch of images of any size as uint8 RGB::
     table = model.predict(images, params={"score_threshold": 0.3})  # images: (N, H, W, 3) uint8
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ class PyfuncDetector(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         self.predictor = Predictor.load(Path(context.artifacts["checkpoint"]))
+        self._lower: tuple[float, Predictor] | None = None
 
     def predict(self, context: PythonModelContext, model_input, params: dict[str, Any] | None = None) -> pd.DataFrame:  # noqa: ANN001
         """Detects objects.
@@ -51,15 +53,25 @@ class PyfuncDetector(PythonModel):
             DataFrame with image (row in the batch), class_name, label, score and ymin, xmin, ymax, xmax in pixels.
         """
         threshold = float((params or {}).get("score_threshold", 0.5))
-        names = self.predictor.class_names
+        predictor = self._predictor(threshold)
+        names = predictor.class_names
         height, width = model_input.shape[1:3]
         rows = [
             (image, names[label], int(label), float(score), *map(float, box * (height, width, height, width)))
-            for image, found in enumerate(self.predictor.predict(list(model_input)))
+            for image, found in enumerate(predictor.predict(list(model_input)))
             for box, label, score in zip(found.boxes, found.labels, found.scores, strict=True)
             if score >= threshold
         ]
         return pd.DataFrame(rows, columns=list(COLUMNS))
+
+    def _predictor(self, threshold: float) -> Predictor:
+        """The detector's own, or where it would drop what is asked for one that keeps it."""
+        model = self.predictor.model
+        if threshold >= model.nms.score_threshold:
+            return self.predictor
+        if self._lower is None or self._lower[0] != threshold:
+            self._lower = threshold, Predictor(model, replace(model.nms, score_threshold=threshold))
+        return self._lower[1]
 
 
 def signature() -> ModelSignature:
