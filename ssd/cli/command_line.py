@@ -9,7 +9,7 @@ from pathlib import Path
 from hydra._internal.utils import get_args_parser
 
 from ssd.cli.checks import PATHS
-from ssd.config.overrides import at_home, is_readable, key_of, quote
+from ssd.config.overrides import at_home, by_key, is_readable, key_of, quote
 from ssd.errors import UserError
 
 # Keys whose value is a path as it is, whatever characters are in it; beside them all that are called like one.
@@ -57,8 +57,14 @@ def _meant(line: str, multirun: bool) -> str:
     if value in ("", "null", "???") or _is_quoted(value) or swept:
         return line
     several = multirun and key_of(line) != "source" and not Path(value).expanduser().exists()
-    parts = value.split(",") if several else [value]
-    return f"{head}={','.join(quote(re.sub(r'^~(?=/)', lambda _: str(Path.home()), part)) for part in parts)}"
+    return f"{head}={','.join(map(_quoted, value.split(',') if several else [value]))}"
+
+
+def _quoted(path: str) -> str:
+    """A path as a value of Hydra's grammar, in quotes where it would be something else without."""
+    path = re.sub(r"^~(?=/)", lambda _: str(Path.home()), path)
+    plain = is_readable(f"key={path}") and str(by_key([f"key={path}"])["key"].value()) == path
+    return path if plain else quote(path)
 
 
 def _is_path(key: str) -> bool:

@@ -13,6 +13,7 @@ from ssd.environment import ROOT
 from ssd.models.detector import SSD
 
 _SHOWN_CLASSES = 20
+_SHOWN_VALUES = 2
 
 
 def announcement(cfg: DictConfig, model: SSD, splits: Splits, batches: Batches, start: str) -> list[str]:
@@ -80,6 +81,8 @@ def _why(group: str) -> str:
         why = f"by experiment={experiment}"
     else:
         why = f"by dataset={choices.get('dataset')}"
+    if len(changed) > _SHOWN_VALUES:
+        return f"{why}, with {len(changed)} values given"
     return f"{why}, with {', '.join(line.lstrip('+') for line in changed)}" if changed else why
 
 

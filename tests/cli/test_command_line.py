@@ -23,6 +23,9 @@ PATHS = [
     "it's",
     "{a}",
     "~x",
+    "007",
+    "1e5",
+    "True",
     "a: b",
 ]
 
@@ -35,7 +38,12 @@ def value_of(line: str) -> object:
 @pytest.mark.parametrize("key", ["dataset.path", "source", "checkpoint", "+dataset.root", "hydra.run.dir"])
 def test_a_path_is_taken_as_the_shell_delivered_it(path: str, key: str) -> None:
     (line,) = parse([f"{key}={path}"]).overrides
-    assert value_of(line) == path
+    assert str(value_of(line)) == path
+
+
+def test_numbers_stay_numbers() -> None:
+    """dataset.train_images is a folder of coco_json, and how many are drawn of shapes."""
+    assert parse(["dataset.train_images=12"]).overrides == ["dataset.train_images=12"]
 
 
 @given(st.text(min_size=1))
@@ -51,7 +59,7 @@ def test_what_is_no_text_or_quoted_already_stays(monkeypatch: pytest.MonkeyPatch
 
 def test_with_m_a_comma_lists_several_paths(tmp_path) -> None:
     (line,) = parse(["-m", "dataset.path=my cells,other (1)"]).overrides
-    assert line == "dataset.path='my cells','other (1)'"
+    assert line == "dataset.path=my cells,'other (1)'"
     (tmp_path / "a,b").mkdir()
     (line,) = parse(["-m", f"dataset.path={tmp_path}/a,b"]).overrides
     assert value_of(line) == f"{tmp_path}/a,b"

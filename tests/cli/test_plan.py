@@ -33,7 +33,7 @@ def test_a_single_run_gets_a_folder_of_its_own_when_it_is_carried_out(here: Path
 def test_a_folder_that_was_asked_for_is_left_as_it_is(here: Path) -> None:
     plan = make_plan(parse(["hydra.run.dir=mine"]))
     with ExitStack() as held:
-        assert carry_out(plan, held) == ["hydra.run.dir='mine'"]
+        assert carry_out(plan, held) == ["hydra.run.dir=mine"]
     assert not list(here.iterdir())
 
 

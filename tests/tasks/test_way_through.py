@@ -116,10 +116,9 @@ def test_a_training_says_what_it_does_before_it_does_it(trained):
     said = [
         f"run folder: {trained.relative_to(trained.parents[2])}",
         "precision float32 (as configured)",
-        "data: shapes (default, with dataset.train_images=12, dataset.val_images=5, dataset.image_size=64), 12 images",
+        "data: shapes (default, with 3 values given), 12 images",
         "classes: circle ",
-        "detector: ssd128 (by dataset=shapes, with detector.image_size=64, ",
-        ") on tiny (as given), from random weights; images of 64 x 64, ",
+        "detector: ssd128 (by dataset=shapes, with 4 values given) on tiny (as given), from random weights; ",
         "training: 2 epochs of 3 steps of 4 images (by dataset=shapes, with ",
         "augmentation: HorizontalFlip (as given)",
         "epoch 1/2: train/loss ",

@@ -15,6 +15,7 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from ssd.console import waiting
 from ssd.errors import UserError
 from ssd.runs.files import write_text
 from ssd.runs.folder import FAILURE_FILE, RUN_ID_FILE, SWEEP_PAGE, SWEEP_REPORT
@@ -64,7 +65,8 @@ class Sweep(Callback):
             tags={"task": "sweep"},
         )
         atexit.register(self._end, "KILLED")  # where the sweep does not come to its end
-        self._tracker.__enter__()
+        with waiting("opening the sweep's run in MLflow"):
+            self._tracker.__enter__()
         if self._tracker.run_id is not None:
             os.environ[PARENT_VARIABLE] = self._tracker.run_id
             write_text(id_file, f"{self._tracker.run_id}\n")
