@@ -1,62 +1,112 @@
-"""What a detector costs: parameters, arithmetic, and the time that one image takes."""
+"""What a detector costs: parameters and arithmetic, and, beside others, the time that one image takes."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import prod
-from statistics import median
-from time import perf_counter
+from math import inf, prod
+from time import perf_counter, process_time
 
 import cv2
 import numpy as np
+import psutil
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from ssd.cores import available_cores
+from ssd.errors import UserError
 from ssd.inference.predictor import Predictor
 from ssd.models.detector import SSD
 
-SECONDS = 1.0  # of timing, after which no further image begins
-IMAGES = (3, 50)  # timed: at least, at most
+TURNS = 12  # of each detector, in which nothing else disturbs
+TURN_SECONDS = 0.25  # a turn ends with the first image after it
+PATIENCE = 10.0  # seconds for each detector, until it has had them
+DISTURBED = 0.1  # share of the cores' time that other processes have in a turn that does not count
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one detector, on one machine.
+    """Of one detector, on any machine.
 
     Attributes:
         parameters: all weights, also those that are not trained.
         gflops: 10^9 floating point operations of the network for one image, see `count_flops`.
-        latency_ms: median time from one image of the network's size to its detections, at batch size 1, compiled.
     """
 
     parameters: int
     gflops: float
-    latency_ms: float
 
 
-def measure_cost(model: SSD, image: NDArray[np.uint8]) -> Cost:
-    """Counts and times a detector; takes 1 to 3 seconds.
+def measure_cost(model: SSD) -> Cost:
+    """Counts a detector's weights and arithmetic."""
+    image = tf.zeros((1, model.image_size, model.image_size, 3), tf.uint8)
+    return Cost(model.count_params(), count_flops(Predictor(model, model.nms, batch_size=1).graph(image)) / 1e9)
+
+
+def latencies(detectors: Sequence[tuple[SSD, NDArray[np.uint8]]]) -> list[float]:
+    """Milliseconds from one image of the network's size to its detections, at batch size 1, compiled: for comparison.
 
     Args:
-        model: with the weights that are to be used: how long NMS takes depends on what they find.
-        image: (H, W, 3) uint8 RGB; resized before the time is taken.
+        detectors: each with the weights that are to be used, as how long NMS takes depends on what they find, and
+            (H, W, 3) uint8 RGB, resized before the time is taken.
+
+    Raises:
+        UserError: other processes leave too little of the machine.
     """
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of many compiled functions: here they are meant
+    actions = [_detecting(model, image) for model, image in detectors]
+    return [round(1000 * seconds, 3) for seconds in shortest_seconds(actions)]
+
+
+def _detecting(model: SSD, image: NDArray[np.uint8]) -> Callable[[], object]:
     predictor = Predictor(model, model.nms, batch_size=1)
     size = model.image_size
     images = tf.constant(cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)[None])
-    seconds = median_seconds(lambda: predictor.predict_batch(images))
-    return Cost(model.count_params(), count_flops(predictor.graph(images)) / 1e9, round(1000 * seconds, 3))
+    return lambda: predictor.predict_batch(images)
 
 
-def median_seconds(action: Callable[[], object]) -> float:
-    """Of one call, after one that fills caches; of at least three and, as long as a second has not passed, up to 50."""
-    action()
-    times: list[float] = []
-    begin = perf_counter()
-    while len(times) < IMAGES[0] or (len(times) < IMAGES[1] and perf_counter() - begin < SECONDS):
-        start = perf_counter()
+def shortest_seconds(actions: Sequence[Callable[[], object]]) -> list[float]:
+    """Of one call of each action, after one that fills caches.
+
+    Whatever else a machine does makes a call take longer. So the shortest counts, of turns that no other process of
+    this machine disturbs; and as there may be other machines on the same processor, which nobody here sees, all
+    actions have their turns side by side, again and again.
+
+    Raises:
+        UserError: there are too few such turns.
+    """
+    for action in actions:
         action()
-        times.append(perf_counter() - start)
-    return median(times)
+    quiet: list[list[float]] = [[] for _ in actions]
+    end = perf_counter() + PATIENCE * len(actions)
+    while min(map(len, quiet)) < TURNS:
+        if perf_counter() > end:
+            raise UserError(
+                "other processes keep the machine too busy to measure latency; try again when they are done"
+            )
+        for action, found in zip(actions, quiet, strict=True):
+            before = _times()
+            shortest = _turn(action)
+            wall, busy, own = (now - then for now, then in zip(_times(), before, strict=True))
+            if busy - own <= DISTURBED * wall * available_cores():
+                found.append(shortest)
+    return [min(found) for found in quiet]
+
+
+def _turn(action: Callable[[], object]) -> float:
+    """The shortest call of a turn."""
+    shortest = inf
+    begin = start = perf_counter()
+    while start - begin < TURN_SECONDS:
+        action()
+        shortest = min(shortest, (now := perf_counter()) - start)
+        start = now
+    return shortest
+
+
+def _times() -> tuple[float, float, float]:
+    """Seconds on the clock, of all cores that were busy, and of this process on them."""
+    cores = psutil.cpu_times()
+    return perf_counter(), sum(cores) - cores.idle - getattr(cores, "iowait", 0.0), process_time()
 
 
 def count_flops(graph: tf.Graph) -> int:

@@ -153,7 +153,7 @@ def test_jobs_are_compared_by_their_own_best_by(tmp_path: Path, capsys: pytest.C
     assert [(group.rank, group.label) for group in report.groups] == [(1, "2"), (2, "1")]
     text = (tmp_path / "sweep.md").read_text()
     assert "Best: job 1, mAP **0.639**: a=2." in text
-    assert "![mAP over latency and size](plots/cost.png)" in text
+    assert "![mAP over cost](plots/cost.png)" in text
     assert "| job | a | status | mAP | mAP50 |" in text
     assert "differ in training.best_by" not in text
     assert (tmp_path / "sweep.csv").read_text().startswith("job,a,status,mAP,mAP50,parameters,")

@@ -18,7 +18,7 @@ _LABEL = 46  # characters of a name in a legend
 
 
 def cost(groups: Sequence[Configuration], path: Path) -> bool:
-    """Writes results over latency and over parameters: a point per configuration, numbered by rank, mean ± deviation.
+    """Writes results over what a network costs: a point per configuration, numbered by rank, mean ± deviation.
 
     The grey line is the best to be had at a cost or below. Only the ten best are coloured and named.
 
@@ -32,6 +32,7 @@ def cost(groups: Sequence[Configuration], path: Path) -> bool:
         (name, title, scale)
         for name, title, scale in (
             ("latency_ms", "one image, ms", 1.0),
+            ("gflops", "one image, GFLOPs", 1.0),
             ("parameters", "parameters, M", 1e6),
         )
         if len({found.mean for group in measured if (found := group.measure(name))}) > 1

@@ -20,10 +20,11 @@ def print_table(jobs: Sequence[JobResult]) -> None:
     best_by = compared_by(jobs)
     metric = metric_of(best_by)
     title = f"Configurations, best mean {metric} first" if several else f"Jobs, best {metric} first"
-    table = Table(title=title, caption="ms: latency of one image; min: minutes of training", caption_justify="left")
     rows = configuration_rows(groups) if several else job_rows(jobs)
     number, state = ("rank", "runs") if several else ("job", "status")
     columns = [name for name in (state, *main_metrics(best_by), "latency (ms)", "minutes") if name in rows[0]]
+    timed = "ms: latency of one image; " if "latency (ms)" in columns else ""
+    table = Table(title=title, caption=f"{timed}min: minutes of training", caption_justify="left")
     for name in (number, keys[0] if len(keys) == 1 else "configuration", *columns):
         is_number = name in (number, *columns) and name != "status"
         short = {"rank": "#", "latency (ms)": "ms", "minutes": "min"}.get(name, name)

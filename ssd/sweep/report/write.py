@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _NOTE_ROWS = 20  # of each table in MLflow's description, which holds 8000 characters
 _EXPLAINED = (
     "Mean ± sample standard deviation (n - 1) over the jobs that are done and differ only in the seed; ranked by the "
-    "mean {metric}. Latency is of one image with decoding, in the job's own process: jobs side by side slow each other."
+    "mean {metric}. Latency, where asked for (sweep.latency=true), is of one image with decoding, all jobs in turns."
 )
 DIFFER = "The jobs differ in training.best_by, by which each chose its best checkpoint; they are compared by {}."
 
@@ -151,7 +151,7 @@ def _draw(report: SweepReport, found: Importance | None) -> dict[str, Path]:
         importance_bars(found.parts, report.best_by, files["importance"])
     if not any(folder.iterdir()):
         folder.rmdir()
-    over = f"{metric_of(report.best_by)} over latency and size"
+    over = f"{metric_of(report.best_by)} over cost"
     captions = (over, "Curves of all jobs", "Parallel coordinates", "Importance of parameters")
     return {caption: file for caption, file in zip(captions, files.values(), strict=True) if file.exists()}
 
@@ -225,7 +225,8 @@ def _log(tracker: "Tracker", report: SweepReport, found: Importance | None, pict
     tracker.set_tags({"mlflow.note.content": note, "jobs": str(len(report.jobs)), "failed_jobs": str(failed)})
     tracker.log_table(job_rows(report.jobs), "jobs.json")
     tracker.log_table(configuration_rows(report.groups), "configurations.json")
-    for name in (SWEEP_REPORT, SWEEP_PAGE, Path("sweep.csv"), Path("configurations.csv")):
+    # MLflow's page shows no picture of a sweep.md
+    for name in (SWEEP_PAGE, Path("sweep.csv"), Path("configurations.csv")):
         tracker.log_artifact(report.folder / name)
     for file in pictures.values():
         tracker.log_artifact(file, "plots")
