@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ssd.cli.hydra_errors import explain
 from ssd.config import schemas
+from ssd.config.dataset_name import folder_name
 from ssd.config.groups import MEMBERS
 from ssd.config.overrides import quote
 from ssd.environment import ROOT
@@ -45,6 +46,7 @@ def register() -> None:
     launchers.register()
     OmegaConf.register_new_resolver("ssd.cwd", lambda: str(Path.cwd()), replace=True)
     OmegaConf.register_new_resolver("ssd.slug", slug, replace=True)
+    OmegaConf.register_new_resolver("ssd.folder", folder_name, replace=True)
 
 
 def slug(text: str) -> str:

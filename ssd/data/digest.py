@@ -21,3 +21,9 @@ def annotation_digest(dataset: Dataset) -> str:
         digest.update(np.ascontiguousarray(item.difficult, np.bool_).tobytes())
         digest.update(np.ascontiguousarray(item.crowd, np.bool_).tobytes())
     return digest.hexdigest()
+
+
+def dataset_label(dataset: Dataset) -> str:
+    """Which data it is, in short: the name without the split, and the beginning of the digest: "bccd 3f2a91"."""
+    name = dataset.name.partition(":")[0].replace("'", "")  # which ends a text in MLflow's filters
+    return f"{name} {annotation_digest(dataset)[:6]}"
