@@ -42,6 +42,7 @@ RANGES: dict[str, Rule] = {
     "pipeline.cache_gb": _AT_LEAST_0,
     "score_threshold": _SHARE,
     "task.pictures": _AT_LEAST_0,
+    "task.port": (lambda v: 1 <= v <= 65535, "must be between 1 and 65535"),
     "backbone.alpha": _POSITIVE,
     "detector.image_size": (lambda v: v >= 32, "is too small: a detector needs at least 32 pixels"),
     "detector.match_iou": _POSITIVE_SHARE,
@@ -237,6 +238,8 @@ def _check_task(values: dict[str, Any]) -> None:
 
 def _check_sweep(values: dict[str, Any]) -> None:
     """What MLflow's registry would refuse when all jobs are done is refused before the first."""
+    if values["sweep"]["latency"] and values["task"]["name"] != "report":
+        raise UserError("sweep.latency is measured by task=report, when all jobs are done; leave it out here")
     name, alias = values["sweep"]["register"], values["sweep"]["alias"]
     if name is None:
         return

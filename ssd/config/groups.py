@@ -17,6 +17,13 @@ class TaskConfig:
 
 
 @dataclass
+class UiConfig(TaskConfig):
+    """conf/task/ui.yaml."""
+
+    port: int = 5000  # of the local server, or the next free one
+
+
+@dataclass
 class EvaluateConfig(TaskConfig):
     """conf/task/evaluate.yaml and train.yaml."""
 
@@ -107,7 +114,7 @@ class VOCFolderConfig:
     """conf/dataset/voc_folder.yaml: any folder in the layout of Pascal VOC."""
 
     _target_: str = "ssd.data.readers.voc_folder.voc_folder"
-    name: str = "voc_folder"  # of the data set, for people
+    name: str = MISSING  # of the data set, for people
     pretrained_weights: str | None = "imagenet"
     path: str = MISSING
     train: str = "trainval"
@@ -122,7 +129,7 @@ class CocoJsonConfig:
     """conf/dataset/coco_json.yaml: images and COCO instances JSON."""
 
     _target_: str = "ssd.data.readers.coco_json.coco_json"
-    name: str = "coco_json"  # of the data set, for people
+    name: str = MISSING  # of the data set, for people
     pretrained_weights: str | None = "imagenet"
     train_annotations: str = MISSING
     train_images: str = MISSING
@@ -177,7 +184,7 @@ class CosineConfig:
 
 
 MEMBERS: dict[str, dict[str, type]] = {
-    "task": {"task": TaskConfig, "evaluate": EvaluateConfig},
+    "task": {"task": TaskConfig, "ui": UiConfig, "evaluate": EvaluateConfig},
     "backbone": {
         "vgg16": VGG16Config,
         "mobilenet_v2": MobileNetV2Config,

@@ -108,11 +108,12 @@ class TrackingConfig:
 
 @dataclass
 class SweepConfig:
-    """A multirun as a whole; `register` and `alias` in task=report too."""
+    """A multirun as a whole; `register` and `alias` in task=report too, `latency` only there."""
 
     resume: str | None = None  # the folder of a sweep to go on with; ssd/cli/main.py makes it the sweep's folder
     register: str | None = None  # a name in MLflow's registry: the best job's detector becomes a version of it
     alias: str = "champion"  # of the registered version
+    latency: bool = False  # task=report: measures how long an image takes, all jobs in turns
 
 
 @dataclass

@@ -17,9 +17,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from ssd.config.overrides import key_of
-from ssd.figures.style import hex_colours
 from ssd.runs.folder import run_of
-from ssd.sweep.node import job_name, own_overrides, sweep_name
+from ssd.sweep.node import job_name, own_overrides, short_sweep_name, sweep_name
 from ssd.tracking.values import CHOICES, flatten
 
 # Groups whose chosen option is a param, and those whose settings are.
@@ -27,7 +26,7 @@ _NAMED = ("experiment", "backbone", "detector", "dataset", "augmentation", "opti
 _SETTINGS = ("backbone", "detector", "dataset", "augmentation", "optimizer", "schedule", "training")
 _SINGLE = ("seed", "checkpoint", "weights")
 # What the chosen option says already, and where a data set lies.
-_LEFT_OUT = ("name", "_target_", "pretrained_weights", "data_dir", "archives")
+_LEFT_OUT = ("name", "_target_", "pretrained_weights", "path", "data_dir", "archives")
 # Params that a reader asks for first.
 _FIRST = (
     *("experiment", "backbone", "backbone.weights", "detector", "detector.image_size", "dataset", "augmentation"),
@@ -37,7 +36,7 @@ _FIRST = (
 _PACKAGES = ("tensorflow", "keras", "albumentations", "mlflow")
 
 
-def params(cfg: DictConfig, model: keras.Model) -> dict[str, str]:
+def params(cfg: DictConfig, model: keras.Model, data: str) -> dict[str, str]:
     """What makes an experiment the one it is, in about forty entries.
 
     `backbone: mobilenet_v2` is the option chosen of a group, `backbone.alpha: 0.35` a setting of it. Left out is what
@@ -48,6 +47,7 @@ def params(cfg: DictConfig, model: keras.Model) -> dict[str, str]:
     Args:
         cfg: of the run, resolved.
         model: that is trained or evaluated; its precision is told, where `cfg.precision` may be auto.
+        data: which data it is judged by, as `dataset_label` says it: two folders are both read by voc_folder.
     """
     hydra = HydraConfig.get()
     config = plain_config(cfg)
@@ -61,7 +61,7 @@ def params(cfg: DictConfig, model: keras.Model) -> dict[str, str]:
             if key not in _LEFT_OUT and (f"{group}.{key}" in given or _is_plain(value)):
                 found[f"{group}.{key}"] = readable(value)
     found["training.best_by"] = cfg.training.best_by  # what a report compares it by, also an evaluation
-    found |= {key: readable(config[key]) for key in _SINGLE if config[key] is not None}
+    found |= {"dataset": data, **{key: readable(config[key]) for key in _SINGLE if config[key] is not None}}
     return {**found, "precision": precision(model), **_own(config, hydra, found)}
 
 
@@ -83,30 +83,32 @@ def _own(config: Mapping[str, Any], hydra: HydraConf, found: Mapping[str, str]) 
     return {key: value for key, value in own.items() if key not in found}
 
 
-def settings(cfg: DictConfig, model: keras.Model) -> dict[str, str]:
+def settings(cfg: DictConfig, model: keras.Model, data: str) -> dict[str, str]:
     """The params that a reader of the report asks for first."""
-    known = params(cfg, model)
+    known = params(cfg, model, data)
     return {key: known[key] for key in _FIRST if key in known}
 
 
-def tags(cfg: DictConfig, model: keras.Model) -> dict[str, str]:
+def tags(cfg: DictConfig, model: keras.Model, data: str) -> dict[str, str]:
     """What MLflow's table of runs shows and filters: the task, its main choices, the machine, the command."""
     hydra = HydraConfig.get()
-    known = params(cfg, model)
-    job: dict[str, str] = {}
-    if hydra.mode == RunMode.MULTIRUN:
-        # a colour for each job: MLflow's own, from the run's id, may be the same for two of them
-        colour = hex_colours(hydra.job.num + 1)[-1]
-        job = {"job": str(hydra.job.num), "sweep": sweep_name(hydra), "mlflow.runColor": colour}
+    known = params(cfg, model, data)
+    in_sweep = hydra.mode == RunMode.MULTIRUN
+    job = {"job": str(hydra.job.num), "sweep": sweep_name(hydra)} if in_sweep else {}
     main = {key: known[key] for key in CHOICES if key in known}
     return {"task": cfg.task.name, **main, "device": hardware(), "command": command_line(), **job}
 
 
 def run_name(cfg: DictConfig) -> str:
-    """The run's name in MLflow; a job of a sweep is called after what varies, another task than a training says so."""
+    """The run's name in MLflow; a job of a sweep has what varies and the sweep's, another task than a training says so.
+
+    "learning_rate=0.003 · quick", "evaluate mobilenet_v2_ssd300_shapes"
+    """
     hydra = HydraConfig.get()
     name = cfg.name if cfg.task.name == "train" else f"{cfg.task.name} {cfg.name}"
-    return (hydra.mode == RunMode.MULTIRUN and job_name(own_overrides(hydra))) or name
+    if hydra.mode != RunMode.MULTIRUN:
+        return str(name)
+    return f"{job_name(own_overrides(hydra)) or name} · {short_sweep_name(hydra)}"
 
 
 def precision(model: keras.Model) -> str:

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from omegaconf import DictConfig
 
-from ssd.data.digest import annotation_digest
+from ssd.data.digest import annotation_digest, dataset_label
 from ssd.data.pipeline import Batches
 from ssd.data.sample import Dataset
 from ssd.evaluation.evaluate import Evaluation
 from ssd.experiment import describe
 from ssd.figures.charts import label_statistics, pr_curves
 from ssd.figures.confusion_matrix import confusion_matrix
+from ssd.figures.style import hex_colours
 from ssd.figures.training_batch import training_batch
 from ssd.inference.cost import measure_cost
 from ssd.models.detector import SSD
@@ -24,8 +25,10 @@ from ssd.runs.files import write_json, write_text
 from ssd.runs.folder import CONFIG, METRICS, PLOTS, REPORT, REPORT_PAGE, RESULTS, RUN_ID_FILE
 from ssd.runs.report import RunReport
 from ssd.sweep.launch.callback import PARENT_VARIABLE
+from ssd.tracking.address import say_where_runs_are
 from ssd.tracking.tracker import Tracker
 
+COLOURS = 10  # of runs: the safe ones (ssd/figures/colours.py)
 COMPARED = ("predictions", "pr_curves", "confusion_matrix")  # plots that MLflow shows beside those of other runs
 
 
@@ -99,13 +102,12 @@ def per_class_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
 def log_data(tracker: Tracker, datasets: Mapping[str, Dataset]) -> None:
     """Records data sets as inputs of the run; context ("training", "validation") → data set."""
     for context, dataset in datasets.items():
-        tracker.log_dataset(
-            dataset.name, context, annotation_digest(dataset), len(dataset), class_counts(dataset), dataset.name
-        )
+        digest = annotation_digest(dataset)[:12]
+        tracker.log_dataset(dataset.name, context, digest, len(dataset), class_counts(dataset), dataset.name)
 
 
-def tracker(cfg: DictConfig, folder: Path, model: SSD) -> Tracker:
-    """The run's tracker: a new MLflow run, or that of the run folder where it is resumed."""
+def tracker(cfg: DictConfig, folder: Path, model: SSD, data: str) -> Tracker:
+    """The run's tracker: a new MLflow run, or that of the run folder where it is resumed; `data` as in `describe`."""
     id_file = folder / RUN_ID_FILE
     return Tracker(
         cfg.tracking.uri,
@@ -117,7 +119,8 @@ def tracker(cfg: DictConfig, folder: Path, model: SSD) -> Tracker:
         enabled=cfg.tracking.enabled,
         system_metrics=cfg.tracking.system_metrics,
         tensorboard=cfg.tracking.tensorboard,
-        tags=describe.tags(cfg, model),
+        tags=describe.tags(cfg, model, data),
+        colours=hex_colours(COLOURS),
     )
 
 
@@ -144,7 +147,7 @@ def write_results(
     Args:
         cfg: of the run.
         folder: the run folder.
-        model: that was evaluated; its cost is measured on the last data set's first image.
+        model: that was evaluated, on the last data set.
         evaluation: of `model`.
         tracker: of the run.
         minutes: that it took.
@@ -152,7 +155,7 @@ def write_results(
         datasets: split ("train", "val") → data set.
         pictures: caption → file, in the report's order.
     """
-    cost = asdict(measure_cost(model, list(datasets.values())[-1][0].image))
+    cost = asdict(measure_cost(model))
     per_class = per_class_rows(evaluation)
     write_json(
         folder / METRICS,
@@ -167,7 +170,7 @@ def write_results(
         facts=cost,
         per_class=per_class,
         datasets=[dataset_row(split, dataset) for split, dataset in datasets.items()],
-        settings=describe.settings(cfg, model),
+        settings=describe.settings(cfg, model, dataset_label(list(datasets.values())[-1])),
         hardware=describe.hardware(),
         versions=describe.versions(),
         mlflow_run=tracker.run_id,
@@ -185,7 +188,7 @@ def _track(tracker: Tracker, report: RunReport, folder: Path, pictures: Mapping[
     # AP50 first: the column that the page compares unless told otherwise
     classes = [{"class": row["class"], "AP50": row["AP50"], **row} for row in report.per_class]
     tracker.log_table(classes, "per_class.json")
-    for name in (REPORT, REPORT_PAGE, METRICS, RESULTS, CONFIG):
+    for name in (REPORT_PAGE, METRICS, RESULTS, CONFIG):  # MLflow's page shows no picture of a report.md
         if (folder / name).exists():
             tracker.log_artifact(folder / name)
     for picture in pictures.values():
@@ -198,6 +201,4 @@ def say_where(folder: Path, pictures: Mapping[str, Path], tracker: Tracker) -> N
     """Tells on the terminal where the results are, in lines that can be copied."""
     for caption, path in {**pictures, "Report": folder / REPORT, "The same in one file": folder / REPORT_PAGE}.items():
         print(f"{caption}: {os.path.relpath(path)}")
-    print(f"MLflow: {tracker.ui_command}")
-    if tracker.page is not None:
-        print(f"Runs: {tracker.page}")
+    say_where_runs_are(tracker)

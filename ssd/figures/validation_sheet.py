@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ssd.data.sample import Dataset
 from ssd.evaluation.outcome import Outcome, judge
@@ -51,6 +52,17 @@ class ValidationSheet:
             path,
         )
         return path
+
+    def closeup(self, detections: Sequence[Detections]) -> NDArray[np.uint8]:
+        """One image, (H, W, 3) uint8 RGB, for where a sheet is too small to see a box.
+
+        It is the first with an object from the middle of the data set on, hence the same in all runs on it.
+        """
+        middle = len(detections) // 2
+        rows = [*range(middle, len(detections)), *range(middle)]
+        row = next((row for row in rows if len(self.dataset.annotations[row].labels)), middle)
+        outcome = judge(detections[row], self.dataset.annotations[row], self.score_threshold)
+        return np.asarray(self._cell(row, outcome).picture)
 
     def _cell(self, row: int, outcome: Outcome) -> Cell:
         return outcome_cell(self.dataset[row].image, outcome, self.dataset.class_names)

@@ -3,6 +3,7 @@
 Imported at every start: nothing heavy.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -26,8 +27,25 @@ def own_overrides(hydra: HydraConf) -> dict[str, str]:
 
 
 def job_name(own: Mapping[str, str]) -> str:
-    """For people: `backbone=vgg16, seed=1`; long numbers with four digits."""
-    return ", ".join(f"{key}={_short(value)}" for key, value in own.items())
+    """For people: `backbone=vgg16, alpha=0.5`: keys without their section where that is clear, four digits.
+
+    >>> job_name({"backbone.alpha": "0.5", "optimizer.learning_rate": "0.0031622776"})
+    'alpha=0.5, learning_rate=0.003162'
+    >>> job_name({"dataset.seed": "1", "seed": "2"})
+    'dataset.seed=1, seed=2'
+    """
+    leaves = Counter(key.rpartition(".")[2] for key in own)
+
+    def short(key: str) -> str:
+        leaf = key.rpartition(".")[2]
+        return leaf if leaves[leaf] == 1 else key
+
+    return ", ".join(f"{short(key)}={_short(value)}" for key, value in own.items())
+
+
+def short_sweep_name(hydra: HydraConf) -> str:
+    """The file in sweeps/, or else the folder."""
+    return str(hydra.runtime.choices.get("sweeps") or Path(hydra.sweep.dir).name)
 
 
 def sweep_name(hydra: HydraConf) -> str:

@@ -10,6 +10,7 @@ import rich
 from omegaconf import DictConfig
 
 from ssd.console import waiting
+from ssd.data.digest import dataset_label
 from ssd.data.sample import Dataset
 from ssd.device import set_memory_growth
 from ssd.errors import UserError
@@ -34,8 +35,9 @@ def run(cfg: DictConfig, folder: Path) -> float:
         model = build.load_trained(cfg)
     dataset = with_classes(build_splits(cfg).val, model.class_names)
     batches = build.build_val_batches(cfg, dataset, model.image_size)
-    with publish.tracker(cfg, folder, model) as tracker:
-        tracker.log_config(describe.params(cfg, model))
+    data = dataset_label(dataset)
+    with publish.tracker(cfg, folder, model, data) as tracker:
+        tracker.log_config(describe.params(cfg, model, data))
         publish.log_data(tracker, {"validation": dataset})
         start = monotonic()
         validation = validate(Predictor(model, model.nms), batches, cfg.score_threshold)

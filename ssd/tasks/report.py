@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from ssd.config.overrides import key_of
 from ssd.errors import UserError
+from ssd.experiment.latency import track_latency, with_latency
 from ssd.runs.best_by import metric_of
 from ssd.runs.folder import SWEEP_PAGE, SWEEP_REPORT
 from ssd.sweep.report.jobs import JobResult, ranked, read_job, read_jobs
@@ -18,6 +19,7 @@ from ssd.sweep.report.recorded import recorded_jobs
 from ssd.sweep.report.sources import Sources, read_source
 from ssd.sweep.report.terminal import print_table
 from ssd.sweep.report.write import write_report
+from ssd.tracking.address import say_where_runs_are
 from ssd.tracking.store import parent_of
 from ssd.tracking.tracker import Tracker
 
@@ -35,13 +37,17 @@ def run(cfg: DictConfig, folder: Path) -> float:
     source = read_source(cfg.source)
     jobs = _read(source, cfg.tracking.uri)
     place = source.sweeps[0].resolve() if source.one_sweep and os.access(source.sweeps[0], os.W_OK) else folder
+    if cfg.sweep.latency:
+        jobs = with_latency(jobs)
     with _tracker(cfg, folder, source, jobs) or nullcontext() as tracker:
+        if cfg.sweep.latency and tracker is not None:
+            track_latency(jobs, tracker.uri, cfg.tracking.experiment)
         report = write_report(place, tracker, jobs=jobs, register=cfg.sweep.register, alias=cfg.sweep.alias)
     print_table(report.jobs)
     log.info("Report: %s", os.path.relpath(place / SWEEP_REPORT))
     log.info("The same in one file: %s", os.path.relpath(place / SWEEP_PAGE))
     if tracker is not None:
-        log.info("MLflow: %s", tracker.ui_command)
+        say_where_runs_are(tracker)
     if report.problem:
         raise UserError(f"sweep.register={cfg.sweep.register}: {report.problem}")
     return report.best.metrics[metric_of(report.best_by)] if report.best is not None else 0.0

@@ -10,6 +10,7 @@ import rich
 from omegaconf import DictConfig
 
 from ssd.console import waiting
+from ssd.data.digest import dataset_label
 from ssd.data.look import look_at_images
 from ssd.data.sample import Splits
 from ssd.device import choose_precision, has_gpu, set_memory_growth
@@ -48,12 +49,13 @@ def run(cfg: DictConfig, folder: Path) -> float:
     with waiting("building the network"):
         model = _build_in_precision(cfg, splits.train.class_names)
         start = _start(cfg, model)
+    data = dataset_label(splits.val)
     with ExitStack() as stack:
         with waiting("opening a run in MLflow"):
-            tracker = stack.enter_context(publish.tracker(cfg, folder, model))
+            tracker = stack.enter_context(publish.tracker(cfg, folder, model, data))
         publish.remember_run(folder, tracker)
         log.info("MLflow: %s", tracker.ui_command)
-        tracker.log_config(describe.params(cfg, model))
+        tracker.log_config(describe.params(cfg, model, data))
         publish.log_data(tracker, {"training": splits.train, "validation": splits.val})
         trainer = _trainer(cfg, folder, model, splits, tracker)
         for line in announcement(cfg, model, splits, trainer.batches, start):
@@ -149,7 +151,8 @@ def _finish(
         curves_from_csv(trainer.results, curves, trainer.best_by)
         pictures = {"Loss and mAP": curves, **pictures, **publish.draw_evaluation(folder, evaluation)}
         pictures["Right, missed and false"] = trainer.sheet.draw(validation.detections)
-    with waiting("measuring what the detector costs, writing the report"):
+        trainer.tracker.log_image(trainer.sheet.closeup(validation.detections), "closeup", 0)
+    with waiting("writing the report"):
         publish.write_results(
             cfg,
             folder,

@@ -6,12 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 
 from ssd.environment import ROOT
-from ssd.tracking import values
+from ssd.tracking import run_colours, values
 from ssd.tracking.store import entities, mlflow, open_experiment
+from ssd.tracking.workload import Workload, next_step
 
 log = logging.getLogger(__name__)
 
 Action = Callable[[mlflow.MlflowClient, str], object]  # with a client and the run's id
+
+_HELD = 500  # values of the workload that wait for the first results: about ten minutes of them
 
 
 class MlflowRun:
@@ -26,6 +29,8 @@ class MlflowRun:
         visit: writes into the run `run_id`, whatever its state, without starting or ending it.
         system_metrics: processor, memory and GPU use, every 10 seconds.
         tags: on the run.
+        colours: that a new run gets one of, as #rrggbb; none leaves it to MLflow's page.
+        dataset: the name of the data that a training is on, for which the experiment gets a view.
 
     Attributes:
         id: of the run while it is open, else None.
@@ -44,6 +49,8 @@ class MlflowRun:
         visit: bool,
         system_metrics: bool,
         tags: Mapping[str, str],
+        colours: Sequence[str],
+        dataset: str | None,
     ) -> None:
         self.uri = uri
         self.id: str | None = None
@@ -51,18 +58,26 @@ class MlflowRun:
         self.resumed = False
         self._experiment, self._name, self._tags = experiment, name, dict(tags)
         self._asked, self._parent, self._visit = run_id, parent_run_id, visit
+        self._colours, self._dataset = colours, dataset
         self._system_metrics = system_metrics
+        self._workload: Workload | None = None
         self._failed = False
         self._pending: list[entities.Metric] = []
+        self._held: list[entities.Metric] | None = []  # None: nothing needs to wait any more
         self._lock = Lock()
         self._worker = ThreadPoolExecutor(1, "tracking")
 
     def start(self) -> None:
         """Opens the run."""
         self._try("start a run", self._start)
+        if self._system_metrics and self.id is not None:
+            self._try("watch the machine", self._watch)
 
     def close(self, status: str) -> None:
         """Sends what is left and ends the run as FINISHED, FAILED or KILLED; a second call does nothing."""
+        if self._workload is not None:
+            self._workload.finish()
+            self._workload = None
         self._worker.shutdown(wait=True)
         if self.id is not None:
             self._try("write the last metrics", self._send_metrics)
@@ -84,37 +99,54 @@ class MlflowRun:
         """Sends metrics in the background, with those that could not be sent before."""
         if self.id is not None:
             with self._lock:
-                self._pending += metrics
+                self._pending += [*metrics, *(self._held or ())]
+                self._held = None
             self.record("write metrics", lambda client, run: self._send_metrics(), background=True)
+
+    def add_workload(self, metrics: Sequence[entities.Metric]) -> None:
+        """The same after the first of other metrics: MLflow's page lists metrics as they first came, results first."""
+        with self._lock:
+            if self._held is not None and len(self._held) < _HELD:
+                self._held += metrics
+                return
+        self.add(metrics)
 
     @property
     def _client(self) -> mlflow.MlflowClient:
         return mlflow.MlflowClient(self.uri)
 
     def _start(self) -> None:
-        for noisy in ("mlflow", "alembic", "urllib3.connectionpool"):
-            logging.getLogger(noisy).setLevel(logging.ERROR)
         mlflow.set_tracking_uri(self.uri)
         if self._visit and self._asked is not None:
             self.id = self._client.get_run(self._asked).info.run_id
             return
-        self.experiment_id = open_experiment(self.uri, self._experiment)
+        self.experiment_id = open_experiment(self.uri, self._experiment, self._dataset)
         if self._asked is not None and self._continue(self._asked):
             return
+        colour = {run_colours.TAG: self._colour(self.experiment_id)} if self._colours else {}
         run = mlflow.start_run(
             experiment_id=self.experiment_id,
             run_name=self._name,
             nested=True,  # a sweep's own run may be open in this process
             parent_run_id=self._parent,
-            tags={**values.git_tags(ROOT), **self._tags},
-            log_system_metrics=self._system_metrics,
+            tags={**values.git_tags(ROOT), **self._tags, **colour},
+            log_system_metrics=False,  # see `Workload`
         )
         self.id = run.info.run_id
+
+    def _colour(self, experiment_id: str) -> str:
+        job = int(self._tags.get("job", 0))
+        return run_colours.next_colour(self._client, experiment_id, self._colours, self._parent, job)
+
+    def _watch(self) -> None:
+        first = next_step(self._client.get_run(self.id or "")) if self.resumed else 0
+        self._workload = Workload(self.id or "", self.uri, first, self.add_workload)
+        self._workload.start()
 
     def _continue(self, run_id: str) -> bool:
         """Opens a run again, if the store has it."""
         try:
-            mlflow.start_run(run_id, log_system_metrics=self._system_metrics, nested=True, tags=self._tags)
+            mlflow.start_run(run_id, log_system_metrics=False, nested=True, tags=self._tags)
         except mlflow.MlflowException as error:
             if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 raise
@@ -127,7 +159,7 @@ class MlflowRun:
 
     def _send_metrics(self) -> None:
         with self._lock:
-            batch, self._pending = self._pending, []
+            batch, self._pending, self._held = [*self._pending, *(self._held or ())], [], None
         try:
             for first in range(0, len(batch), values.MAX_METRICS_PER_REQUEST):
                 self._client.log_batch(self.id or "", metrics=batch[first : first + values.MAX_METRICS_PER_REQUEST])

@@ -3,6 +3,7 @@
 What a run writes is in `ssd.tracking.tracker`, which takes mlflow from here.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -15,11 +16,15 @@ from mlflow.exceptions import MlflowException
 
 from ssd.errors import UserError
 from ssd.tracking import view as mlflow_view
-from ssd.tracking.values import SQLITE, absolute_uri, database_file
+from ssd.tracking.values import SQLITE, absolute_uri, database_file, shorten
+
+for _noisy in ("mlflow", "alembic", "urllib3.connectionpool"):  # what goes wrong is said in a sentence
+    logging.getLogger(_noisy).setLevel(logging.ERROR)
 
 __all__ = [
     "RecordedRun",
     "entities",
+    "find_experiment",
     "in_common",
     "mlflow",
     "open_experiment",
@@ -116,13 +121,17 @@ def register_model(uri: str, run_id: str, name: str, alias: str, tags: Mapping[s
     return f"models:/{name}@{alias}"
 
 
-def open_experiment(uri: str, name: str) -> str:
-    """The id of an experiment; store and experiment are made if missing.
+def open_experiment(uri: str, name: str, dataset: str | None = None) -> str:
+    """The id of an experiment; store, experiment and views are made if missing.
 
     Two processes that make the same sqlite store at once break each other's migration, so one waits for the other.
+
+    Args:
+        uri: of the store.
+        name: of the experiment.
+        dataset: a data set that the experiment is to have a view for.
     """
-    # else older pages open their language model views; newer ones look at the address (mlflow_view.QUERY)
-    kind = {"mlflow.experimentKind": "custom_model_development"}
+    views = mlflow_view.tags(dataset)
     location: str | None = None
     lock: AbstractContextManager = nullcontext()
     if uri.startswith(SQLITE):
@@ -134,10 +143,29 @@ def open_experiment(uri: str, name: str) -> str:
         client = mlflow.MlflowClient(uri)  # makes the tables
         found = client.get_experiment_by_name(name)
         if found is None:
-            return client.create_experiment(name, location, kind | mlflow_view.tag())
-        if mlflow_view.TAG not in found.tags:
-            client.set_experiment_tag(found.experiment_id, mlflow_view.TAG, mlflow_view.tag()[mlflow_view.TAG])
+            # else older pages open their language model views; newer ones look at the address (mlflow_view.query)
+            kind = {"mlflow.experimentKind": "custom_model_development"}
+            return client.create_experiment(name, location, kind | views)
+        for tag, text in mlflow_view.outdated(views, found.tags).items():
+            client.set_experiment_tag(found.experiment_id, tag, text)
         return found.experiment_id
+
+
+def find_experiment(uri: str, name: str) -> str:
+    """The id of an experiment, with the views of now.
+
+    Raises:
+        UserError: the store cannot be read, or has no such experiment.
+    """
+    client = _client(uri)
+    try:
+        names = [experiment.name for experiment in client.search_experiments()]
+        if name in names:
+            return open_experiment(absolute_uri(uri), name)
+    except MlflowException as error:
+        raise UserError(f"MLflow at {uri} cannot be read: {shorten(' '.join(str(error).split()), 250)}") from error
+    others = ", ".join(sorted(other for other in names if other != "Default")) or "none"
+    raise UserError(f"MLflow at {uri} has no experiment {name}; give tracking.experiment=... (there: {others})")
 
 
 def _client(uri: str) -> mlflow.MlflowClient:

@@ -6,7 +6,6 @@ Nothing here stops a training: what cannot be recorded is said once, in one sent
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,12 +15,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from ssd.environment import ROOT
 from ssd.tracking import values
+from ssd.tracking import view as mlflow_view
+from ssd.tracking.model import log_pyfunc
 from ssd.tracking.run import MlflowRun, say_lost
 from ssd.tracking.store import entities, in_common, mlflow
-
-MODEL_PACKAGES = ("mlflow", "tensorflow", "keras", "numpy", "opencv-python-headless", "pandas")
 
 
 class Tracker:
@@ -48,6 +46,7 @@ class Tracker:
         system_metrics: bool = False,
         tensorboard: bool = False,
         tags: Mapping[str, str] | None = None,
+        colours: Sequence[str] = (),
     ) -> None:
         """Only remembers; the run starts when the context is entered.
 
@@ -62,9 +61,13 @@ class Tracker:
             enabled: False leaves MLflow out.
             system_metrics: processor, memory and GPU use, every 10 seconds.
             tensorboard: writes the metrics for TensorBoard too.
-            tags: on the run.
+            tags: on the run; a training's `dataset` has a view of its own in the experiment.
+            colours: that a new run gets one of, as #rrggbb: one that its neighbours do not have.
         """
         self.uri = values.absolute_uri(uri)
+        tags = tags or {}
+        self._experiment = experiment
+        self._dataset = tags.get("dataset") if tags.get("task") == "train" else None
         self._run = MlflowRun(
             self.uri,
             experiment,
@@ -73,7 +76,9 @@ class Tracker:
             parent_run_id=parent_run_id,
             visit=visit,
             system_metrics=system_metrics,
-            tags=tags or {},
+            tags=tags,
+            colours=colours,
+            dataset=self._dataset,
         )
         self._folder = folder
         self._enabled = enabled
@@ -87,15 +92,21 @@ class Tracker:
 
     @property
     def ui_command(self) -> str:
-        """What shows the runs: a command for a local store, the address of a server; or that nothing is recorded."""
+        """The command that shows the runs; or that nothing is recorded."""
         if not self._enabled:
             return "not recorded (tracking.enabled=false)"
-        return values.ui_command(self.uri)
+        return values.ui_command(self.uri, self._experiment)
 
     @property
     def page(self) -> str | None:
-        """The address of the experiment's trainings, of a local store while `ui_command` runs; None if not recorded."""
-        return values.page(self.uri, self._run.experiment_id) if self._run.experiment_id is not None else None
+        """The address of the experiment's trainings, of one data set if it is known; None if not recorded.
+
+        A local store's is there while `ui_command` runs.
+        """
+        if self._run.experiment_id is None:
+            return None
+        view = mlflow_view.TRAININGS if self._dataset is None else mlflow_view.key_of(self._dataset)
+        return values.page(self.uri, self._run.experiment_id, view)
 
     def __enter__(self) -> Self:
         if self._tensorboard:
@@ -140,15 +151,19 @@ class Tracker:
         self._run.record("write the configuration", send)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
-        """Records scalars in the background, in the section of the page where they belong (`chart_of`).
+        """Records scalars in the background, rounded, in the section of the page where they belong (`chart_of`).
 
         A continued run repeats the steps that it wrote after its checkpoint.
         """
         if self._scalars is not None:
             self._try_scalars(lambda: self._scalars.write(metrics, step))
         now = int(time.time() * 1000)
-        placed = [(*values.chart_of(name, step), float(value)) for name, value in metrics.items()]
-        self._run.add([entities.Metric(values.clean(key), value, now, at) for key, at, value in placed])
+        placed = {key: (value, at) for name, value in metrics.items() for key, at in [values.chart_of(name, step)]}
+        sent = [
+            entities.Metric(values.clean(key), values.rounded(key, float(placed[key][0])), now, placed[key][1])
+            for key in sorted(placed, key=values.results_first)
+        ]
+        self._run.add(sent)
 
     def steps(self, name: str) -> set[int]:
         """The steps of a metric that a continued run has already."""
@@ -185,7 +200,8 @@ class Tracker:
         """Gives a sweep's run the data sets of its jobs' runs, and what these have in common of their main tags."""
 
         def send(client: mlflow.MlflowClient, run: str) -> None:
-            inputs, shared = in_common(client, runs, (*values.CHOICES, "device"))
+            inputs, shared = in_common(client, runs, (*values.CHOICES, "device", "task"))
+            self._dataset = shared.get("dataset") if shared.pop("task", None) == "train" else None
             client.log_inputs(run, inputs)
             client.log_batch(run, tags=[entities.RunTag(key, value) for key, value in shared.items()])
 
@@ -214,13 +230,13 @@ class Tracker:
         self._run.record("write an artifact", lambda client, run: client.log_artifact(run, str(path), folder))
 
     def log_table(self, rows: Sequence[Mapping[str, Any]], name: str) -> None:
-        """Writes rows as an artifact that the page shows as a table, in the place of an older one.
+        """Writes rows, rounded, as an artifact that the page shows as a table, in the place of an older one.
 
         Args:
             rows: all with the same keys.
             name: NAME.csv; or NAME.json, which the page's evaluation view compares between runs.
         """
-        table = pd.DataFrame(list(rows))
+        table = pd.DataFrame([{key: _told(key, value) for key, value in row.items()} for row in rows])
         as_json = name.endswith(".json")
         text = table.to_json(orient="split", index=False) if as_json else table.to_csv(index=False)
 
@@ -241,22 +257,8 @@ class Tracker:
         self._run.record("write tags", lambda client, run: client.log_batch(run, tags=entries))
 
     def log_model(self, checkpoint: Path) -> None:
-        """Logs the checkpoint as a pyfunc, with signature and example; see `pyfunc_model.py` for its use."""
-
-        def send(client: mlflow.MlflowClient, run: str) -> None:
-            from ssd.tracking.pyfunc_model import signature  # here, as it loads TensorFlow
-
-            mlflow.pyfunc.log_model(
-                name="model",
-                python_model=str(Path(__file__).with_name("pyfunc_model.py")),
-                artifacts={"checkpoint": str(checkpoint)},
-                code_paths=[str(ROOT / "ssd")],
-                signature=signature(),
-                input_example=np.zeros((1, 32, 32, 3), np.uint8),
-                pip_requirements=[f"{name}=={version(name)}" for name in MODEL_PACKAGES],
-            )
-
-        self._run.record("write the model", send)
+        """Logs the checkpoint as a pyfunc, with signature and example."""
+        self._run.record("write the model", lambda client, run: log_pyfunc(checkpoint))
 
     def _open_scalars(self) -> None:
         from ssd.tracking.tensorboard import ScalarWriter  # here, so that a sweep's parent does not load TensorFlow
@@ -269,3 +271,7 @@ class Tracker:
         except Exception as error:  # a full disk, mostly
             self._scalars = None
             say_lost(f"write TensorBoard's files in {self._folder}", error)
+
+
+def _told(name: str, value: Any) -> Any:
+    return values.rounded(name, value) if isinstance(value, float) else value

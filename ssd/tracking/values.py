@@ -1,6 +1,7 @@
 """What tracking records, in the form that MLflow accepts: addresses, names, values, git's revision."""
 
 import json
+import math
 import re
 import shlex
 from collections.abc import Mapping
@@ -18,7 +19,12 @@ MAX_PARAMS_PER_REQUEST, MAX_METRICS_PER_REQUEST = 100, 1000
 # Tags that say which experiment a run is: the options chosen of the main groups.
 CHOICES = ("backbone", "detector", "dataset", "augmentation", "precision")
 
+DEFAULT_STORE, DEFAULT_EXPERIMENT = "sqlite:///mlflow.db", "ssd"  # of conf/config.yaml
+LOCAL_PAGE = "http://127.0.0.1:5000"  # of task=ui
+
 _RENAMED = {"lr": "lr/learning_rate", "minutes": "train/minutes"}
+_SHARES = ("mAP", "AP", "AR", "precision", "recall")  # beginnings of the names of metrics between 0 and 1
+_ORDER, _LEAVES = ("best", "model", "val", "train"), ("mAP", "mAP50")  # sections, and metrics in them, as people ask
 
 
 def absolute_uri(uri: str) -> str:
@@ -34,17 +40,58 @@ def database_file(uri: str) -> Path:
     return Path(uri.removeprefix(SQLITE).partition("?")[0]).expanduser().resolve()
 
 
-def ui_command(uri: str) -> str:
-    """What shows the runs of a store: a command for a local one, the address of a server."""
-    if uri.startswith(("http://", "https://")):
-        return uri
-    return f"mlflow ui --backend-store-uri {shlex.quote(absolute_uri(uri))}"
+def is_server(uri: str) -> bool:
+    """Whether a store is a server's, with a page of its own."""
+    return uri.startswith(("http://", "https://"))
 
 
-def page(uri: str, experiment_id: str) -> str:
-    """The address of an experiment's trainings: at the server, or where `mlflow ui` shows a local store."""
-    server = uri.rstrip("/") if uri.startswith(("http://", "https://")) else "http://127.0.0.1:5000"
-    return f"{server}/#/experiments/{experiment_id}/runs?{mlflow_view.QUERY}"
+def ui_command(uri: str, experiment: str) -> str:
+    """What shows the runs of a store; what is the default in the folder one calls from is left out."""
+    given = [] if absolute_uri(uri) == absolute_uri(DEFAULT_STORE) else [f"tracking.uri={absolute_uri(uri)}"]
+    given += [] if experiment == DEFAULT_EXPERIMENT else [f"tracking.experiment={experiment}"]
+    return shlex.join(["python", "run.py", "task=ui", *given])
+
+
+def page(uri: str, experiment_id: str, view: str = mlflow_view.TRAININGS) -> str:
+    """The address of a view of an experiment: at the server, or where `task=ui` shows a local store."""
+    server = uri.rstrip("/") if is_server(uri) else LOCAL_PAGE
+    return f"{server}/{place(experiment_id, view)}"
+
+
+def place(experiment_id: str, view: str) -> str:
+    """The part of an address after the server's."""
+    return f"#/experiments/{experiment_id}/runs?{mlflow_view.query(view)}"
+
+
+def rounded(name: str, value: float) -> float:
+    """A metric with the digits that mean something: shares 4 decimals, minutes 2, a latency 3 digits, others 4.
+
+    >>> [rounded("best/mAP", 0.91096521), rounded("val/AR_small", 0.33333333), rounded("train/minutes", 5.0312)]
+    [0.911, 0.3333, 5.03]
+    >>> [rounded("model/latency_ms", 12.3456), rounded("train/loss", 10.14932), rounded("lr/learning_rate", 7.6543e-05)]
+    [12.3, 10.15, 7.654e-05]
+    >>> [rounded("model/parameters", 26284974.0), rounded("val/loss", float("nan"))]
+    [26284974.0, nan]
+    """
+    leaf = name.rpartition("/")[2]
+    if leaf.startswith(_SHARES):
+        return round(value, 4)
+    if leaf == "minutes":
+        return round(value, 2)
+    if not math.isfinite(value) or value == int(value):
+        return value
+    return float(f"{value:.{3 if leaf == 'latency_ms' else 4}g}")
+
+
+def results_first(key: str) -> tuple[int, bool, int]:
+    """Sorts keys for a run's page, which lists metrics as the store first got them.
+
+    >>> sorted(["train/loss", "val/coco/AR1", "val/loss", "val/mAP50", "val/mAP", "best/mAP"], key=results_first)
+    ['best/mAP', 'val/mAP', 'val/mAP50', 'val/loss', 'train/loss', 'val/coco/AR1']
+    """
+    section, _, leaf = key.rpartition("/")
+    known = _ORDER.index(section) if section in _ORDER else len(_ORDER)
+    return known, not leaf.startswith(_SHARES), _LEAVES.index(leaf) if leaf in _LEAVES else len(_LEAVES)
 
 
 def chart_of(name: str, step: int) -> tuple[str, int]:

@@ -1,31 +1,37 @@
-"""The view of an experiment in MLflow's page: which columns its table of runs has, and how its charts are arranged.
+"""The views of an experiment in MLflow's page: which runs and columns its table has, and how its charts are arranged.
 
-Saved views are tags of the experiment. This one is in the form in which the page of MLflow 3.17 writes them itself
-("Views", "Save as new view"); it is chosen there, or opened by an address with `QUERY`. Other pages ignore the tag.
+Saved views are tags of the experiment. These are in the form in which the page of MLflow 3.17 writes them itself
+("Views", "Save as new view"); one is chosen there, or opened by an address with `query`. Other pages ignore the tags.
 """
 
 import base64
 import json
+import re
 import time
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
-TAG = "mlflow.sharedViewState.trainings"
-# In an address; without workflowType the page opens what it has for language models.
-QUERY = "workflowType=machine_learning&viewStateShareKey=trainings"
+TRAININGS = "trainings"  # the key of the view of all trainings
+_TAG = "mlflow.sharedViewState."
 
-_METRICS = ("best/mAP50", "best/mAP", "train/minutes", "model/latency_ms", "model/gflops", "model/parameters")
-_PARAMS = ("backbone", "detector", "dataset", "augmentation", "optimizer", "optimizer.learning_rate", "seed")
+_METRICS = ("best/mAP", "best/mAP50", "train/minutes", "model/gflops", "model/parameters")
+_PARAMS = ("dataset", "backbone", "detector", "augmentation", "optimizer", "optimizer.learning_rate", "seed")
 _COLUMNS = (
     *(f"metrics.`{name}`" for name in _METRICS),
     *(f"params.`{name}`" for name in _PARAMS),
-    *("attributes.`Dataset`", "tags.`device`", "tags.`pruned`", "tags.`error`", "attributes.`Description`"),
+    *("tags.`sweep`", "attributes.`Dataset`", "tags.`device`", "tags.`pruned`", "tags.`error`"),
+    "attributes.`Description`",
 )
 _WIDTHS = {
-    "attributes.`Run Name`": 230,
+    "attributes.`Run Name`": 290,
     "runDateAndNestInfo": 130,
-    "metrics.`model/latency_ms`": 130,
+    "metrics.`best/mAP`": 90,
+    "metrics.`best/mAP50`": 105,
+    "metrics.`train/minutes`": 110,
+    "metrics.`model/gflops`": 110,
     "metrics.`model/parameters`": 135,
+    "params.`dataset`": 130,
     "params.`detector`": 85,
     "params.`optimizer.learning_rate`": 160,
     "params.`seed`": 60,
@@ -34,22 +40,64 @@ _WIDTHS = {
 }
 
 # Section → its charts. The page adds charts of other metrics by itself.
-_BARS = {"best": ("mAP50", "mAP", "mAP50_07"), "model": ("latency_ms", "gflops", "parameters")}
+_BARS = {"best": ("mAP", "mAP50"), "model": ("gflops", "parameters")}
 _CURVES = {
     "lr": ("learning_rate",),
     "train": ("loss", "loss_box", "loss_cls", "images_per_second", "minutes"),
-    "val": ("mAP50", "mAP", "mAP50_07", "loss", "loss_box", "loss_cls", "precision", "recall"),
+    "val": ("mAP", "mAP50", "mAP50_07", "loss", "loss_box", "loss_cls", "precision", "recall"),
 }
-_PICTURES = ("predictions", "pr_curves", "confusion_matrix")
-_OPEN = ("best", "val", "pictures", "train", "lr", "model")  # in this order
-_CLOSED = ("val/coco", "Model metrics", "System metrics")
+_PICTURES = ("closeup", "predictions", "pr_curves", "confusion_matrix")
+_OPEN = ("best", "pictures", "val", "train", "lr", "model")  # in this order
+_CLOSED = ("val/coco", "Model metrics", "workload", "System metrics")
+# The legend under a chart has two lines: only a wide one has room for every run's name.
+_SIZES = {"best": {"columns": 1, "cardHeight": 330}, "model": {"columns": 1, "cardHeight": 330}}
+_SIZES |= {"pictures": {"columns": 1, "cardHeight": 900}, "val": {"columns": 2}, "train": {"columns": 2}}
 
 
-def tag() -> dict[str, str]:
-    """The experiment's tag with the view: the trainings, best first."""
+def query(view: str) -> str:
+    """The part of an address that opens a view; without workflowType the page opens what it has for language models."""
+    return f"workflowType=machine_learning&viewStateShareKey={view}"
+
+
+def key_of(dataset: str) -> str:
+    """The key of the view of the trainings on one data set.
+
+    >>> key_of("bccd 3f2a91")
+    'bccd-3f2a91'
+    """
+    return re.sub(r"[^\w-]+", "-", dataset)
+
+
+def tags(dataset: str | None) -> dict[str, str]:
+    """The experiment's tags with the view of all trainings and, if one is named, of those on a data set."""
+    found = {_TAG + TRAININGS: _packed("Trainings", "tags.task = 'train'")}
+    if dataset is not None:
+        chosen = f"tags.task = 'train' and tags.dataset = '{dataset}'"
+        found[_TAG + key_of(dataset)] = _packed(f"Trainings on {dataset}", chosen)
+    return found
+
+
+def outdated(wanted: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
+    """Those of the wanted views that an experiment's tags lack, or have as an earlier version of this wrote them.
+
+    What was changed in the page stays: it has a date of change.
+    """
+
+    def stays(name: str) -> bool:
+        try:
+            old, new = json.loads(known[name]), json.loads(wanted[name])
+            return old["createdAt"] != old["updatedAt"] or old["state"] == new["state"]
+        except (ValueError, TypeError, KeyError):
+            return name in known  # in a form of its own
+
+    return {name: text for name, text in wanted.items() if not stays(name)}
+
+
+def _packed(name: str, search: str) -> str:
+    """A view with the runs that `search` finds, best first."""
     state = {
-        "searchFilter": "tags.task = 'train'",
-        "orderByKey": "metrics.`best/mAP50`",
+        "searchFilter": search,
+        "orderByKey": "metrics.`best/mAP`",
         "orderByAsc": False,
         "selectedColumns": _COLUMNS,
         "columnOrder": ["attributes.`Run Name`", "runDateAndNestInfo", *_COLUMNS, "duration"],
@@ -60,7 +108,7 @@ def tag() -> dict[str, str]:
     }
     packed = base64.b64encode(zlib.compress(json.dumps(state).encode())).decode()
     now = int(time.time() * 1000)
-    return {TAG: json.dumps({"name": "Trainings", "createdAt": now, "updatedAt": now, "state": f"deflate;{packed}"})}
+    return json.dumps({"name": name, "createdAt": now, "updatedAt": now, "state": f"deflate;{packed}"})
 
 
 def _charts() -> list[dict[str, Any]]:
@@ -83,6 +131,8 @@ def _charts() -> list[dict[str, Any]]:
         for name in (*_BARS.get(section, ()), *_CURVES.get(section, ())):
             kind = {"type": "BAR"} if section in _BARS else {"type": "LINE", **line}
             charts.append({**_card(section, name), **kind, "metricKey": f"{section}/{name}", "displayName": name})
+    # the page would add it
+    charts.insert(0, {**_card("best", "mAP50_07"), "type": "BAR", "metricKey": "best/mAP50_07", "deleted": True})
     for name in ("all", *_PICTURES):  # one card, with a column for each run; those that the page would add are deleted
         keys = [f"pictures/{key}" for key in (_PICTURES if name == "all" else (name,))]
         card = {"type": "IMAGE", "imageKeys": keys, "step": 0, "showRunParams": False, "deleted": name != "all"}
@@ -101,8 +151,7 @@ def _card(section: str, name: str) -> dict[str, Any]:
 
 
 def _sections() -> list[dict[str, Any]]:
-    sizes = {"pictures": {"columns": 1, "cardHeight": 760}}
     return [
-        {"uuid": name, "name": name, "display": name in _OPEN, "isReordered": False, **sizes.get(name, {})}
+        {"uuid": name, "name": name, "display": name in _OPEN, "isReordered": False, **_SIZES.get(name, {})}
         for name in (*_OPEN, *_CLOSED)
     ]

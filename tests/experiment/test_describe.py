@@ -15,6 +15,8 @@ from ssd.cli.compose import compose_jobs, without_hydra
 from ssd.experiment import describe
 from ssd.tracking import view as mlflow_view
 
+DATA = "shapes 3f2a91"
+
 
 @pytest.fixture(scope="module")
 def model() -> keras.Model:
@@ -35,9 +37,9 @@ def configure(*overrides: str, multirun: bool = False, shared: tuple[str, ...] =
 
 
 def test_params_say_what_an_experiment_is(model: keras.Model) -> None:
-    found = describe.params(configure("experiment=demo", "optimizer=adamw", "task.pictures=4"), model)
+    found = describe.params(configure("experiment=demo", "optimizer=adamw", "task.pictures=4"), model, DATA)
     assert found["experiment"] == "demo"
-    assert (found["backbone"], found["detector"], found["dataset"]) == ("mobilenet_v2_small", "ssd128", "shapes")
+    assert (found["backbone"], found["detector"], found["dataset"]) == ("mobilenet_v2_small", "ssd128", DATA)
     assert (found["augmentation"], found["optimizer"], found["schedule"]) == ("flip", "adamw", "cosine")
     assert found["optimizer.learning_rate"] == "0.003"
     assert found["detector.scales"] == "0.15, 0.28, 0.42, 0.58, 0.8, 1.0"
@@ -51,7 +53,7 @@ def test_params_say_what_an_experiment_is(model: keras.Model) -> None:
 
 def test_what_was_typed_is_shown_even_where_it_is_null_or_long(model: keras.Model) -> None:
     extras = "detector.extras=[{squeeze:8,filters:16},{squeeze:4,filters:8}]"
-    found = describe.params(configure("backbone.weights=null", "augmentation.transforms=[]", extras), model)
+    found = describe.params(configure("backbone.weights=null", "augmentation.transforms=[]", extras), model, DATA)
     assert found["backbone.weights"] == "null"
     assert found["augmentation.transforms"] == ""
     assert found["detector.extras"].startswith("squeeze=8, filters=16")
@@ -60,37 +62,39 @@ def test_what_was_typed_is_shown_even_where_it_is_null_or_long(model: keras.Mode
 def test_what_varies_in_a_sweep_is_always_a_param(model: keras.Model) -> None:
     varying = ["pipeline.workers=1,2", "training=voc,shapes", "dataset.data_dir=a,b", "training.patience=null,3"]
     cfg = configure("seed=5", "task.pictures=4", *varying, multirun=True, shared=("seed", "task.pictures"))
-    found = describe.params(cfg, model)
+    found = describe.params(cfg, model, DATA)
     assert (found["pipeline.workers"], found["training"], found["dataset.data_dir"]) == ("1", "voc", "a")
     assert found["training.patience"] == "null"
     assert "task.pictures" not in found
-    tags = describe.tags(cfg, model)
-    assert (tags["job"], tags["sweep"], tags["mlflow.runColor"]) == ("3", "multirun today", "#cc79a7")
-    assert describe.run_name(cfg) == "pipeline.workers=1, training=voc, dataset.data_dir=a, training.patience=null"
+    tags = describe.tags(cfg, model, DATA)
+    assert (tags["job"], tags["sweep"]) == ("3", "multirun today")
+    assert describe.run_name(cfg) == "workers=1, training=voc, data_dir=a, patience=null · today"
+    cfg = configure("sweeps=quick", "optimizer.learning_rate=0.0012345678", multirun=True, shared=("sweeps",))
+    assert describe.run_name(cfg).endswith("learning_rate=0.001235 · quick")
 
 
 def test_a_checkpoint_without_its_run_folder_does_not_tell_how_it_was_trained(
     model: keras.Model, tmp_path: Path
 ) -> None:
     cfg = configure("task=evaluate", f"checkpoint={tmp_path}/alone.keras", "dataset.val_images=7")
-    found = describe.params(cfg, model)
+    found = describe.params(cfg, model, DATA)
     assert found["dataset.val_images"] == "7"
     assert found["checkpoint"] == f"{tmp_path}/alone.keras"
     assert {key.partition(".")[0] for key in found} == {"dataset", "training", "seed", "checkpoint", "precision"}
     assert [key for key in found if key.startswith("training")] == ["training.best_by"]  # of the evaluation
     assert describe.run_name(cfg) == "evaluate mobilenet_v2_small_ssd128_shapes"
-    assert "backbone" not in describe.settings(cfg, model)
-    assert "backbone" not in describe.tags(cfg, model)
+    assert "backbone" not in describe.settings(cfg, model, DATA)
+    assert "backbone" not in describe.tags(cfg, model, DATA)
 
 
 def test_tags_of_a_single_run(model: keras.Model) -> None:
     cfg = configure("name=mine", "seed=7")
-    tags = describe.tags(cfg, model)
+    tags = describe.tags(cfg, model, DATA)
     assert {key: tags[key] for key in ("task", "backbone", "detector", "dataset", "augmentation", "precision")} == {
         "task": "train",
         "backbone": "mobilenet_v2_small",
         "detector": "ssd128",
-        "dataset": "shapes",
+        "dataset": DATA,
         "augmentation": "flip",
         "precision": "float32",
     }
@@ -129,11 +133,11 @@ def test_values_on_one_line_that_no_page_takes_for_json(value: object, text: str
 
 
 def test_the_view_shows_params_that_there_are_and_its_charts_fit_together(model: keras.Model) -> None:
-    (text,) = mlflow_view.tag().values()
+    text = list(mlflow_view.tags(DATA).values())[-1]
     assert len(text) < 5000  # MLflow's limit
     state = json.loads(zlib.decompress(b64decode(json.loads(text)["state"].removeprefix("deflate;"))))
     shown = {column.split("`")[1] for column in state["selectedColumns"] if column.startswith("params.")}
-    assert shown <= set(describe.params(configure(), model))
+    assert shown <= set(describe.params(configure(), model, DATA))
     sections = {section["uuid"] for section in state["compareRunSections"]}
     assert {chart["metricSectionId"] for chart in state["compareRunCharts"]} <= sections
     uuids = [chart["uuid"] for chart in state["compareRunCharts"]]

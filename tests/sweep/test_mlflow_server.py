@@ -51,4 +51,4 @@ def test_two_jobs_write_to_an_mlflow_server_at_once(server: str, tmp_path: Path)
     parent, runs = children(server)
     assert [run.info.status for run in (parent, *runs)] == ["FINISHED"] * 3
     files = {file.path for file in MlflowClient(server).list_artifacts(parent.info.run_id)}
-    assert {"sweep.csv", "sweep.md"} <= files
+    assert {"sweep.csv", "configurations.csv"} <= files

@@ -181,7 +181,7 @@ def test_task_report_makes_it_again_where_it_was(uri: str, recorded: list[str], 
     assert main(["task=report", "source=sweep"]) == 0
     again = client.load_table(run.info.experiment_id, "jobs.json", [recorded[0]])
     assert len(again) == len(table) == 2  # in the place of the older one
-    assert {file.path for file in client.list_artifacts(recorded[0])} >= {"sweep.md", "sweep.csv", "plots"}
+    assert {file.path for file in client.list_artifacts(recorded[0])} >= {"configurations.csv", "sweep.csv", "plots"}
 
 
 @pytest.mark.usefixtures("command_line")

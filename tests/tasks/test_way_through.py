@@ -96,7 +96,6 @@ def test_mlflow_holds_the_run(work, trained):
         "train/minutes",
         "model/parameters",
         "model/gflops",
-        "model/latency_ms",
         "best/mAP50",
     }
     assert wanted <= set(run.data.metrics)
@@ -105,10 +104,12 @@ def test_mlflow_holds_the_run(work, trained):
     assert "mAP50" in run.data.tags["mlflow.note.content"]
     assert {file.path for file in client.list_artifacts(run.info.run_id)} >= {
         "plots",
-        "report.md",
         "report.html",
         "images",
     }
+    assert run.data.params["dataset"] == run.data.tags["dataset"]
+    assert re.fullmatch("shapes [0-9a-f]{6}", run.data.tags["dataset"])
+    assert run.data.tags["mlflow.runColor"].startswith("#")
 
 
 def test_a_training_says_what_it_does_before_it_does_it(trained):
@@ -141,6 +142,18 @@ def test_a_terminal_hears_nothing_of_tensorflows_own(tmp_path):
     assert not [line for line in done.stdout.splitlines() if re.search(others, line)]
     assert re.search(r"^best: epoch 1, val/mAP 0\.", done.stdout, re.MULTILINE)
     assert (tmp_path / "outputs" / "latest" / "checkpoints" / "last.keras").is_file()
+
+
+def test_latency_is_measured_where_it_is_asked_for(work, trained):
+    assert "latency_ms" not in json.loads((trained / "metrics.json").read_text())
+    source = f"source={trained}"
+    assert main([CONFIG_DIR, "task=report", source, "sweep.latency=true"]) == 0
+    found = json.loads((trained / "metrics.json").read_text())
+    assert 0 < found["latency_ms"] < 10_000
+    run = mlflow.MlflowClient(f"sqlite:///{work}/mlflow.db").get_run((trained / "mlflow_run.txt").read_text().strip())
+    assert run.data.metrics["model/latency_ms"] == pytest.approx(found["latency_ms"], rel=0.01)
+    (report,) = work.glob("outputs/report/*/sweep.md")
+    assert "latency (ms)" in report.read_text()
 
 
 def test_evaluating_the_checkpoint_gives_the_same_numbers(work, trained):

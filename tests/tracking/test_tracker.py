@@ -30,7 +30,7 @@ def test_everything_of_a_run_arrives(uri: str, tracker: Callable[..., Tracker], 
         run.log_image(picture, "curves", 2)
         run.log_dataset("shapes:val", "validation", "0123456789" * 7, 200, {"disc": 3, "box": 4}, "drawn")
         run.log_artifact(picture, "plots")
-        run.log_table([{"class": "disc", "AP50": 0.5}], "per_class.csv")
+        run.log_table([{"class": "disc", "objects": 3, "AP50": 0.4094117878}], "per_class.csv")
         run.set_tags({"mlflow.note.content": "**mAP50 0.5**"})
 
     found = read(uri, run_id)
@@ -54,7 +54,7 @@ def test_everything_of_a_run_arrives(uri: str, tracker: Callable[..., Tracker], 
     steps = [name for name in pictures if name.startswith("pictures~predictions") and name.endswith(".png")]
     assert len(steps) == 2
     artifacts = Path(absolute_uri(uri).removeprefix("sqlite:///")).parent / "mlartifacts" / run_id / "artifacts"
-    assert (artifacts / "per_class.csv").read_text() == "class,AP50\ndisc,0.5\n"
+    assert (artifacts / "per_class.csv").read_text() == "class,objects,AP50\ndisc,3,0.4094\n"
 
 
 def test_more_params_than_one_request_takes(uri: str, tracker: Callable[..., Tracker]) -> None:
@@ -201,16 +201,21 @@ def test_two_processes_open_a_fresh_database_at_once(tmp_path: Path) -> None:
     assert [(run.info.status, run.data.metrics) for run in runs] == [("FINISHED", {"train/loss": 1.0})] * 2
 
 
-def test_system_metrics_are_recorded(
+def test_the_workload_is_recorded_and_goes_on_in_a_resumed_run(
     uri: str, tracker: Callable[..., Tracker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.1")
-    with tracker(system_metrics=True) as run:
-        run_id = run.run_id
-        deadline = time.monotonic() + 30
-        while "system/cpu_utilization_percentage" not in read(uri, run_id).data.metrics:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+    run_id, key = None, "workload/cpu_utilization_percentage"
+    for samples in (1, 2):
+        with tracker(system_metrics=True, run_id=run_id) as run:
+            run_id = run.run_id
+            run.log_metrics({"train/loss": 1.0}, samples)
+            deadline = time.monotonic() + 30
+            while len(history(uri, run_id, key)) < samples:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+    steps = [step for step, _ in history(uri, run_id, key)]
+    assert steps == list(range(len(steps)))
 
 
 def test_tensorboard_gets_the_scalars_without_mlflow(tracker: Callable[..., Tracker], tmp_path: Path) -> None:

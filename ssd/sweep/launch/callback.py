@@ -72,7 +72,7 @@ class Sweep(Callback):
             write_text(id_file, f"{self._tracker.run_id}\n")
         grid = OmegaConf.select(config, "hydra.sweeper.params") or {}
         command = shlex.join(["python", "run.py", "-m", *hydra.overrides.task])
-        self._tracker.log_config({"sweep": dict(grid), "command": command})
+        self._tracker.log_config({**({"sweep": dict(grid)} if grid else {}), "command": command})
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Keeps the reason of a failed job of a multirun.
@@ -102,6 +102,10 @@ class Sweep(Callback):
         if report.jobs:
             print_table(report.jobs)
             log.info("Compared in %s, and in one file in %s", folder / SWEEP_REPORT, folder / SWEEP_PAGE)
+        if self._tracker is not None:
+            from ssd.tracking.address import say_where_runs_are
+
+            say_where_runs_are(self._tracker)
         self._end("FINISHED")
         failed = sum(job.status in ("failed", "missing") for job in report.jobs)
         if failed:
