@@ -16,10 +16,12 @@ from ssd.config.groups import MEMBERS
 from ssd.config.overrides import as_override, by_key, key_of, quote, without
 from ssd.errors import UserError
 from ssd.runs.best_by import recorded_best_by
+from ssd.runs.checkpoint import check_checkpoint
 from ssd.runs.folder import CONFIG, HYDRA, LAST, OVERRIDES, is_run, overrides_of, run_of
+from ssd.runs.going_on import check_can_go_on
 
 # What a stored command asked of that run only.
-_OF_ONE_RUN = ("task", "resume", "source")
+_OF_ONE_RUN = ("task", "resume", "source", "allow_changes", "hydra.output_subdir")
 _STARTED_FROM = ("checkpoint", "weights")
 # Of a backbone's settings those that its weights do not depend on.
 _NO_SHAPE = ("_target_", "name", "weights", "freeze_until", "freeze_batch_norm")
@@ -131,6 +133,9 @@ def _resumed(given_path: Path, overrides: Sequence[str], given: dict[str, Overri
         raise UserError(f"resume={given_path} is not a run folder: it has no {OVERRIDES}")
     if any(re.match(r"task=(?!train$)", line) for line in overrides_of(folder)):
         raise UserError(f"resume={given_path} is not the folder of a training; only a training can be continued")
+    check_can_go_on(folder, str(given_path))
+    if (folder / LAST).is_file():
+        check_checkpoint(folder / LAST)
     mine = [*without(overrides, ("resume", "hydra.run.dir")), f"resume={quote(str(folder))}"]
     config = folder / CONFIG
     if config.is_file() and "tracking.uri" not in given:
@@ -139,10 +144,11 @@ def _resumed(given_path: Path, overrides: Sequence[str], given: dict[str, Overri
         mine += [f"tracking.uri={quote(str(uri))}"] if uri else []
     best_by = _same_best_by(folder, given)
     mine = [*without(mine, [key_of(line) for line in best_by]), *best_by]
-    stored = without(_stored(folder, given), [key_of(line) for line in best_by])
+    stored = without(_stored(folder, given), [key_of(line) for line in mine])
     if (folder / LAST).is_file():
         stored = without(stored, _STARTED_FROM)  # before its first checkpoint a run starts again from where it did
-    return [*stored, *mine, f"hydra.run.dir={quote(str(folder))}"]
+    # Hydra would note the new command before it is known to be one that the run can go on with
+    return [*stored, *mine, f"hydra.run.dir={quote(str(folder))}", "hydra.output_subdir=null"]
 
 
 def _same_best_by(folder: Path, given: dict[str, Override]) -> list[str]:

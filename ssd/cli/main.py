@@ -30,6 +30,7 @@ from ssd.console import waiting
 from ssd.errors import UserError, first_line
 from ssd.native_output import native_output_to
 from ssd.runs.folder import CONFIG, LOG
+from ssd.runs.lock import locked
 from ssd.sweep.launch.resume import Task, run_unless_done
 from ssd.sweep.node import is_continued
 
@@ -112,7 +113,10 @@ def _job(cfg: DictConfig) -> float:
     multirun = node.mode == RunMode.MULTIRUN
     folder = Path(node.runtime.output_dir)
     try:
-        return run_unless_done(cfg, folder, is_continued(node), run_task) if multirun else run_task(cfg, folder)
+        if multirun:
+            return run_unless_done(cfg, folder, is_continued(node), run_task)
+        with locked(folder):
+            return run_task(cfg, folder)
     except UserError as error:
         (log if multirun else record).error("%s", error)
         if multirun:
@@ -125,10 +129,14 @@ def _job(cfg: DictConfig) -> float:
 
 
 def run_task(cfg: DictConfig, folder: Path) -> float:
-    """Checks the configuration, writes it resolved to `folder`/config.yaml and runs its task there."""
+    """Checks the configuration, writes it resolved to `folder`/config.yaml and runs its task there.
+
+    Of a resumed training it is written once that goes on (`ssd.runs.going_on`).
+    """
     check(cfg)
     OmegaConf.resolve(cfg)
-    OmegaConf.save(cfg, folder / CONFIG)
+    if cfg.resume is None:
+        OmegaConf.save(cfg, folder / CONFIG)
     with native_output_to(folder / LOG):
         return _import_task(cfg.task._target_)(cfg, folder)
 

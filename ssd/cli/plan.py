@@ -1,5 +1,6 @@
 """From a command line to a plan, in which all that can be found wrong has been found, and from the plan to deeds."""
 
+import os
 from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -15,6 +16,7 @@ from ssd.cli.inputs import look_at_inputs
 from ssd.config.overrides import by_key, key_of, quote
 from ssd.errors import UserError
 from ssd.runs.folder import SWEEP_FILE, point_latest, reserve
+from ssd.runs.going_on import check_same_experiment
 from ssd.sweep.launch.config import check_launcher
 from ssd.sweep.launch.resume import StoredSweep, find_sweep, hold, job_overrides
 
@@ -113,8 +115,12 @@ def _check_jobs(jobs: Sequence[DictConfig], args: Namespace, multirun: bool) -> 
     for job in bare:
         # shown, a configuration may lack what only a run needs
         (check_keys if args.cfg else check)(job)
-    if not args.cfg:
-        look_at_inputs(bare)
+    if args.cfg:
+        return
+    if (resume := bare[0].resume) is not None and not multirun:
+        values = OmegaConf.to_container(bare[0], resolve=True, enum_to_str=True)
+        check_same_experiment(Path(resume), os.path.relpath(resume), values)  # type: ignore[arg-type]
+    look_at_inputs(bare)
 
 
 def _check_single(job: DictConfig, given: Sequence[str]) -> None:

@@ -139,6 +139,7 @@ class Config:
     checkpoint: str | None = None  # evaluate, predict: a run folder or a .keras file; train: start from its weights
     weights: str | None = None  # instead of checkpoint, another project's: torchvision:FILE | amdegroot:FILE
     resume: str | None = None  # a run folder to continue
+    allow_changes: bool = False  # resume: also with settings that make another experiment of it
     source: str | None = None  # predict: an image or a folder of images; report: see ssd/sweep/report/sources.py
 
 

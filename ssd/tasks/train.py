@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from ssd.console import waiting
 from ssd.data.digest import dataset_label
 from ssd.data.look import look_at_images
+from ssd.data.pipeline import Batches
 from ssd.data.sample import Splits
 from ssd.device import choose_precision, has_gpu, set_memory_growth
 from ssd.errors import UserError
@@ -26,10 +27,11 @@ from ssd.figures.validation_sheet import ValidationSheet
 from ssd.models.detector import SSD
 from ssd.runs.best_by import main_metrics, metric_of
 from ssd.runs.folder import PLOTS, PRUNED_FILE, RESULTS
+from ssd.runs.going_on import check_can_go_on, note_command
 from ssd.runs.results import read_results, truncate_results
 from ssd.sweep.search.pruning import pruning_of_this_job
 from ssd.tracking.tracker import Tracker
-from ssd.training.checkpoints import Checkpoints
+from ssd.training.checkpoints import Checkpoints, Place
 from ssd.training.loop import History, Trainer
 from ssd.training.step import make_train_step
 from ssd.training.validator import Validator
@@ -50,6 +52,9 @@ def run(cfg: DictConfig, folder: Path) -> float:
         model = _build_in_precision(cfg, splits.train.class_names)
         start = _start(cfg, model)
     data = dataset_label(splits.val)
+    batches = build.build_train_batches(cfg, splits.train)
+    optimizer = build.build_optimizer(cfg, model, len(batches))
+    begin = _begin(cfg, folder, model, optimizer, len(batches))
     with ExitStack() as stack:
         with waiting("opening a run in MLflow"):
             tracker = stack.enter_context(publish.tracker(cfg, folder, model, data))
@@ -57,11 +62,11 @@ def run(cfg: DictConfig, folder: Path) -> float:
         log.info("MLflow: %s", tracker.ui_command)
         tracker.log_config(describe.params(cfg, model, data))
         publish.log_data(tracker, {"training": splits.train, "validation": splits.val})
-        trainer = _trainer(cfg, folder, model, splits, tracker)
-        for line in announcement(cfg, model, splits, trainer.batches, start):
+        trainer = _trainer(cfg, folder, model, splits, batches, optimizer, begin, tracker)
+        for line in announcement(cfg, model, splits, batches, start):
             log.info("%s", line)
         with waiting("drawing the data"):
-            pictures = publish.draw_data(folder, trainer.batches)
+            pictures = publish.draw_data(folder, batches)
         history = trainer.run()
         if (pruned := folder / PRUNED_FILE).exists():
             tracker.set_tags({"pruned": pruned.read_text(encoding="utf-8").strip()})
@@ -100,24 +105,44 @@ def _build_in_precision(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
     return build.build_detector(cfg, class_names)
 
 
-def _trainer(cfg: DictConfig, folder: Path, model: SSD, splits: Splits, tracker: Tracker) -> Trainer:
-    """The parts of the training, at their beginning or where a resumed run stopped."""
-    batches = build.build_train_batches(cfg, splits.train)
-    val_batches = build.build_val_batches(cfg, splits.val, model.image_size)
-    optimizer = build.build_optimizer(cfg, model, len(batches))
-    encode_targets, loss = build.build_target_encoder(cfg, model), build.build_loss(cfg)
-    results = folder / RESULTS
+def _begin(
+    cfg: DictConfig, folder: Path, model: SSD, optimizer: keras.optimizers.Optimizer, steps_per_epoch: int
+) -> Place:
+    """Where the training begins: at the beginning, or where a resumed run stopped, with its weights."""
+    if cfg.resume is None:
+        truncate_results(folder / RESULTS, 0)
+    if not build.goes_on(cfg):
+        check_can_go_on(folder, os.path.relpath(folder))
+        return Place(steps_per_epoch=steps_per_epoch)
     checkpoints = Checkpoints(folder)
-    epoch = 0
-    if cfg.resume is not None and checkpoints.last.exists():
-        checkpoints.restore(model, optimizer)
-        checkpoints.become_latest()
-        epoch, step = divmod(int(optimizer.iterations), len(batches))
-        log.info("resuming after %d epochs and %d steps; the best is by %s", epoch, step, cfg.training.best_by)
-    truncate_results(results, epoch)
+    begin = checkpoints.restore(model, optimizer, steps_per_epoch)
+    checkpoints.become_latest()
+    log.info("resuming after %d epochs and %d steps; the best is by %s", begin.epoch, begin.step, cfg.training.best_by)
+    return begin
+
+
+def _trainer(
+    cfg: DictConfig,
+    folder: Path,
+    model: SSD,
+    splits: Splits,
+    batches: Batches,
+    optimizer: keras.optimizers.Optimizer,
+    begin: Place,
+    tracker: Tracker,
+) -> Trainer:
+    """The parts of the training."""
+    val_batches = build.build_val_batches(cfg, splits.val, model.image_size)
+    encode_targets, loss = build.build_target_encoder(cfg, model), build.build_loss(cfg)
+
+    def go_on() -> None:
+        truncate_results(folder / RESULTS, begin.epoch)
+        note_command(cfg, folder)
+
     return Trainer(
         model=model,
         optimizer=optimizer,
+        begin=begin,
         train_step=make_train_step(model, optimizer, encode_targets, loss, jit_compile=has_gpu()),
         batches=batches,
         validator=Validator(model, encode_targets, loss, val_batches, cfg.score_threshold),
@@ -126,8 +151,9 @@ def _trainer(cfg: DictConfig, folder: Path, model: SSD, splits: Splits, tracker:
         best_by=cfg.training.best_by,
         patience=cfg.training.patience,
         stop=pruning_of_this_job(folder, cfg.training.best_by),
-        checkpoints=checkpoints,
-        results=results,
+        on_first_step=go_on if cfg.resume is not None else lambda: None,
+        checkpoints=Checkpoints(folder),
+        results=folder / RESULTS,
         sheet=ValidationSheet(folder, splits.val, cfg.task.pictures, cfg.score_threshold),
         tracker=tracker,
     )

@@ -1,15 +1,24 @@
 """The two checkpoints of a training: the best detector, and the last with its optimizer, for resuming."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import keras
 
 import ssd.training.schedules  # noqa: F401  (registers what a checkpoint's optimizer refers to)
 from ssd.errors import UserError
-from ssd.models.checkpoint import load_detector, save_detector
+from ssd.models.checkpoint import load_detector, read_notes, save_detector
 from ssd.models.detector import SSD
 from ssd.runs.folder import BEST, LAST, point_latest
+
+
+@dataclass(frozen=True)
+class Place:
+    """How far a training is: epochs that are through, and steps of the next one."""
+
+    epoch: int = 0
+    step: int = 0
+    steps_per_epoch: int = 0
 
 
 @dataclass(frozen=True)
@@ -32,10 +41,10 @@ class Checkpoints:
         """Writes the detector without an optimizer."""
         save_detector(model, self.best)
 
-    def save_last(self, model: SSD, optimizer: keras.optimizers.Optimizer) -> None:
+    def save_last(self, model: SSD, optimizer: keras.optimizers.Optimizer, place: Place) -> None:
         """Writes the detector with the optimizer's state; from its first one on the run is `outputs/latest`."""
         is_first = not self.last.exists()
-        save_detector(model, self.last, optimizer)
+        save_detector(model, self.last, optimizer, notes=asdict(place))
         if is_first:
             self.become_latest()
 
@@ -43,8 +52,11 @@ class Checkpoints:
         """Lets `outputs/latest`, the newest training that has a checkpoint, lead to this run."""
         point_latest(Path("outputs", "latest"), self.folder)
 
-    def restore(self, model: SSD, optimizer: keras.optimizers.Optimizer) -> None:
+    def restore(self, model: SSD, optimizer: keras.optimizers.Optimizer, steps_per_epoch: int) -> Place:
         """Puts the last checkpoint's weights and optimizer state into a model and a built optimizer of the same kind.
+
+        Returns:
+            Where the training goes on. An epoch begins anew where epochs have another number of steps now.
 
         Raises:
             UserError: where the configuration has changed so that they do not fit.
@@ -62,6 +74,10 @@ class Checkpoints:
         model.set_weights(stored.get_weights())
         for variable, value in zip(optimizer.variables, stored.optimizer.variables, strict=True):
             variable.assign(value)
+        if not (notes := read_notes(self.last)):  # older than these: epochs had the steps that they have now
+            return Place(*divmod(int(optimizer.iterations), steps_per_epoch), steps_per_epoch)
+        place = Place(**notes)
+        return place if place.steps_per_epoch == steps_per_epoch else Place(place.epoch, 0, steps_per_epoch)
 
 
 def _shapes(variables: list[keras.Variable]) -> list[tuple[int, ...]]:

@@ -16,7 +16,7 @@ from ssd.models.detector import SSD
 from ssd.runs.best_by import BEST_BY, main_metrics, metric_of
 from ssd.runs.results import append_result, as_written, read_results
 from ssd.tracking.tracker import Tracker
-from ssd.training.checkpoints import Checkpoints
+from ssd.training.checkpoints import Checkpoints, Place
 from ssd.training.loss import Losses
 from ssd.training.meter import LossMeter
 from ssd.training.progress import TrainingProgress, in_words
@@ -63,7 +63,8 @@ class Trainer:
     """A training: its parts, and `run` that goes through its epochs.
 
     Attributes:
-        model, optimizer: both built; the optimizer's step count says where to begin.
+        model, optimizer: both built.
+        begin: where to.
         train_step: from `make_train_step`.
         batches: of the training set.
         validator: of the validation set.
@@ -72,11 +73,13 @@ class Trainer:
         best_by: the column of results.csv that the best validation has most of.
         patience: validations without a better one before it stops; None: never.
         stop: asked after each validation but the last epoch's, with its row: True ends the training.
+        on_first_step: called once the training goes on.
         checkpoints, results, sheet, tracker: where things are written.
     """
 
     model: SSD
     optimizer: keras.optimizers.Optimizer
+    begin: Place
     train_step: Callable[[Batch], Losses]
     batches: Batches
     validator: Validator
@@ -85,6 +88,7 @@ class Trainer:
     best_by: str
     patience: int | None
     stop: Callable[[Mapping[str, float]], bool] | None
+    on_first_step: Callable[[], object]
     checkpoints: Checkpoints
     results: Path
     sheet: ValidationSheet
@@ -101,31 +105,39 @@ class Trainer:
         """
         history = self._past()
         start = monotonic() - 60 * history.minutes
-        first, skip = divmod(self._steps_done(), len(self.batches))
-        progress = TrainingProgress(self.epochs * len(self.batches) - self._steps_done())
+        progress = TrainingProgress((self.epochs - self.begin.epoch) * len(self.batches) - self.begin.step)
+        before = self._steps_done()
         try:
             with interrupts.deferred():
                 if self._lacks_validation(history.last):
                     self._end_epoch(dict(history.last), history, start)
-                for epoch in range(first, self.epochs):
+                for epoch in range(self.begin.epoch, self.epochs):
                     if self._is_enough(history):
                         break
-                    row = {"epoch": epoch + 1, **self._train(epoch, skip if epoch == first else 0, progress)}
+                    skip = self.begin.step if epoch == self.begin.epoch else 0
+                    row = {"epoch": epoch + 1, **self._train(epoch, skip, progress)}
                     row |= {"step": self._steps_done(), "lr": float(self.optimizer.learning_rate)}
                     row["minutes"] = (monotonic() - start) / 60
                     append_result(self.results, as_written(row))
-                    self.checkpoints.save_last(self.model, self.optimizer)
+                    self._save(self._steps_done() - before)
                     self._end_epoch(row, history, start)
         except KeyboardInterrupt:
-            self.checkpoints.save_last(self.model, self.optimizer)
+            self._save(self._steps_done() - before)
             log.warning("interrupted at step %d; continue with resume=%s", self._steps_done(), self.results.parent)
             raise
         return history
 
+    def _save(self, steps: int) -> None:
+        """Writes the last checkpoint, so many steps from where this process began."""
+        epochs, step = divmod(self.begin.step + steps, len(self.batches))
+        place = Place(self.begin.epoch + epochs, step, len(self.batches))
+        self.checkpoints.save_last(self.model, self.optimizer, place)
+
     def _past(self) -> History:
         """The epochs in results.csv; those that a killed run could not send any more are tracked now."""
         history = History(self.best_by)
-        rows = read_results(self.results)
+        # rows of later epochs are of a run that was stopped before it could save them
+        rows = [row for row in read_results(self.results) if row["epoch"] <= self.begin.epoch]
         tracked = self.tracker.steps("train/loss") if rows else set()
         for row in rows:
             history.add(row)
@@ -162,6 +174,8 @@ class Trainer:
                 if not meter.add(losses, len(batch["index"])):
                     raise UserError(self._not_finite(batch))
                 bar.advance(meter)
+                if progress.done == 1:
+                    self.on_first_step()
         return meter.means()
 
     def _not_finite(self, batch: Batch) -> str:

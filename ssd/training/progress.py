@@ -27,7 +27,7 @@ class TrainingProgress:
 
     def __init__(self, steps: int) -> None:
         self._left = steps
-        self._done = 0
+        self.done = 0  # in this process
         self._first = 0.0  # when the first step was done
         self._compiled = False
 
@@ -49,13 +49,13 @@ class TrainingProgress:
 
     def step_done(self) -> str:
         """Counts a step; the time left in steps, for a person."""
-        self._done += 1
+        self.done += 1
         self._left -= 1
-        if self._done == 1:
+        if self.done == 1:
             self._compiled, self._first = True, monotonic()
             return ""
-        seconds = (monotonic() - self._first) / (self._done - 1)
-        if self._done == 1 + _TIMED:
+        seconds = (monotonic() - self._first) / (self.done - 1)
+        if self.done == 1 + _TIMED:
             end = datetime.now() + timedelta(seconds=seconds * self._left)
             log.info(
                 "%.2g s a step: the %s steps left take about %s, until %s, and the validations beside them",

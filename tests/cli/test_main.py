@@ -19,6 +19,7 @@ from ssd.cli.earlier_run import with_earlier_run
 from ssd.cli.main import main
 from ssd.errors import UserError
 from ssd.runs.folder import BEST, LAST, point_latest, reserve
+from ssd.runs.going_on import note_command
 
 QUIET = "tracking.enabled=false"
 IMAGES = {name: [item("cat", 2, 2, 20, 20)] for name in ("a", "b")}
@@ -47,7 +48,10 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
         def run(cfg: DictConfig, folder: Path) -> float:
             seen.append((name, cfg, folder))
             if name == "train":
-                write_detector(folder / BEST)
+                for checkpoint in (BEST, LAST):
+                    write_detector(folder / checkpoint)
+                if cfg.resume is not None:
+                    note_command(cfg, folder)
                 point_latest(Path("outputs", "latest"), folder)
                 (folder / "metrics.json").write_text("{}")
             if cfg.seed == 13:
@@ -216,7 +220,6 @@ def test_a_resumed_run_goes_on_by_what_its_best_checkpoint_is_the_best_by(
     for _ in range(2):
         assert main([f"resume={folder}"]) == 0
         assert calls[-1][1].training.best_by == "val/mAP50"
-    (folder / "checkpoints" / "last.keras").touch()
     assert main([f"resume={folder}", "training.best_by=val/mAP50"]) == 0
     assert main([f"resume={folder}", "training.best_by=val/mAP"]) == 2
     said = f"training.best_by=val/mAP: {folder} chose its best checkpoint by val/mAP50; leave training.best_by out"
@@ -230,6 +233,8 @@ def test_weights_bring_the_settings_of_their_network(calls: list[Call], tmp_path
     assert (cfg.backbone.name, cfg.detector.name, cfg.detector.clip_priors) == ("vgg16", "ssd300_coco", True)
     assert (cfg.detector.nms_iou, cfg.detector.max_per_class) == (0.3, 400)
     assert cfg.weights == f"torchvision:{tmp_path}/w.safetensors"
+    for checkpoint in (BEST, LAST):
+        (folder / checkpoint).unlink()
     assert main([f"resume={folder}"]) == 0  # before the first checkpoint: from the same weights again
     assert calls[1][1].weights == cfg.weights
     write_detector(folder / LAST)

@@ -45,7 +45,7 @@ def test_a_sweep_is_written_down_and_held_when_it_is_carried_out(here: Path) -> 
     with ExitStack() as held:
         overrides = carry_out(plan, held)
         assert overrides[-1].startswith("hydra.job.config.override_dirname.exclude_keys=")
-        with pytest.raises(UserError, match="still running"), ExitStack() as other:
+        with pytest.raises(UserError, match="is in use by process"), ExitStack() as other:
             carry_out(make_plan(parse(["-m", "sweep.resume=s"])), other)
     assert (here / "s" / SWEEP_FILE).is_file()
     assert (here / "outputs" / "latest_sweep").resolve() == here / "s"

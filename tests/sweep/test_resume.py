@@ -17,8 +17,10 @@ import pytest
 from filelock import FileLock
 from omegaconf import DictConfig, OmegaConf
 
+from helpers.fake_checkpoint import write_detector
 from ssd.cli.main import main
 from ssd.errors import UserError
+from ssd.runs.folder import BEST, LAST, point_latest
 from ssd.sweep.launch.resume import hold
 
 QUIET = "tracking.enabled=false"
@@ -39,8 +41,8 @@ def jobs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[DictC
         first = cfg.seed not in seeds
         seeds.add(cfg.seed)
         seen.append(cfg)
-        (folder / "checkpoints").mkdir(exist_ok=True)
-        (folder / "checkpoints" / ("last.keras" if cfg.seed == 15 else "best.keras")).touch()
+        write_detector(folder / (LAST if cfg.seed == 15 else BEST))
+        point_latest(Path("outputs", "latest"), folder)
         if first and cfg.seed == 13:
             raise UserError("the disk is full")
         if first and cfg.seed == 15:
@@ -71,7 +73,7 @@ def multirun(*arguments: str) -> int:
 def test_what_is_done_stays_and_the_rest_goes_on(
     jobs: list[DictConfig], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "w.keras").touch()
+    write_detector(tmp_path / "w.keras")
     assert multirun("seed=1,13,15,4", "training.epochs=3", "checkpoint=w.keras", QUIET) == 130
     assert "go on with: python run.py -m sweep.resume=outputs/multirun/" in capsys.readouterr().out
     assert [job.seed for job in jobs] == [1, 13, 15]
@@ -158,7 +160,7 @@ def test_a_running_sweep_is_left_alone(
 ) -> None:
     with hold(started):
         assert main(["-m", "sweep.resume=s"]) == 2
-    assert "is a sweep that is still running" in capsys.readouterr().err
+    assert "is in use by process" in capsys.readouterr().err
     assert multirun("sweep.resume=s") == 0
     assert [job.seed for job in jobs] == [13]
 

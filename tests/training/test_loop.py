@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ssd.runs.results import append_result, read_results
+from ssd.training.checkpoints import Place
 from ssd.training.loop import Trainer
 from ssd.training.progress import TrainingProgress
 
@@ -29,6 +30,8 @@ def make_trainer(results: Path, sent: list, tracked: set[int], **options: Any) -
         **{
             **parts,
             "optimizer": SimpleNamespace(iterations=3 * len(rows)),
+            "begin": Place(len(rows), 0, 3),
+            "on_first_step": lambda: None,
             "batches": range(3),
             "epochs": len(rows),
             "evaluate_every": 2,
@@ -108,7 +111,7 @@ def test_a_resumed_run_ends_where_it_would_have_ended(
         return stops
 
     monkeypatch.setattr(Trainer, "_train", train)
-    saved = SimpleNamespace(save_last=lambda model, optimizer: None)
+    saved = SimpleNamespace(save_last=lambda model, optimizer, place: None)
     trainer = make_trainer(results, [], {1, 2}, epochs=3, patience=patience, stop=stop, checkpoints=saved)
     if patience or stops:
         trainer.run()

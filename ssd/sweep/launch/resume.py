@@ -7,12 +7,11 @@ launcher runs it: what is done is not done again, what was stopped goes on in th
 import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
@@ -21,11 +20,10 @@ from ssd.errors import UserError
 from ssd.runs.best_by import EARLIER, is_older
 from ssd.runs.files import write_text
 from ssd.runs.folder import CONFIG, DONE_FILE, FAILURE_FILE, METRICS, PRUNED_FILE, SWEEP_FILE
+from ssd.runs.lock import locked
 from ssd.sweep.node import CONTINUED
 
 log = logging.getLogger(__name__)
-
-_LOCK = ".lock"
 
 # What may differ in a continued sweep: sections that say nothing about what is trained.
 _FREE = ("hydra", "pipeline", "sweep", "tracking", "gpu_memory_growth")
@@ -147,32 +145,12 @@ def hold(folder: Path) -> Iterator[None]:
     Raises:
         UserError: another process is running it.
     """
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(_locked(folder, wait=False))
-        except Timeout:
-            raise UserError(f"{folder} is a sweep that is still running; stop it first, or let it end") from None
+    with locked(folder):
         try:
             yield
         except KeyboardInterrupt:
             log.warning("go on with: python run.py -m sweep.resume=%s", folder)
             raise
-
-
-@contextmanager
-def _locked(folder: Path, wait: bool) -> Iterator[None]:
-    """Keeps a folder to oneself. A lock goes with its process, however that ends."""
-    lock = FileLock(folder / _LOCK)
-    try:
-        lock.acquire(timeout=-1 if wait else 0)
-    except Timeout:
-        raise
-    except OSError as error:  # some file systems of clusters
-        log.warning("%s cannot be locked (%s): let no two processes work in it", folder, error)
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def run_unless_done(cfg: DictConfig, folder: Path, continued: bool, run: Task) -> float:
@@ -181,7 +159,7 @@ def run_unless_done(cfg: DictConfig, folder: Path, continued: bool, run: Task) -
     Where another process is at the same job, which outlived the sweep's own, this one waits for it.
     """
     done = folder / DONE_FILE
-    with _locked(folder, wait=True):
+    with locked(folder, wait=True):
         if continued and done.is_file():
             value = float(done.read_text(encoding="utf-8"))
             print(f"{folder.name} is done: {value:.4g}")

@@ -1,0 +1,95 @@
+"""A run folder that a training goes on in: what must be there, what may change, and what is noted of the change."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from ssd.errors import UserError
+from ssd.runs.files import write_text
+from ssd.runs.folder import BEST, CONFIG, HYDRA, LAST, OVERRIDES, RESULTS
+from ssd.runs.results import read_results
+
+# What a continued training may change and stays the same experiment; of these sections and keys all.
+_FREE = ("task", "tracking", "pipeline", "sweep", "name", "gpu_memory_growth", "score_threshold")
+_FREE_KEYS = ("training.epochs", "training.patience", "training.evaluate_every")
+_OF_ONE_COMMAND = ("resume", "checkpoint", "weights", "source", "experiment", "sweeps", "debug", "allow_changes")
+
+
+def check_can_go_on(folder: Path, given: str) -> None:
+    """Refuses a folder that has results but nothing to go on from: to begin anew would write over them.
+
+    Args:
+        folder: of the run.
+        given: how the user named it.
+
+    Raises:
+        UserError: saying what is missing, and what can be done.
+    """
+    if (folder / LAST).is_file() or not (read_results(folder / RESULTS) or (folder / BEST).is_file()):
+        return
+    best = f"; a new training can start from the best one: checkpoint={given}" if (folder / BEST).is_file() else ""
+    raise UserError(
+        f"resume={given} has results, but no {LAST} to go on from, and to begin anew would write over them; put that "
+        f"file back{best}"
+    )
+
+
+def check_same_experiment(folder: Path, given: str, now: Mapping[str, Any]) -> None:
+    """Refuses settings that make another experiment of a run.
+
+    Args:
+        folder: of the run.
+        given: how the user named it.
+        now: the whole configuration, resolved.
+
+    Raises:
+        UserError: listing what differs.
+    """
+    if now["allow_changes"] or not (folder / CONFIG).is_file():
+        return
+    before = OmegaConf.to_container(OmegaConf.load(folder / CONFIG), resolve=True)
+    called_from = OmegaConf.select(OmegaConf.load(folder / HYDRA), "hydra.runtime.cwd") or "."
+    had, has = (flat(values) for values in (before, now))
+    differing = [key for key in had if key in has and not _is_free(key)]
+    differing = [key for key in differing if not _is_same(had[key], has[key], Path(str(called_from)))]
+    if differing:
+        listed = ", ".join(f"{key} {had[key]} → {has[key]}" for key in differing)
+        raise UserError(
+            f"resume={given} would go on as another experiment ({listed}); leave that out, start a new training with "
+            f"checkpoint={given}, or ask for it with allow_changes=true"
+        )
+
+
+def note_command(cfg: DictConfig, folder: Path) -> None:
+    """Notes with what a training goes on, once it does; what was noted before is kept as `.hydra.1`, `.hydra.2`, …"""
+    hydra = HydraConfig.get()
+    lines = [line for line in hydra.overrides.task if not line.startswith("resume=")]
+    kept = folder / OVERRIDES.parent
+    if hydra.output_subdir is None and OmegaConf.to_container(OmegaConf.load(folder / OVERRIDES)) != lines:
+        number = 1 + sum(1 for _ in folder.glob(f"{kept.name}.*"))
+        shutil.copytree(kept, folder / f"{kept.name}.{number}")
+        write_text(folder / HYDRA, OmegaConf.to_yaml(OmegaConf.create({"hydra": hydra})))
+        write_text(folder / OVERRIDES, OmegaConf.to_yaml(OmegaConf.create(lines)))
+    write_text(folder / CONFIG, OmegaConf.to_yaml(cfg))
+
+
+def flat(values: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested mappings with dotted keys; lists are values."""
+    if not isinstance(values, Mapping):
+        return {prefix[:-1]: values}
+    return {key: leaf for name, value in values.items() for key, leaf in flat(value, f"{prefix}{name}.").items()}
+
+
+def _is_free(key: str) -> bool:
+    return key in (*_FREE_KEYS, *_OF_ONE_COMMAND) or key.split(".")[0] in _FREE
+
+
+def _is_same(had: Any, has: Any, called_from: Path) -> bool:
+    """Whether two values are one; a path may have become absolute since."""
+    if isinstance(had, str) and isinstance(has, str) and had != has:
+        return Path(has).is_absolute() and (called_from / had).resolve() == Path(has).resolve()
+    return str(had) == str(has)
