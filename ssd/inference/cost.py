@@ -17,10 +17,10 @@ from ssd.errors import UserError
 from ssd.inference.predictor import Predictor
 from ssd.models.detector import SSD
 
-TURNS = 12  # of each detector, in which nothing else disturbs
+TURNS = 24  # of each detector, in which nothing else disturbs
 TURN_SECONDS = 0.25  # a turn ends with the first image after it
-PATIENCE = 10.0  # seconds for each detector, until it has had them
-DISTURBED = 0.1  # share of the cores' time that other processes have in a turn that does not count
+PATIENCE = 20.0  # seconds for each detector, until it has had them
+DISTURBED = 0.05  # share of the cores' time that other processes have in a turn that does not count
 
 
 @dataclass(frozen=True)
