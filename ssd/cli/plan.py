@@ -62,7 +62,7 @@ def make_plan(args: Namespace) -> Plan:
     else:
         overrides = with_earlier_run(args.overrides, multirun, config_dir)
     jobs = compose_jobs(overrides, multirun, config_name or "config", config_dir)
-    _check_jobs(jobs, args, multirun)
+    _check_jobs(jobs, args, multirun, overrides)
     flags = _flags(args, config_name, config_dir)
     if args.cfg:
         return Plan(flags, overrides)
@@ -106,11 +106,11 @@ def carry_out(plan: Plan, held: ExitStack) -> list[str]:
     return [*overrides, *_name_jobs_by_what_varies(overrides)]
 
 
-def _check_jobs(jobs: Sequence[DictConfig], args: Namespace, multirun: bool) -> None:
+def _check_jobs(jobs: Sequence[DictConfig], args: Namespace, multirun: bool, overrides: Sequence[str]) -> None:
     if multirun:
         check_launcher(jobs[0].hydra.launcher)
     elif not args.cfg:
-        _check_single(jobs[0], args.overrides)
+        _check_single(jobs[0], args.overrides, overrides)
     bare = [without_hydra(job) for job in jobs]
     for job in bare:
         # shown, a configuration may lack what only a run needs
@@ -123,9 +123,9 @@ def _check_jobs(jobs: Sequence[DictConfig], args: Namespace, multirun: bool) -> 
     look_at_inputs(bare)
 
 
-def _check_single(job: DictConfig, given: Sequence[str]) -> None:
+def _check_single(job: DictConfig, given: Sequence[str], overrides: Sequence[str]) -> None:
     """Refuses a sweep without -m; one of its jobs, with a value for all that varies, is a single run like others."""
-    keys = set(map(key_of, given))
+    keys = set(map(key_of, overrides))
     if "sweep.register" in keys and job.task.name != "report":
         raise UserError("sweep.register is for the best job of a sweep: give it with -m or with task=report")
     if set(OmegaConf.select(job, "hydra.sweeper.params") or {}) - keys:

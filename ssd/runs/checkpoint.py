@@ -68,7 +68,7 @@ def _instead(path: Path) -> str:
 def _runs_in(place: Path, depth: int) -> Iterator[Path]:
     for level in range(1, depth + 1):
         for file in place.glob(f"{'*/' * level}{LAST}"):
-            if not file.parents[1].is_symlink():
+            if not any(folder.is_symlink() for folder in file.parents[1:3]):
                 yield file.parents[1]
 
 

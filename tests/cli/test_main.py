@@ -181,7 +181,7 @@ def test_training_from_a_checkpoint_takes_its_weights_and_their_network_alone(ca
     main([*network, "training.epochs=3", QUIET])
     main(["checkpoint=outputs/latest", "detector.match_iou=0.4", QUIET])
     first, second = calls[0][1], calls[1][1]
-    assert (second.training.epochs, second.backbone.freeze_until) == (5, None)
+    assert (second.training.epochs, second.backbone.freeze_until) == (6, None)
     assert second.backbone.alpha == 0.5
     assert second.detector == {**first.detector, "match_iou": 0.4}
     assert calls[1][1].checkpoint == str(calls[0][2])  # not the link, which now points at the second run

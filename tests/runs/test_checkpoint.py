@@ -29,6 +29,7 @@ def test_a_folder_without_one_is_answered_with_the_newest_run_that_has_one(tmp_p
     for run in ("train/1_old", "multirun/s/0_job", "train/2_new"):
         write_detector(tmp_path / "outputs" / run / LAST)
     (tmp_path / "outputs" / "latest").symlink_to(tmp_path / "outputs" / "train" / "1_old")
+    (tmp_path / "outputs" / "latest_sweep").symlink_to(tmp_path / "outputs" / "multirun" / "s")
     with pytest.raises(UserError, match=r"the newest run here that has one is checkpoint=outputs/train/2_new$"):
         checkpoint_file("outputs/train/3_failed")
     with pytest.raises(UserError, match=r"outputs/nothing is neither .* checkpoint=outputs/train/2_new$"):

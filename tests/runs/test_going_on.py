@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
@@ -13,7 +14,7 @@ from ssd.runs.going_on import check_can_go_on, check_same_experiment
 from ssd.runs.lock import locked
 from ssd.runs.results import append_result
 
-BEFORE = {
+BEFORE: dict[str, dict[str, Any]] = {
     "training": {"epochs": 3, "batch_size": 8, "patience": None},
     "optimizer": {"learning_rate": 1e-3},
     "detector": {"scales": [0.1, 0.2]},
