@@ -8,7 +8,6 @@ import logging
 import os
 import signal
 import sys
-import traceback
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -24,6 +23,7 @@ from ssd import __version__, interrupts
 from ssd.cli.checks import check
 from ssd.cli.command_line import parse
 from ssd.cli.compose import CONF, register
+from ssd.cli.fault import describe_fault
 from ssd.cli.help import help_text
 from ssd.cli.plan import carry_out, make_plan
 from ssd.console import waiting
@@ -53,7 +53,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(help_text())
         return 0
     with _stopped_by_signals() as received:
-        status = _run(args, received)
+        try:
+            status = _run(args)
+        except Exception as error:  # a fault of ours, of a library or of a user's own part
+            status = 1
+            if not received:
+                print(f"error: {describe_fault(error)}", file=sys.stderr)
     if received:
         terminated = signal.SIGTERM in received
         received.clear()  # or a later command of this process would stop, too
@@ -81,8 +86,8 @@ def _stopped_by_signals() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _run(args: Namespace, received: Sequence[int]) -> int:
-    """Checks everything, then hands over to Hydra; `received` are the signals that have come."""
+def _run(args: Namespace) -> int:
+    """Checks everything, then hands over to Hydra."""
     with ExitStack() as held:
         try:
             with waiting("reading the configuration"):
@@ -98,10 +103,6 @@ def _run(args: Namespace, received: Sequence[int]) -> int:
             _job()
         except UserError as error:  # of a sweep; a single run has said it and left
             print(f"error: {error}", file=sys.stderr)
-            return 1
-        except Exception:
-            if not received:
-                traceback.print_exc()
             return 1
     return 0
 
@@ -124,8 +125,13 @@ def _job(cfg: DictConfig) -> float:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     except Exception as error:
-        (log if multirun else record).exception("%s", error)
-        raise
+        record.exception("%s", error)  # with its trace, which is nothing for the terminal
+        if multirun:
+            log.error("%s", describe_fault(error, folder / LOG))
+        if multirun or interrupts.received:
+            raise
+        print(f"error: {describe_fault(error, folder / LOG)}", file=sys.stderr)
+        raise SystemExit(1) from None
 
 
 def run_task(cfg: DictConfig, folder: Path) -> float:

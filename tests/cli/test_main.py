@@ -108,7 +108,11 @@ def test_latest_replaces_a_link_and_leaves_a_folder_alone(tmp_path: Path, caplog
 
 @pytest.mark.parametrize(
     ("seed", "status", "said"),
-    [(13, 2, "error: image x.jpg is damaged; replace it\n"), (14, 1, "ZeroDivisionError"), (15, 130, "interrupted\n")],
+    [
+        (13, 2, "error: image x.jpg is damaged; replace it\n"),
+        (14, 1, "error: ZeroDivisionError: a fault of ours; nobody expected this: the trace is in "),
+        (15, 130, "interrupted\n"),
+    ],
 )
 def test_exit_status(calls: list[Call], capsys: pytest.CaptureFixture[str], seed: int, status: int, said: str) -> None:
     try:
@@ -118,8 +122,10 @@ def test_exit_status(calls: list[Call], capsys: pytest.CaptureFixture[str], seed
     assert found == status
     stderr = capsys.readouterr().err
     assert said in stderr
-    assert ("Traceback" in stderr) == (seed == 14)
+    assert "Traceback" not in stderr
     log = (calls[0][2] / "run.log").read_text()
+    assert ("Traceback" in log) == (seed == 14)
+    assert seed != 14 or stderr.endswith(f"{calls[0][2]}/run.log\n")
     assert ("damaged" in log, "a fault of ours" in log) == (seed == 13, seed == 14)
 
 
@@ -145,6 +151,21 @@ def test_the_version_is_the_projects(capsys: pytest.CaptureFixture[str]) -> None
 def test_what_cannot_be_read_is_answered_with_the_command_that_can(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["backbone=vgg16", "name=my run (1)"]) == 2
     assert capsys.readouterr().err.endswith("""quoted it can: python run.py backbone=vgg16 'name="my run (1)"'\n""")
+
+
+def test_a_fault_before_a_run_leaves_its_trace(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("x" * 1000)
+
+    monkeypatch.setattr("ssd.cli.main.make_plan", broken)
+    assert main([]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: RuntimeError: {'x' * 500}…; nobody expected this: the trace is in ")
+    trace = Path(said.rstrip().rpartition(" ")[2])
+    assert "in broken" in trace.read_text()
+    trace.unlink()
 
 
 def test_a_mistake_starts_nothing(calls: list[Call], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -224,6 +245,47 @@ def test_a_resumed_run_goes_on_by_what_its_best_checkpoint_is_the_best_by(
     assert main([f"resume={folder}", "training.best_by=val/mAP"]) == 2
     said = f"training.best_by=val/mAP: {folder} chose its best checkpoint by val/mAP50; leave training.best_by out"
     assert said in capsys.readouterr().err
+
+
+def test_a_refused_resume_changes_nothing(calls: list[Call], capsys: pytest.CaptureFixture[str]) -> None:
+    main(["training.epochs=3", QUIET])
+    folder = calls[0][2]
+
+    def content() -> dict[Path, bytes]:
+        return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+    before = content()
+    assert main([f"resume={folder}", "optimizer=sgd", "training.batch_size=2"]) == 2
+    said = capsys.readouterr().err
+    assert "training.batch_size 8 → 2" in said
+    assert "optimizer._target_ keras.optimizers.Adam → keras.optimizers.SGD" in said
+    (folder / LAST).write_bytes(b"half a checkpo")
+    assert main([f"resume={folder}"]) == 2
+    assert "last.keras cannot be read as a checkpoint" in capsys.readouterr().err
+    (folder / LAST).unlink()
+    assert main([f"resume={folder}"]) == 2
+    assert "has results, but no checkpoints/last.keras to go on from" in capsys.readouterr().err
+    (folder / LAST).write_bytes(before[folder / LAST])
+    assert content() == before
+    assert len(calls) == 1
+
+
+def test_what_a_resumed_run_was_started_with_is_kept(calls: list[Call]) -> None:
+    main(["training.epochs=3", QUIET])
+    folder = calls[0][2]
+    for epochs in (5, 5, 7):
+        assert main([f"resume={folder}", f"training.epochs={epochs}"]) == 0
+    lines = [list(OmegaConf.load(folder / name / "overrides.yaml")) for name in (".hydra.1", ".hydra.2", ".hydra")]
+    assert [line for part in lines for line in part if line.startswith("training.epochs")] == [
+        "training.epochs=3",
+        "training.epochs=5",
+        "training.epochs=7",
+    ]
+    assert main([f"resume={folder}", "seed=4", "allow_changes=true"]) == 0
+    assert calls[-1][1].seed == 4
+    assert "allow_changes=true" in OmegaConf.load(folder / ".hydra" / "overrides.yaml")
+    assert main([f"resume={folder}"]) == 0
+    assert calls[-1][1].allow_changes is False
 
 
 def test_weights_bring_the_settings_of_their_network(calls: list[Call], tmp_path: Path) -> None:
