@@ -38,13 +38,13 @@ RANGES: dict[str, Rule] = {
     "training.evaluate_every": _AT_LEAST_1,
     "training.patience": _AT_LEAST_1,
     "training.limit_batches": _AT_LEAST_1,
-    "pipeline.workers": _AT_LEAST_1,
+    "pipeline.workers": (lambda v: 1 <= v <= 1024, "must be between 1 and 1024"),
     "pipeline.cache_gb": _AT_LEAST_0,
     "score_threshold": _SHARE,
     "task.pictures": _AT_LEAST_0,
     "task.port": (lambda v: 1 <= v <= 65535, "must be between 1 and 65535"),
     "backbone.alpha": _POSITIVE,
-    "detector.image_size": (lambda v: v >= 32, "is too small: a detector needs at least 32 pixels"),
+    "detector.image_size": (lambda v: 32 <= v <= 4096, "must be between 32 and 4096 pixels"),
     "detector.match_iou": _POSITIVE_SHARE,
     "detector.negative_ratio": _POSITIVE,
     "detector.box_loss_weight": _AT_LEAST_0,
@@ -54,7 +54,7 @@ RANGES: dict[str, Rule] = {
     "detector.max_detections": _AT_LEAST_1,
     "dataset.train_images": _AT_LEAST_1,
     "dataset.val_images": _AT_LEAST_1,
-    "dataset.image_size": (lambda v: v >= 64, "is too small to draw in: use at least 64 pixels"),
+    "dataset.image_size": (lambda v: 64 <= v <= 4096, "must be between 64 and 4096 pixels to draw in"),
     "dataset.val_fraction": _INSIDE,
     "dataset.seed": _AT_LEAST_0,
     "optimizer.learning_rate": _POSITIVE,
@@ -99,6 +99,10 @@ PATHS: dict[str, tuple[Sequence[str], str]] = {
     "source": (("predict",), "image or folder"),
 }
 
+_LONGEST_NAME = 150  # a file system's names have 255 bytes, the date among them
+# mlflow.tracking's schemes: databases (with their driver), servers, folders
+_STORES = re.compile(r"(sqlite|postgresql|mysql|mssql)(\+\w+)?://|https?://.|file:|databricks|uc:")
+
 OPEN_GROUPS = ("task", "backbone", "dataset", "optimizer", "schedule")
 
 
@@ -124,6 +128,8 @@ def check(cfg: DictConfig) -> None:
     _check_best_by(values["training"]["best_by"])
     _check_levels(values)
     _check_threshold(values)
+    _check_name(values["name"])
+    _check_store(values["tracking"])
     _check_task(values)
     _check_paths(values)
     _check_sweep(values)
@@ -189,6 +195,23 @@ def _check_levels(values: dict[str, Any]) -> None:
                 f"detector.{key} has {given} entries, but {len(layers)} backbone.feature_layers and "
                 f"{len(detector['extras'])} detector.extras are {levels} levels, which need {needed}"
             )
+
+
+def _check_name(name: str) -> None:
+    """It is a part of the run folder's name."""
+    if len(name) > _LONGEST_NAME or not name.isprintable():
+        raise UserError(
+            f"name={name[:40]!r}… has {len(name)} letters; a folder is named after it: at most {_LONGEST_NAME}, and no "
+            "line breaks"
+        )
+
+
+def _check_store(tracking: dict[str, Any]) -> None:
+    if tracking["enabled"] and not _STORES.match(tracking["uri"]):
+        raise UserError(
+            f"tracking.uri={tracking['uri']} is no store of MLflow; give sqlite:///FILE, a server such as "
+            "http://HOST:5000, or tracking.enabled=false"
+        )
 
 
 def _check_threshold(values: dict[str, Any]) -> None:

@@ -129,7 +129,7 @@ def test_pretrained_weights_follow_the_data_set_unless_given() -> None:
         (["experiment=bccd_vgg16", "dataset=voc2007"], "experiment/bccd_vgg16.yaml: unknown key 'dataset.path'"),
         (["backbone=vgg16,mobilenet_v2"], "has several values; run all with -m"),
         (["training.batch_size=0"], "training.batch_size=0 must be at least 1"),
-        (["dataset.image_size=40"], "dataset.image_size=40 is too small to draw in: use at least 64 pixels"),
+        (["dataset.image_size=40"], "dataset.image_size=40 must be between 64 and 4096 pixels to draw in"),
         (
             ["task.name=build"],
             "task.name=build: there is no such task; choose one of: convert, evaluate, predict, report",
@@ -137,6 +137,12 @@ def test_pretrained_weights_follow_the_data_set_unless_given() -> None:
         (["task.name=trian"], "task.name=trian: there is no such task; did you mean 'train'?"),
         (["task.name=report"], "task.name=report does not make it another task; choose it by task=report"),
         (["task=predict", "task.pictures=2"], "unknown key 'task.pictures'; choose one of: _target_, name"),
+        (["detector.image_size=100000"], "detector.image_size=100000 must be between 32 and 4096 pixels"),
+        (["pipeline.workers=100000"], "pipeline.workers=100000 must be between 1 and 1024"),
+        (["tracking.uri=nonsense"], "tracking.uri=nonsense is no store of MLflow; give sqlite:///FILE"),
+        (["tracking.uri='foo://bar'"], "tracking.uri=foo://bar is no store of MLflow"),
+        ([f"name={'x' * 5000}"], "has 5000 letters; a folder is named after it: at most 150"),
+        (["score_threshold=nan"], "score_threshold=nan must be between 0 and 1"),
         (["lr=0.1"], "unknown key 'lr'; here it is optimizer.learning_rate"),
         (["score_threshold=0.001"], "score_threshold=0.001 is below detector.score_threshold=0.01"),
         (
@@ -148,7 +154,7 @@ def test_pretrained_weights_follow_the_data_set_unless_given() -> None:
         (["training.best_by=null"], "training.best_by"),
         (["training.patience=0"], "training.patience=0 must be at least 1"),
         (["seed=-1"], "seed=-1 must be between 0 and"),
-        (["detector.image_size=8"], "detector.image_size=8 is too small"),
+        (["detector.image_size=8"], "detector.image_size=8 must be between 32 and 4096 pixels"),
         (
             ["dataset=voc_folder", "dataset.path=.", "dataset.val_fraction=1"],
             "dataset.val_fraction=1.0 must be between",

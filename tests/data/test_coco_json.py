@@ -191,3 +191,41 @@ def test_tiny_coco_is_read_whole() -> None:
     assert (len(splits.train), len(splits.val), len(splits.train.class_names)) == (50, 50, 80)
     assert sum(int(annotation.crowd.sum()) for annotation in splits.val.annotations) == 5
     assert splits.val[3].image.shape == (splits.val.annotations[3].height, splits.val.annotations[3].width, 3)
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "value", "message"),
+    [
+        ("images", "file_name", "../../outside.jpg", "which leads out of the folder of the images"),
+        ("images", "file_name", "/etc/passwd", "which leads out of the folder of the images"),
+        ("images", "file_name", ["a.jpg"], "it must be the name of a file"),
+        ("images", "id", [1], r"has the id \[1\] in image"),
+        ("categories", "id", "seven", "has the id 'seven' in category"),
+        ("categories", "id", True, "has the id True in category"),
+        ("annotations", "image_id", {}, r"has the image_id \{\} in annotation"),
+        ("annotations", "category_id", 1.5, "has the category_id 1.5 in annotation"),
+        ("annotations", "area", "large", "has the area 'large'"),
+        ("annotations", "area", -4.0, "has the area -4.0"),
+        ("annotations", "iscrowd", "no", "has iscrowd 'no'"),
+        ("annotations", "bbox", "1234", "has the bbox '1234'"),
+    ],
+)
+def test_values_of_another_kind_are_named(tmp_path: Path, part: str, key: str, value: Any, message: str) -> None:
+    content = _content()
+    content[part][0][key] = value
+    with pytest.raises(UserError, match=message):
+        _read(tmp_path, content)
+
+
+def test_json_nested_without_end_is_refused(tmp_path: Path) -> None:
+    file = _write(tmp_path, _content()) / "instances.json"
+    file.write_text("[" * 100_000)
+    with pytest.raises(UserError, match="nested deeper than any COCO file"):
+        coco_json(str(file), str(tmp_path), str(file), str(tmp_path))
+
+
+def test_ids_may_be_written_as_text(tmp_path: Path) -> None:
+    content = _content()
+    for annotation in content["annotations"]:
+        annotation["image_id"] = str(annotation["image_id"])
+    assert sum(len(item.labels) for item in _read(tmp_path, content).train.annotations) > 0

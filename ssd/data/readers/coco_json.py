@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def _read(path: Path, folder: Path, split: str, name: str) -> Dataset:
     if not folder.is_dir():
         raise UserError(f"dataset.{split}_images={folder} is not a folder: give the one that holds the images.")
     categories = sorted(
-        (_get(c, "id", path, "category"), _get(c, "name", path, "category")) for c in content["categories"]
+        (_id(c, "id", path, "category"), str(_get(c, "name", path, "category"))) for c in content["categories"]
     )
     class_names = tuple(str(category_name) for _, category_name in categories)
     if not categories or len({i for i, _ in categories}) < len(categories) or len(set(class_names)) < len(categories):
@@ -64,6 +65,8 @@ def _load(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise UserError(f"The annotations {path} do not exist: check the path.") from None
+    except RecursionError:
+        raise UserError(f"The annotations {path} are nested deeper than any COCO file: it is none.") from None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise UserError(
             f"The annotations {path} are not readable JSON ({error}): correct or copy the file again."
@@ -83,13 +86,35 @@ def _get(item: dict[str, Any], key: str, path: Path, what: str) -> Any:
         raise UserError(f"An entry of {path} has no {key!r}: add it to {what} {str(item)[:80]}.") from None
 
 
+def _id(item: dict[str, Any], key: str, path: Path, what: str) -> int:
+    """A number; text that is one is taken for it, as some exports write it."""
+    value = _get(item, key, path, what)
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        number = None
+    if number is None or isinstance(value, bool) or number != float(value):
+        raise UserError(f"{path} has the {key} {value!r} in {what} {str(item)[:80]}: it must be a whole number.")
+    return number
+
+
+def _file_name(image: dict[str, Any], path: Path) -> str:
+    """The image's file, below the folder of the images."""
+    name = _get(image, "file_name", path, "image")
+    if not isinstance(name, str) or not name or "\0" in name:
+        raise UserError(f"{path} has the file_name {name!r}: it must be the name of a file.")
+    if Path(name).is_absolute() or os.path.normpath(name).split(os.sep)[0] == os.pardir:
+        raise UserError(f"{path} has the file_name {name!r}, which leads out of the folder of the images: correct it.")
+    return name
+
+
 def _images(images: list[dict[str, Any]], path: Path) -> tuple[list[str], list[tuple[int, int]], dict[Any, int]]:
     """File names, sizes (height, width) and image id → row."""
-    ids = [str(_get(image, "file_name", path, "image")) for image in images]
+    ids = [_file_name(image, path) for image in images]
     sizes = [(_side(image, "height", path), _side(image, "width", path)) for image in images]
     rows: dict[Any, int] = {}
     for row, image in enumerate(images):
-        number = _get(image, "id", path, "image")
+        number = _id(image, "id", path, "image")
         if number in rows:
             raise UserError(
                 f"{path} has two images with the id {number}, {ids[rows[number]]} and {ids[row]}: ids are unique."
@@ -119,8 +144,8 @@ def _objects(
         x, y, width, height = _bbox(item, path)
         number = item.get("id", f"at position {position}")
         row, label = (
-            rows.get(_get(item, "image_id", path, "annotation")),
-            labels.get(_get(item, "category_id", path, "annotation")),
+            rows.get(_id(item, "image_id", path, "annotation")),
+            labels.get(_id(item, "category_id", path, "annotation")),
         )
         if row is None or label is None:
             key = "image_id" if row is None else "category_id"
@@ -128,16 +153,28 @@ def _objects(
         if width == 0 or height == 0:
             empty.append(number)
             continue
-        area = float(item.get("area") or math.nan)
-        objects.add(row, (y, x, y + height, x + width), label, crowd=bool(item.get("iscrowd", 0)), area=area)
+        crowd = item.get("iscrowd") or 0
+        if crowd not in (0, 1):
+            raise UserError(f"Annotation {number} in {path} has iscrowd {crowd!r}: it must be 0 or 1.")
+        objects.add(row, (y, x, y + height, x + width), label, crowd=bool(crowd), area=_area(item, path))
         numbers.append(number)
     warn_of_empty(str(path), "annotations ", empty)
     return objects, numbers
 
 
+def _area(item: dict[str, Any], path: Path) -> float:
+    """In pixels; NaN where none is given."""
+    area = item.get("area") or math.nan
+    if not isinstance(area, int | float) or area < 0:
+        raise UserError(f"Annotation {item.get('id')} in {path} has the area {area!r}: it must be a positive number.")
+    return float(area)
+
+
 def _bbox(item: dict[str, Any], path: Path) -> tuple[float, float, float, float]:
     box = _get(item, "bbox", path, "annotation")
     try:
+        if not isinstance(box, list):
+            raise TypeError
         x, y, width, height = (float(value) for value in box)
     except (TypeError, ValueError):
         raise UserError(
