@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import requests
 import tensorflow_datasets as tfds
 from tensorflow_datasets.object_detection import coco as tfds_coco
 
@@ -166,6 +167,7 @@ def test_without_a_network_the_message_says_what_to_fetch(tmp_path: Path, monkey
         raise OSError("Name or service not known")
 
     monkeypatch.setattr(tfds.download.DownloadManager, "download_and_extract", no_network)
+    monkeypatch.setattr(requests, "head", lambda *_, **__: None)  # something answers
     with pytest.raises(UserError, match="COCO 2017 could not be downloaded") as caught:
         _coco(tmp_path, None)
     for part in ("Name or service not known", *FILES, "cocodataset.org", "dataset.archives"):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import requests
 import tensorflow_datasets as tfds
 
 from helpers.fake_voc import OFFICIAL, write_official_archives
@@ -137,6 +138,7 @@ def test_without_a_network_the_message_says_what_to_fetch(tmp_path: Path, monkey
         raise OSError("Name or service not known")
 
     monkeypatch.setattr(tfds.download.DownloadManager, "download_and_extract", no_network)
+    monkeypatch.setattr(requests, "head", lambda *_, **__: None)  # something answers
     with pytest.raises(UserError, match="VOC 2012 could not be downloaded") as caught:
         _voc(["2012/train"], ["2012/validation"], tmp_path, None)
     for part in (
@@ -146,6 +148,21 @@ def test_without_a_network_the_message_says_what_to_fetch(tmp_path: Path, monkey
         "dataset.archives",
     ):
         assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"), [(requests.ConnectionError, "no connection"), (requests.ConnectTimeout, "no answer")]
+)
+def test_where_nothing_answers_no_download_is_begun(
+    error: type[Exception], reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(*_: object, **__: object) -> None:
+        raise error("HTTPSConnectionPool(host=...): Max retries exceeded")
+
+    monkeypatch.setattr(requests, "head", nobody)
+    monkeypatch.setattr(tfds.download.DownloadManager, "download_and_extract", lambda *_: pytest.fail("a download"))
+    with pytest.raises(UserError, match=rf"VOC 2012 is not here yet, and \S+ cannot be reached \({reason}\): connect"):
+        _voc(["2012/train"], ["2012/validation"], tmp_path, None)
 
 
 def test_a_preparation_that_is_killed_starts_again(

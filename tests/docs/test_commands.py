@@ -51,6 +51,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         weights = {"head.classification_head.module_list.0.weight": np.zeros(1)}
         parts = ("0.0", "0.1", "1")
         lite = {f"head.classification_head.module_list.0.{part}.weight": np.zeros(1) for part in parts}
+        patch.setattr("ssd.weights.reader.fetch", lambda project, name: folder / f"{name}_coco-a79551df.pth")
         patch.setattr("ssd.weights.reader.read_pth", lambda file: lite if "lite" in file.name else weights)
         write_voc(folder / "cells", {name: [item("cell", 2, 2, 20, 20)] for name in "abcd"})
         for file in ("photo.jpg", "vgg16.weights.h5"):

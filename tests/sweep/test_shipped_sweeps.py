@@ -29,8 +29,11 @@ def test_a_sweeps_header_says_what_it_answers_and_how_long_it_takes(sweep: str) 
         (["sweeps=backbones"], [(b, s) for b in ("vgg16", "mobilenet_v2", "mobilenet_v3_large") for s in (1, 2, 3)]),
         (["sweeps=backbones", "backbone=vgg16"], [("vgg16", s) for s in (1, 2, 3)]),
         (["sweeps=backbones", "seed=7", "backbone=vgg16,mobilenet_v2"], [("vgg16", 7), ("mobilenet_v2", 7)]),
-        (["sweeps=quick", "seed=1,2", "optimizer.learning_rate=1e-2"], [("mobilenet_v2", 1), ("mobilenet_v2", 2)]),
-        (["sweeps=optimizer", "optimizer=sgd", "optimizer.learning_rate=1"], [("mobilenet_v2", 0)]),
+        (
+            ["sweeps=quick", "seed=1,2", "optimizer.learning_rate=1e-2"],
+            [("mobilenet_v2_small", 1), ("mobilenet_v2_small", 2)],
+        ),
+        (["sweeps=optimizer", "optimizer=sgd", "optimizer.learning_rate=1"], [("mobilenet_v2_small", 0)]),
     ],
 )
 def test_what_a_sweep_varies_may_be_replaced(given: list[str], expected: list[tuple[str, int]]) -> None:

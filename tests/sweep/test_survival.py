@@ -145,7 +145,9 @@ def test_mlflow_has_one_parent_and_each_job_once_with_every_step(
 ) -> None:
     parent, children = mlflow_runs(work, sweep)
     assert parent.info.status == "FINISHED"
-    assert [(run.info.run_name, run.data.params["seed"]) for run in children] == [(f"seed={n}", str(n)) for n in seeds]
+    assert [(run.info.run_name, run.data.params["seed"]) for run in children] == [
+        (f"seed={n} · {sweep}", str(n)) for n in seeds
+    ]
     if sweep != "undisturbed":
         assert [run.info.run_id for run in children][:2] == [run.info.run_id for run in sweeps[sweep].children]
     client = MlflowClient(f"sqlite:///{work}/mlflow.db")

@@ -15,7 +15,6 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from ssd.console import waiting
 from ssd.errors import UserError
 from ssd.runs.files import write_text
 from ssd.runs.folder import FAILURE_FILE, RUN_ID_FILE, SWEEP_PAGE, SWEEP_REPORT
@@ -52,6 +51,7 @@ class Sweep(Callback):
         """
         if not OmegaConf.select(config, "tracking.enabled"):
             return
+        from ssd.console import waiting
         from ssd.tracking.tracker import Tracker
 
         hydra, folder = config.hydra, Path(config.hydra.sweep.dir).absolute()
