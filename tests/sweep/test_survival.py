@@ -51,7 +51,8 @@ def stop_and_resume(work: Path, sweep: str, number: signal.Signals, varying: str
     run.send(number)
     status = run.wait()
     parent, children = mlflow_runs(work, sweep)
-    first = [file for file in (work / sweep / JOBS[0]).glob("*") if file.is_file()]
+    files = (file for file in (work / sweep / JOBS[0]).glob("*") if file.is_file())
+    first = [file for file in files if not file.name.startswith(".lock")]  # those tell who looked last
     written = {file: file.stat().st_mtime_ns for file in first}
     folders = sorted(folder.name for folder in (work / sweep).glob("*_seed=*"))
     said = finish(Process(work, "-m", *again, f"sweep.resume={sweep}"))
