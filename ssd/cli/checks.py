@@ -1,13 +1,12 @@
-"""Checks of a composed configuration: keys, mandatory values, ranges, combinations and paths.
+"""Checks of a composed configuration: keys, mandatory values, combinations and paths; ranges are in `ranges`.
 
 Every check raises UserError with the key's name. What only the built model can tell (a layer's name, whether an image
 size leaves a map for each level) is checked where it is built.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
-from itertools import pairwise
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
@@ -17,74 +16,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ssd import tasks
 from ssd.cli.hydra_errors import explain, unknown_key
+from ssd.cli.ranges import check_ranges, value_at
 from ssd.errors import UserError, nearest
 from ssd.runs.best_by import BEST_BY
 from ssd.sweep.report.sources import read_source
-
-Rule = tuple[Callable[[Any], bool], str]
-
-_AT_LEAST_0: Rule = (lambda v: v >= 0, "must not be negative")
-_AT_LEAST_1: Rule = (lambda v: v >= 1, "must be at least 1")
-_POSITIVE: Rule = (lambda v: v > 0, "must be greater than 0")
-_SHARE: Rule = (lambda v: 0 <= v <= 1, "must be between 0 and 1")
-_POSITIVE_SHARE: Rule = (lambda v: 0 < v <= 1, "must be above 0 and at most 1")
-_INSIDE: Rule = (lambda v: 0 < v < 1, "must be between 0 and 1, both excluded")
-
-# Numbers only: null (where the type allows it) and what an own YAML may put there instead are left alone.
-RANGES: dict[str, Rule] = {
-    "seed": (lambda v: 0 <= v < 2**32, "must be between 0 and 2**32 - 1"),
-    "training.epochs": _AT_LEAST_1,
-    "training.batch_size": _AT_LEAST_1,
-    "training.evaluate_every": _AT_LEAST_1,
-    "training.patience": _AT_LEAST_1,
-    "training.limit_batches": _AT_LEAST_1,
-    "pipeline.workers": (lambda v: 1 <= v <= 1024, "must be between 1 and 1024"),
-    "pipeline.cache_gb": _AT_LEAST_0,
-    "score_threshold": _SHARE,
-    "task.pictures": _AT_LEAST_0,
-    "task.port": (lambda v: 1 <= v <= 65535, "must be between 1 and 65535"),
-    "backbone.alpha": _POSITIVE,
-    "detector.image_size": (lambda v: 32 <= v <= 4096, "must be between 32 and 4096 pixels"),
-    "detector.match_iou": _POSITIVE_SHARE,
-    "detector.negative_ratio": _POSITIVE,
-    "detector.box_loss_weight": _AT_LEAST_0,
-    "detector.score_threshold": _SHARE,
-    "detector.nms_iou": _SHARE,
-    "detector.max_per_class": _AT_LEAST_1,
-    "detector.max_detections": _AT_LEAST_1,
-    "dataset.train_images": _AT_LEAST_1,
-    "dataset.val_images": _AT_LEAST_1,
-    "dataset.image_size": (lambda v: 64 <= v <= 4096, "must be between 64 and 4096 pixels to draw in"),
-    "dataset.val_fraction": _INSIDE,
-    "dataset.seed": _AT_LEAST_0,
-    "optimizer.learning_rate": _POSITIVE,
-    "optimizer.momentum": (lambda v: 0 <= v < 1, "must be at least 0 and below 1"),
-    "optimizer.weight_decay": _AT_LEAST_0,
-    "optimizer.global_clipnorm": _POSITIVE,
-    "schedule.factor": _POSITIVE_SHARE,
-    "schedule.final_factor": _SHARE,
-    "schedule.warmup_steps": _AT_LEAST_0,
-    "schedule.warmup_factor": _POSITIVE_SHARE,
-}
-
-LISTS: dict[str, Rule] = {
-    "detector.scales": (lambda v: all(0 < a < b for a, b in pairwise(v)), "must be positive and grow"),
-    "detector.aspect_ratios": (
-        lambda v: all(ratio > 0 and ratio != 1 for ratios in v for ratio in ratios),
-        "must hold positive ratios other than 1, which is always there",
-    ),
-    "detector.variances": (lambda v: len(v) == 4 and min(v) > 0, "must be four positive numbers"),
-    "detector.extras": (
-        lambda v: all(min(e["squeeze"], e["filters"], e["kernel"], e["stride"]) >= 1 and e["padding"] >= 0 for e in v),
-        "must have squeeze, filters, kernel and stride of at least 1 and no negative padding",
-    ),
-    "schedule.boundaries": (
-        lambda v: all(a < b for a, b in pairwise([0, *v, 1])),
-        "must be growing fractions of the training, between 0 and 1",
-    ),
-    "backbone.mean": (lambda v: len(v) == 3, "must be three numbers: blue, green, red"),
-    "backbone.feature_layers": (lambda v: len(v) > 0, "must name at least one layer"),
-}
 
 # key → (tasks that read it, what must be there)
 PATHS: dict[str, tuple[Sequence[str], str]] = {
@@ -124,7 +59,7 @@ def check(cfg: DictConfig) -> None:
         if not (isinstance(values[group], dict) and isinstance(values[group].get("_target_"), str)):
             raise UserError(f"{group} has no `_target_`; its YAML must name the class or function to call")
     _check_task_name(values)
-    _check_ranges(values)
+    check_ranges(values)
     _check_best_by(values["training"]["best_by"])
     _check_levels(values)
     _check_threshold(values)
@@ -158,25 +93,6 @@ def check_keys(node: Any, prefix: str = "") -> None:
             check_keys(child, f"{key}.")
 
 
-def _get(values: dict[str, Any], key: str) -> Any:
-    """The value at a dotted key, None where it is null or absent."""
-    found: Any = values
-    for part in key.split("."):
-        found = found.get(part) if isinstance(found, dict) else None
-    return found
-
-
-def _check_ranges(values: dict[str, Any]) -> None:
-    for key, (holds, sentence) in RANGES.items():
-        value = _get(values, key)
-        if isinstance(value, int | float) and not isinstance(value, bool) and not holds(value):
-            raise UserError(f"{key}={value} {sentence}")
-    for key, (holds, sentence) in LISTS.items():
-        value = _get(values, key)
-        if isinstance(value, list) and not holds(value):
-            raise UserError(f"{key}={value} {sentence}")
-
-
 def _check_best_by(column: str) -> None:
     if column not in BEST_BY:
         raise UserError(f"training.best_by={column} is no validated mAP of results.csv{nearest(column, BEST_BY)}")
@@ -184,7 +100,7 @@ def _check_best_by(column: str) -> None:
 
 def _check_levels(values: dict[str, Any]) -> None:
     """Scales and aspect ratios must fit the number of levels, where the backbone's YAML tells its feature layers."""
-    layers = _get(values, "backbone.feature_layers")
+    layers = value_at(values, "backbone.feature_layers")
     if not isinstance(layers, list):
         return
     detector = values["detector"]
@@ -287,7 +203,7 @@ def _downloads(backbone: str) -> tuple[str, ...]:
 
 def _check_paths(values: dict[str, Any]) -> None:
     for key, (readers, kind) in PATHS.items():
-        given = _get(values, key)
+        given = value_at(values, key)
         if values["task"]["name"] not in readers or not isinstance(given, str) or key in ("checkpoint", "source"):
             continue  # those two are looked into (ssd/cli/inputs.py)
         if key == "backbone.weights" and (values["resume"] or given in _downloads(values["backbone"]["_target_"])):

@@ -1,0 +1,96 @@
+"""What numbers and lists of the configuration may be."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+from ssd.errors import UserError
+
+Rule = tuple[Callable[[Any], bool], str]
+
+_AT_LEAST_0: Rule = (lambda v: v >= 0, "must not be negative")
+_AT_LEAST_1: Rule = (lambda v: v >= 1, "must be at least 1")
+_POSITIVE: Rule = (lambda v: v > 0, "must be greater than 0")
+_SHARE: Rule = (lambda v: 0 <= v <= 1, "must be between 0 and 1")
+_POSITIVE_SHARE: Rule = (lambda v: 0 < v <= 1, "must be above 0 and at most 1")
+_INSIDE: Rule = (lambda v: 0 < v < 1, "must be between 0 and 1, both excluded")
+
+# Numbers only: null (where the type allows it) and what an own YAML may put there instead are left alone.
+RANGES: dict[str, Rule] = {
+    "seed": (lambda v: 0 <= v < 2**32, "must be between 0 and 2**32 - 1"),
+    "training.epochs": _AT_LEAST_1,
+    "training.batch_size": _AT_LEAST_1,
+    "training.evaluate_every": _AT_LEAST_1,
+    "training.patience": _AT_LEAST_1,
+    "training.limit_batches": _AT_LEAST_1,
+    "pipeline.workers": (lambda v: 1 <= v <= 1024, "must be between 1 and 1024"),
+    "pipeline.cache_gb": _AT_LEAST_0,
+    "score_threshold": _SHARE,
+    "task.pictures": _AT_LEAST_0,
+    "task.port": (lambda v: 1 <= v <= 65535, "must be between 1 and 65535"),
+    "backbone.alpha": _POSITIVE,
+    "detector.image_size": (lambda v: 32 <= v <= 4096, "must be between 32 and 4096 pixels"),
+    "detector.match_iou": _POSITIVE_SHARE,
+    "detector.negative_ratio": _POSITIVE,
+    "detector.box_loss_weight": _AT_LEAST_0,
+    "detector.score_threshold": _SHARE,
+    "detector.nms_iou": _SHARE,
+    "detector.max_per_class": _AT_LEAST_1,
+    "detector.max_detections": _AT_LEAST_1,
+    "dataset.train_images": _AT_LEAST_1,
+    "dataset.val_images": _AT_LEAST_1,
+    "dataset.image_size": (lambda v: 64 <= v <= 4096, "must be between 64 and 4096 pixels to draw in"),
+    "dataset.val_fraction": _INSIDE,
+    "dataset.seed": _AT_LEAST_0,
+    "optimizer.learning_rate": _POSITIVE,
+    "optimizer.momentum": (lambda v: 0 <= v < 1, "must be at least 0 and below 1"),
+    "optimizer.weight_decay": _AT_LEAST_0,
+    "optimizer.global_clipnorm": _POSITIVE,
+    "schedule.factor": _POSITIVE_SHARE,
+    "schedule.final_factor": _SHARE,
+    "schedule.warmup_steps": _AT_LEAST_0,
+    "schedule.warmup_factor": _POSITIVE_SHARE,
+}
+
+LISTS: dict[str, Rule] = {
+    "detector.scales": (lambda v: all(0 < a < b for a, b in pairwise(v)), "must be positive and grow"),
+    "detector.aspect_ratios": (
+        lambda v: all(ratio > 0 and ratio != 1 for ratios in v for ratio in ratios),
+        "must hold positive ratios other than 1, which is always there",
+    ),
+    "detector.variances": (lambda v: len(v) == 4 and min(v) > 0, "must be four positive numbers"),
+    "detector.extras": (
+        lambda v: all(min(e["squeeze"], e["filters"], e["kernel"], e["stride"]) >= 1 and e["padding"] >= 0 for e in v),
+        "must have squeeze, filters, kernel and stride of at least 1 and no negative padding",
+    ),
+    "schedule.boundaries": (
+        lambda v: all(a < b for a, b in pairwise([0, *v, 1])),
+        "must be growing fractions of the training, between 0 and 1",
+    ),
+    "backbone.mean": (lambda v: len(v) == 3, "must be three numbers: blue, green, red"),
+    "backbone.feature_layers": (lambda v: len(v) > 0, "must name at least one layer"),
+}
+
+
+def value_at(values: dict[str, Any], key: str) -> Any:
+    """The value at a dotted key, None where it is null or absent."""
+    found: Any = values
+    for part in key.split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return found
+
+
+def check_ranges(values: dict[str, Any]) -> None:
+    """Refuses the first number or list that is out of its range.
+
+    Raises:
+        UserError: naming the key, its value and the rule.
+    """
+    for key, (holds, sentence) in RANGES.items():
+        value = value_at(values, key)
+        if isinstance(value, int | float) and not isinstance(value, bool) and not holds(value):
+            raise UserError(f"{key}={value} {sentence}")
+    for key, (holds, sentence) in LISTS.items():
+        value = value_at(values, key)
+        if isinstance(value, list) and not holds(value):
+            raise UserError(f"{key}={value} {sentence}")
