@@ -28,8 +28,7 @@ class TrainingProgress:
     def __init__(self, steps: int) -> None:
         self._left = steps
         self.done = 0  # in this process
-        self._first = 0.0  # when the first step was done
-        self._compiled = False
+        self._first = 0.0  # when the first step was done, until which the step is compiled
 
     @contextmanager
     def epoch(self, title: str, steps: int) -> Iterator["EpochBar"]:
@@ -42,8 +41,8 @@ class TrainingProgress:
             ) as progress,
             ExitStack() as compiling,
         ):
-            task = progress.add_task(title, total=steps, note="" if self._compiled else _COMPILING)
-            if not shown and not self._compiled:
+            task = progress.add_task(title, total=steps, note="" if self.done else _COMPILING)
+            if not shown and not self.done:
                 compiling.enter_context(waiting(f"{title}: {_COMPILING}"))
             yield EpochBar(self, progress, task, compiling)
 
@@ -52,7 +51,7 @@ class TrainingProgress:
         self.done += 1
         self._left -= 1
         if self.done == 1:
-            self._compiled, self._first = True, monotonic()
+            self._first = monotonic()
             return ""
         seconds = (monotonic() - self._first) / (self.done - 1)
         if self.done == 1 + _TIMED:
