@@ -17,9 +17,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from ssd.config.overrides import key_of
+from ssd.runs.flat import flatten
 from ssd.runs.folder import run_of
 from ssd.sweep.node import job_name, own_overrides, short_sweep_name, sweep_name
-from ssd.tracking.values import CHOICES, flatten
+from ssd.tracking.values import CHOICES
 
 # Groups whose chosen option is a param, and those whose settings are.
 _NAMED = ("experiment", "backbone", "detector", "dataset", "augmentation", "optimizer", "schedule")

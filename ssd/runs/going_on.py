@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ssd.errors import UserError
 from ssd.runs.files import write_text
+from ssd.runs.flat import flatten
 from ssd.runs.folder import BEST, CONFIG, HYDRA, LAST, OVERRIDES, RESULTS
 from ssd.runs.results import read_results
 
@@ -53,7 +54,7 @@ def check_same_experiment(folder: Path, given: str, now: Mapping[str, Any]) -> N
         return
     before = OmegaConf.to_container(OmegaConf.load(folder / CONFIG), resolve=True)
     called_from = OmegaConf.select(OmegaConf.load(folder / HYDRA), "hydra.runtime.cwd") or "."
-    had, has = (flat(values) for values in (before, now))
+    had, has = flatten(before), flatten(now)  # type: ignore[arg-type]
     differing = [key for key in had if key in has and not _is_free(key)]
     differing = [key for key in differing if not _is_same(had[key], has[key], Path(str(called_from)))]
     if differing:
@@ -77,19 +78,10 @@ def note_command(cfg: DictConfig, folder: Path) -> None:
     write_text(folder / CONFIG, OmegaConf.to_yaml(cfg))
 
 
-def flat(values: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested mappings with dotted keys; lists are values."""
-    if not isinstance(values, Mapping):
-        return {prefix[:-1]: values}
-    return {key: leaf for name, value in values.items() for key, leaf in flat(value, f"{prefix}{name}.").items()}
-
-
 def _is_free(key: str) -> bool:
     return key in (*_FREE_KEYS, *_OF_ONE_COMMAND) or key.split(".")[0] in _FREE
 
 
-def _is_same(had: Any, has: Any, called_from: Path) -> bool:
+def _is_same(had: str, has: str, called_from: Path) -> bool:
     """Whether two values are one; a path may have become absolute since."""
-    if isinstance(had, str) and isinstance(has, str) and had != has:
-        return Path(has).is_absolute() and (called_from / had).resolve() == Path(has).resolve()
-    return str(had) == str(has)
+    return had == has or (Path(has).is_absolute() and (called_from / had).resolve() == Path(has).resolve())

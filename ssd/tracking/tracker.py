@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
+from ssd.runs.flat import flatten
 from ssd.tracking import values
 from ssd.tracking import view as mlflow_view
 from ssd.tracking.model import log_pyfunc
@@ -139,7 +140,7 @@ class Tracker:
         """
         params = [
             entities.Param(values.clean(key), values.shorten(value, values.MAX_PARAM))
-            for key, value in values.flatten(config).items()
+            for key, value in flatten(config).items()
         ]
 
         def send(client: mlflow.MlflowClient, run: str) -> None:

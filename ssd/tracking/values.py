@@ -1,12 +1,9 @@
 """What tracking records, in the form that MLflow accepts: addresses, names, values, git's revision."""
 
-import json
 import math
 import re
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from ssd.tracking import view as mlflow_view
 
@@ -106,23 +103,6 @@ def chart_of(name: str, step: int) -> tuple[str, int]:
     if name.startswith(("val/AR", "val/mAP_", "val/mAP75", "val/mAP50_coco")):
         name = f"val/coco/{name.removeprefix('val/')}"
     return _RENAMED.get(name, name), 0 if name.startswith(("best/", "model/")) else step
-
-
-def flatten(config: Mapping[Any, Any], prefix: str = "") -> dict[str, str]:
-    """Nested mappings as `a.b` -> text, the way a user would type it: null, true, 0.001, [1, 2].
-
-    >>> flatten({"optimizer": {"learning_rate": 0.001, "nesterov": False}})
-    {'optimizer.learning_rate': '0.001', 'optimizer.nesterov': 'false'}
-    """
-    flat: dict[str, str] = {}
-    for key, value in config.items():
-        if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
-            value = dict(enumerate(value))
-        if isinstance(value, Mapping) and value:
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value if isinstance(value, str) else json.dumps(value, default=str)
-    return flat
 
 
 def git_tags(folder: Path) -> dict[str, str]:

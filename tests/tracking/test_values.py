@@ -8,9 +8,10 @@ from types import ModuleType
 import pytest
 
 from ssd.config import dataset_name
+from ssd.runs.flat import flatten
 from ssd.sweep import node
 from ssd.tracking import values, view
-from ssd.tracking.values import absolute_uri, clean, flatten, git_tags, page, shorten, ui_command
+from ssd.tracking.values import absolute_uri, clean, git_tags, page, shorten, ui_command
 
 
 def test_values_as_a_user_types_them() -> None:

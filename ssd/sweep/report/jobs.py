@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from ssd.config.overrides import by_key, key_of
 from ssd.errors import UserError
 from ssd.runs.best_by import DEFAULT, EARLIER, metric_of
+from ssd.runs.flat import flatten
 from ssd.runs.folder import (
     CONFIG,
     FAILURE_FILE,
@@ -25,7 +26,6 @@ from ssd.runs.folder import (
     overrides_of,
 )
 from ssd.runs.results import read_results
-from ssd.tracking.values import flatten
 
 # Sections of the configuration that say nothing about what is trained.
 _NOT_COMPARED = ("name", "task", "resume", "sweep", "tracking", "hydra")
