@@ -7,8 +7,10 @@ those that rebuild tensors and plain containers are known, and none of them is t
 
 import collections
 import io
+import math
+import os
 import pickle
-import types
+import pickletools
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -63,6 +65,44 @@ class _UnknownNameError(Exception):
     """A name in a pickle that is not needed for weights."""
 
 
+class _Numbers(np.ndarray):
+    """A storage or a tensor; unlike numpy's own, an array that a pickle cannot give another memory to."""
+
+    def __setstate__(self, _: Any) -> None:
+        raise ValueError("a pickle must not set the state of a tensor")
+
+
+class _Named(collections.OrderedDict):
+    """OrderedDict and Counter; of attributes (the versions of modules that PyTorch notes) none is set."""
+
+    def __setstate__(self, _: Any) -> None:
+        pass
+
+
+class _Settings:
+    """argparse's Namespace, which torchvision's training script saves; what it holds is not kept."""
+
+    __slots__ = ()
+
+    def __setstate__(self, _: Any) -> None:
+        pass
+
+
+class _Function:
+    """What a pickle may call. It refuses attributes, which a pickle may otherwise set on anything that it names."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._function(*arguments)
+
+    def __setstate__(self, _: Any) -> None:
+        raise ValueError("a pickle must not change a function")
+
+
 class _Unpickler(pickle.Unpickler):
     """Knows tensors and plain containers; `storage(key, dtype, size)` gives the numbers a tensor is a view of."""
 
@@ -71,12 +111,14 @@ class _Unpickler(pickle.Unpickler):
         self._storage = storage
 
     def persistent_load(self, pid: tuple[Any, ...]) -> NDArray[Any]:
-        _, dtype, key, _, size = pid[:5]
-        return self._storage(str(key), dtype, size)
+        _, kind, key, _, size = pid[:5]
+        if not isinstance(kind, str) or kind not in DTYPES or not isinstance(size, int) or size < 0:
+            raise ValueError("a storage is described wrongly")
+        return self._storage(str(key), DTYPES[kind], size).view(_Numbers)
 
     def find_class(self, module: str, name: str) -> Any:
         if module in ("torch", "torch.cuda") and name in DTYPES:
-            return DTYPES[name]
+            return name  # a plain word: nothing can be set on it
         try:
             return _KNOWN[module, name]
         except KeyError:
@@ -86,22 +128,37 @@ class _Unpickler(pickle.Unpickler):
 def _tensor(
     storage: NDArray[Any], offset: int, shape: tuple[int, ...], stride: tuple[int, ...], *_: Any
 ) -> NDArray[Any]:
-    """A view; what does not lie inside the storage is refused by numpy before anything is read."""
+    """A view of numbers that all lie inside the storage, no more of them than it has."""
+    if not isinstance(storage, _Numbers):
+        raise ValueError("a tensor has no storage")
+    if not all(isinstance(value, int) and value >= 0 for value in (offset, *shape, *stride)):
+        raise ValueError("a tensor has a negative offset, size or stride")
     last = offset + sum((size - 1) * step for size, step in zip(shape, stride, strict=True))
-    if 0 not in shape and not 0 <= offset <= last < len(storage):
+    if 0 not in shape and not (last < len(storage) and math.prod(shape) <= len(storage)):
         raise ValueError("a tensor reaches past its storage")
     strides = [step * storage.itemsize for step in stride]
-    return np.lib.stride_tricks.as_strided(storage[offset:], shape, strides, writeable=False)
+    return np.lib.stride_tricks.as_strided(storage[offset:], shape, strides, subok=True, writeable=False)
 
 
 _KNOWN: dict[tuple[str, str], Any] = {
-    ("collections", "OrderedDict"): collections.OrderedDict,
-    ("collections", "Counter"): collections.Counter,
-    ("argparse", "Namespace"): types.SimpleNamespace,  # the settings that torchvision's training script saves
-    ("torch._utils", "_rebuild_tensor"): _tensor,
-    ("torch._utils", "_rebuild_tensor_v2"): _tensor,
-    ("torch._utils", "_rebuild_parameter"): lambda tensor, *_: tensor,
+    ("collections", "OrderedDict"): _Named,
+    ("collections", "Counter"): _Named,
+    ("argparse", "Namespace"): _Settings,
+    ("torch._utils", "_rebuild_tensor"): _Function(_tensor),
+    ("torch._utils", "_rebuild_tensor_v2"): _Function(_tensor),
+    ("torch._utils", "_rebuild_parameter"): _Function(lambda tensor, *_: tensor),
 }
+
+
+def _check_pickle(content: bytes) -> None:
+    """Refuses a pickle that numbers its memory beyond what it has: a place for each number would be made.
+
+    Raises:
+        ValueError: it does so, or is none.
+    """
+    for count, (operation, argument, _) in enumerate(pickletools.genops(content), start=1):
+        if "PUT" in operation.name and isinstance(argument, int) and argument > count:
+            raise ValueError("its pickle asks for more memory than it needs")
 
 
 def _read_zip(stream: BinaryIO) -> Any:
@@ -110,6 +167,7 @@ def _read_zip(stream: BinaryIO) -> Any:
         root = index.removesuffix("data.pkl")
         if f"{root}byteorder" in archive.namelist() and archive.read(f"{root}byteorder") != b"little":
             raise ValueError("it was written on a big-endian machine")
+        _check_sizes(archive, stream.seek(0, os.SEEK_END))
         loaded: dict[str, NDArray[Any]] = {}
 
         def storage(key: str, dtype: DTypeLike, size: int) -> NDArray[Any]:
@@ -117,23 +175,61 @@ def _read_zip(stream: BinaryIO) -> Any:
                 loaded[key] = np.frombuffer(archive.read(f"{root}data/{key}"), dtype, size)
             return loaded[key]
 
-        return _Unpickler(io.BytesIO(archive.read(index)), storage).load()
+        content = archive.read(index)
+        _check_pickle(content)
+        return _Unpickler(io.BytesIO(content), storage).load()
+
+
+def _check_sizes(archive: zipfile.ZipFile, file_size: int) -> None:
+    """torch.save compresses nothing, so what an archive holds is never larger than the file.
+
+    Raises:
+        ValueError: it would be.
+    """
+    entries = archive.infolist()
+    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+        raise ValueError("its parts are compressed, which torch.save never does")
+    if sum(entry.file_size for entry in entries) > file_size:
+        raise ValueError("it says that it holds more than the file has")
 
 
 def _read_stream(stream: BinaryIO) -> Any:
     """Magic number, version, machine, content, storage keys, then each storage as its length and its numbers."""
+    free = stream.seek(0, os.SEEK_END)
+    stream.seek(0)
     empty: dict[str, NDArray[Any]] = {}
 
     def storage(key: str, dtype: DTypeLike, size: int) -> NDArray[Any]:
-        return empty.setdefault(key, np.empty(size, dtype))
+        nonlocal free
+        if key not in empty:
+            free -= size * np.dtype(dtype).itemsize
+            if free < 0:
+                raise ValueError("it says that it holds more than the file has")
+            empty[key] = np.empty(size, dtype)
+        return empty[key]
 
-    if _Unpickler(stream, storage).load() != MAGIC_NUMBER:
+    def load() -> Any:
+        start = stream.tell()
+        for _operation, _argument, _position in pickletools.genops(stream):
+            pass  # to its end, where the next one begins
+        content = _between(stream, start, stream.tell())
+        _check_pickle(content)
+        return _Unpickler(io.BytesIO(content), storage).load()
+
+    if load() != MAGIC_NUMBER:
         raise ValueError("it does not start as one")
     for _ in ("version", "machine"):
-        _Unpickler(stream, storage).load()
-    content = _Unpickler(stream, storage).load()
-    for key in _Unpickler(stream, storage).load():
+        load()
+    content = load()
+    for key in load():
         size = int(np.frombuffer(stream.read(8), "<i8")[0])
         array = empty[str(key)]
+        if size != len(array):
+            raise ValueError("a storage has another size than its tensors say")
         array[:] = np.frombuffer(stream.read(size * array.itemsize), array.dtype, size)
     return content
+
+
+def _between(stream: BinaryIO, start: int, end: int) -> bytes:
+    stream.seek(start)
+    return stream.read(end - start)

@@ -1,21 +1,24 @@
 """Weights files of other projects, as numpy arrays by the names of our layers. Needs neither PyTorch nor TensorFlow."""
 
+import logging
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from ssd.errors import UserError, nearest
+from ssd.errors import UserError, first_line, nearest
 from ssd.weights.class_names import names_for
 from ssd.weights.layouts import LAYOUTS, Layout
 from ssd.weights.pth import read_pth
 from ssd.weights.published import PUBLISHED, fetch
+
+log = logging.getLogger(__name__)
 
 State = Mapping[str, NDArray[Any]]
 Arrays = list[NDArray[np.float32]]
@@ -81,6 +84,7 @@ def read_weights(weights: str) -> TrainedWeights:
         keys = [prefix] if prefix in state else [f"{prefix}.{part}" for part in _PARTS if f"{prefix}.{part}" in state]
         if not keys or (keys[0] not in (prefix, f"{prefix}.weight")):
             raise UserError(f"{file} lacks {prefix}.weight of {layout.title}; download it again")
+        _check_shapes(file, layer, keys, [state[key].shape for key in keys])
         layers[layer] = _converted(layer, [np.asarray(state[key], np.float32) for key in keys])
         unused.difference_update(keys)
     if unused:
@@ -88,7 +92,8 @@ def read_weights(weights: str) -> TrainedWeights:
             f"{file} is not {layout.title}, though it looks like it: there is no place for {min(unused)} and "
             f"{len(unused) - 1} more of its weights"
         )
-    return TrainedWeights(str(file), names_for(_count_classes(layers)), layers)
+    _say_not_finite(file, layers)
+    return TrainedWeights(str(file), names_for(_count_classes(layers, file)), layers)
 
 
 _PARTS = ("weight", "bias", "running_mean", "running_var")  # in the order of Keras' layers
@@ -110,8 +115,10 @@ def _state(file: Path) -> State:
     if file.suffix == ".safetensors":
         try:
             return load_file(os.fspath(file))
-        except SafetensorError as error:
-            raise UserError(f"{file} is not a safetensors file, or is damaged ({error}); download it again") from error
+        except Exception as error:  # beside its own error what numpy says of a type it does not have, such as float8
+            raise UserError(
+                f"{file} is not a safetensors file, or is damaged ({first_line(error)}); download it again"
+            ) from error
     content = read_pth(file)
     for name in ("model", "state_dict"):
         if isinstance(content, dict) and isinstance(content.get(name), dict):
@@ -119,6 +126,28 @@ def _state(file: Path) -> State:
     if not isinstance(content, dict) or not all(isinstance(value, np.ndarray) for value in content.values()):
         raise UserError(f"{file} is not a dict of weights; save the model's state_dict()")
     return {str(key).removeprefix("module."): value for key, value in content.items()}
+
+
+def _check_shapes(file: Path, layer: str, keys: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> None:
+    """A kernel has four axes, a scale of a norm one; what goes with either has a number per channel; offsets
+    come in fours.
+
+    Raises:
+        UserError: naming the weights that cannot be those of a layer.
+    """
+    kernel, *rest = shapes
+    possible = len(kernel) in (1, 4) and 0 not in kernel and not (_gives_offsets(layer) and kernel[0] % 4)
+    for key, shape, fits in zip(keys, shapes, [possible, *(shape == kernel[:1] for shape in rest)], strict=True):
+        if not fits:
+            raise UserError(f"{file} has {key} of shape {list(shape)}, which no layer can use; download it again")
+
+
+def _say_not_finite(file: Path, layers: Mapping[str, Arrays]) -> None:
+    wrong = [name for name, arrays in layers.items() if not all(np.isfinite(array).all() for array in arrays)]
+    if wrong:
+        log.warning(
+            "%s has weights that are no finite numbers, in %d layers: the first is %s", file, len(wrong), wrong[0]
+        )
 
 
 def _converted(layer: str, arrays: Arrays) -> Arrays:
@@ -130,8 +159,12 @@ def _converted(layer: str, arrays: Arrays) -> Arrays:
         if layer == "block1_conv1":
             kernel = kernel[:, :, ::-1]  # trained on RGB; our VGG16 takes BGR, as keras.applications' does
     arrays = [kernel, *rest]
-    is_last = rest and kernel.ndim == 4 and not layer.endswith("_depthwise")
-    return [_swap_axes(array) for array in arrays] if layer.startswith("box_head") and is_last else arrays
+    return [_swap_axes(array) for array in arrays] if _gives_offsets(layer) else arrays
+
+
+def _gives_offsets(layer: str) -> bool:
+    """Whether it is the last layer of a box head."""
+    return re.fullmatch(r"box_head_\d+(_pointwise)?", layer) is not None
 
 
 def _swap_axes(array: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -139,10 +172,19 @@ def _swap_axes(array: NDArray[np.float32]) -> NDArray[np.float32]:
     return array.reshape(*array.shape[:-1], -1, 4)[..., [1, 0, 3, 2]].reshape(array.shape)
 
 
-def _count_classes(layers: Mapping[str, Arrays]) -> int:
-    """From the numbers of outputs of the first heads: 4 per prior, and classes + 1 per prior."""
-    outputs = {
-        head: next(arrays[-1].size for name, arrays in layers.items() if name in (f"{head}_0", f"{head}_0_pointwise"))
+def _count_classes(layers: Mapping[str, Arrays], file: Path) -> int:
+    """From the numbers of outputs of the first heads: 4 per prior, and classes + 1 per prior.
+
+    Raises:
+        UserError: they are no heads of one detector.
+    """
+    boxes, logits = (
+        next(arrays[-1].size for name, arrays in layers.items() if name in (f"{head}_0", f"{head}_0_pointwise"))
         for head in ("box_head", "class_head")
-    }
-    return outputs["class_head"] // (outputs["box_head"] // 4) - 1
+    )
+    priors = boxes // 4
+    if logits % priors or logits < 2 * priors:
+        raise UserError(
+            f"{file} has heads of {boxes} offsets and {logits} logits, which no detector has; download it again"
+        )
+    return logits // priors - 1
