@@ -40,6 +40,8 @@ RANGES: dict[str, Rule] = {
     "dataset.train_images": _AT_LEAST_1,
     "dataset.val_images": _AT_LEAST_1,
     "dataset.image_size": (lambda v: 64 <= v <= 4096, "must be between 64 and 4096 pixels to draw in"),
+    # Pillow's own limit, which reads the headers
+    "dataset.max_pixels": (lambda v: 1 <= v <= 178_956_970, "must be between 1 and 178956970"),
     "dataset.val_fraction": _INSIDE,
     "dataset.seed": _AT_LEAST_0,
     "optimizer.learning_rate": _POSITIVE,

@@ -76,6 +76,7 @@ class ShapesConfig:
     _target_: str = "ssd.data.readers.shapes.shapes"
     name: str = "shapes"  # of the data set, for people
     pretrained_weights: str | None = None
+    max_pixels: int = 100_000_000  # of an image, height times width; larger ones are refused before they are decoded
     train_images: int = 1000  # how many are drawn
     val_images: int = 200  # how many are drawn
     image_size: int = 256  # pixels of the drawn images' longer side
@@ -90,6 +91,7 @@ class VOCTFDSConfig:
     _target_: str = "ssd.data.readers.voc_tfds.voc"
     name: str = MISSING  # of the data set, for people
     pretrained_weights: str | None = "imagenet"
+    max_pixels: int = 100_000_000  # of an image, height times width; larger ones are refused before they are decoded
     train: list[str] = MISSING  # e.g. [2007/train+validation, 2012/train+validation]
     val: list[str] = MISSING  # the same, to validate on
     data_dir: str | None = None  # where tensorflow-datasets keeps its files; null: its own default
@@ -103,6 +105,7 @@ class CocoTFDSConfig:
     _target_: str = "ssd.data.readers.coco_tfds.coco"
     name: str = MISSING  # of the data set, for people
     pretrained_weights: str | None = "imagenet"
+    max_pixels: int = 100_000_000  # of an image, height times width; larger ones are refused before they are decoded
     train: str = MISSING  # e.g. train, or train[:10%]
     val: str = MISSING  # the same, to validate on
     data_dir: str | None = None  # where tensorflow-datasets keeps its files; null: its own default
@@ -116,6 +119,7 @@ class VOCFolderConfig:
     _target_: str = "ssd.data.readers.voc_folder.voc_folder"
     name: str = MISSING  # of the data set, for people
     pretrained_weights: str | None = "imagenet"
+    max_pixels: int = 100_000_000  # of an image, height times width; larger ones are refused before they are decoded
     path: str = MISSING
     train: str = "trainval"
     val: str = "test"  # the same, to validate on
@@ -131,6 +135,7 @@ class CocoJsonConfig:
     _target_: str = "ssd.data.readers.coco_json.coco_json"
     name: str = MISSING  # of the data set, for people
     pretrained_weights: str | None = "imagenet"
+    max_pixels: int = 100_000_000  # of an image, height times width; larger ones are refused before they are decoded
     train_annotations: str = MISSING
     train_images: str = MISSING
     val_annotations: str = MISSING

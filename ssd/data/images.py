@@ -1,5 +1,6 @@
 """From the bytes of an image file to pixels, and to its size without decoding."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -16,8 +17,11 @@ from ssd.errors import UserError
 # Annotations are drawn on the stored pixels, so a camera's orientation tag must not turn the image.
 _FLAGS = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 
+MAX_PIXELS = 100_000_000  # of an image, unless dataset.max_pixels says otherwise: 300 MB decoded
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # the limit here is the one that counts
 
-def decode_image(data: bytes, name: str) -> NDArray[np.uint8]:
+
+def decode_image(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
     """Decodes an encoded image (JPEG, PNG, BMP, WebP, ...).
 
     Grey images get three equal channels, an alpha channel is dropped, 16 bits per channel become 8 (the upper ones).
@@ -25,16 +29,23 @@ def decode_image(data: bytes, name: str) -> NDArray[np.uint8]:
     Args:
         data: the content of the image file.
         name: names the image in the error message.
+        max_pixels: at most, height times width; its header is asked before anything is decoded.
 
     Returns:
         (height, width, 3) uint8 RGB.
 
     Raises:
-        UserError: the data is empty, cut short or not an image. OpenCV 5 gives nothing for a file that ends early
-            (OpenCV 4 gave the missing part in grey, without a word).
+        UserError: the data is empty, cut short, not an image or too large. OpenCV 5 gives nothing for a file that ends
+            early (OpenCV 4 gave the missing part in grey, without a word).
     """
     if not data:
         raise UserError(f"The image {name} is an empty file: copy it again, or remove it from the data set.")
+    height, width = encoded_size(data, name)
+    if height * width > max_pixels:
+        raise UserError(
+            f"The image {name} has {width} x {height} pixels, more than the {max_pixels} of dataset.max_pixels: cut it "
+            "into smaller ones, or raise that if you trust it."
+        )
     try:
         image: Any = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS)
     except cv2.error:
@@ -69,9 +80,14 @@ def _header_size(file: IO[bytes], name: str) -> tuple[int, int]:
     try:
         with Image.open(file) as image:
             return image.height, image.width
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError:
         raise UserError(
-            f"The image {name} cannot be read ({type(error).__name__}): it is empty, damaged or not an image; "
+            f"The image {name} has more than {2 * (Image.MAX_IMAGE_PIXELS or 0)} pixels, which are not decoded: cut it "
+            "into smaller ones."
+        ) from None
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise UserError(
+            f"The image {name} cannot be read ({type(error).__name__}): it is empty, cut short, damaged or not an image; "
             "copy it again, or remove it from the data set."
         ) from None
 

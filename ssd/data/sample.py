@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssd.data.images import ImageFiles, decode_image
+from ssd.data.images import MAX_PIXELS, ImageFiles, decode_image
 from ssd.errors import UserError
 
 
@@ -73,12 +73,14 @@ class Dataset:
         class_names: without background, in label order.
         annotations: one per image.
         read: gives the encoded bytes (JPEG, PNG, ...) of image `i`.
+        max_pixels: of an image that is decoded.
     """
 
     name: str
     class_names: tuple[str, ...]
     annotations: Sequence[Annotation]
     read: Callable[[int], bytes]
+    max_pixels: int = MAX_PIXELS
 
     def where(self, index: int) -> str:
         """Image `index` for a message: its file, or where it has none of its own its name and the data set's."""
@@ -93,10 +95,10 @@ class Dataset:
         """Decodes image `index`.
 
         Raises:
-            UserError: the file is damaged, or its size is not the one its boxes were normalised by.
+            UserError: the file is damaged or too large, or its size is not the one its boxes were normalised by.
         """
         annotation = self.annotations[index]
-        image = decode_image(self.read(index), self.where(index))
+        image = decode_image(self.read(index), self.where(index), self.max_pixels)
         if image.shape[:2] != (annotation.height, annotation.width):
             raise UserError(
                 f"The image {self.where(index)} has height and width {image.shape[:2]}, but its annotation "

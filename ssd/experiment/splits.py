@@ -2,11 +2,13 @@
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
 from ssd.config.instantiate import instantiate
+from ssd.data.images import MAX_PIXELS
 from ssd.data.sample import Splits
 
 # Read ahead by `read_ahead`: the data set, and what its reader had to say, which belongs into the run's log.
@@ -47,8 +49,10 @@ def _key(cfg: DictConfig) -> str:
 
 
 def _build(cfg: DictConfig) -> Splits:
-    arguments = {key: value for key, value in cfg.dataset.items() if key != "pretrained_weights"}
-    return instantiate(OmegaConf.create(arguments), "dataset")
+    arguments = {key: value for key, value in cfg.dataset.items() if key not in ("pretrained_weights", "max_pixels")}
+    splits = instantiate(OmegaConf.create(arguments), "dataset")
+    limit = cfg.dataset.get("max_pixels", MAX_PIXELS)
+    return Splits(replace(splits.train, max_pixels=limit), replace(splits.val, max_pixels=limit))
 
 
 class _Listening(logging.Handler):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from ssd.console import counting, waiting
-from ssd.data.images import decode_image
+from ssd.data.images import MAX_PIXELS, decode_image
 from ssd.device import set_memory_growth
 from ssd.experiment import build
 from ssd.figures.drawing import draw_detections
@@ -35,11 +35,12 @@ def run(cfg: DictConfig, folder: Path) -> float:
         model = build.load_trained(cfg)
     nms = replace(model.nms, score_threshold=min(model.nms.score_threshold, cfg.score_threshold))
     predictor = Predictor(model, nms, batch_size=min(BATCH_SIZE, len(files)))
+    limit = cfg.dataset.get("max_pixels", MAX_PIXELS)
     records: list[dict[str, Any]] = []
     seconds = 0.0
     with counting("predicting", len(files)) as advance:
         for part in _parts(files, BATCH_SIZE):
-            images = [decode_image(file.path.read_bytes(), str(file.path)) for file in part]
+            images = [decode_image(file.path.read_bytes(), str(file.path), limit) for file in part]
             start = monotonic()
             found = [detections.above(cfg.score_threshold) for detections in predictor.predict(images)]
             seconds += monotonic() - start

@@ -1,5 +1,7 @@
 """Decoding: every kind of file a user may have, and every way it may be broken."""
 
+import tracemalloc
+import zlib
 from pathlib import Path
 
 import cv2
@@ -59,7 +61,7 @@ def test_the_orientation_tag_does_not_turn_the_image() -> None:
 @pytest.mark.parametrize("extension", [".jpg", ".png"])
 def test_a_file_that_ends_early_is_refused(kept: float, extension: str) -> None:
     data = _encode(np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8), extension)
-    with pytest.raises(UserError, match=r"holiday.* cannot be decoded: it is cut short"):
+    with pytest.raises(UserError, match=r"holiday.* cannot be (decoded|read).* cut short"):
         decode_image(data[: int(len(data) * kept)], "holiday")
 
 
@@ -79,7 +81,7 @@ def test_an_empty_file_is_named() -> None:
 
 @pytest.mark.parametrize("data", [b"hello", b"\xff\xd8\xff", b"<html>not found</html>" * 50])
 def test_what_is_no_image_is_named(data: bytes) -> None:
-    with pytest.raises(UserError, match=r"a\.jpg cannot be decoded"):
+    with pytest.raises(UserError, match=r"a\.jpg cannot be read"):
         decode_image(data, "a.jpg")
     with pytest.raises(UserError, match=r"a\.jpg cannot be read"):
         encoded_size(data, "a.jpg")
@@ -104,3 +106,31 @@ def test_files_are_read_by_index_and_a_vanished_one_is_named(tmp_path: Path) -> 
     assert read(1) == b"two"
     with pytest.raises(UserError, match="a cannot be read"):
         read(0)
+
+
+def _claiming(width: int, height: int) -> bytes:
+    """A small PNG whose header says that it is a large one."""
+    small = _encode(np.zeros((4, 4, 3), np.uint8), ".png")
+    header = b"IHDR" + width.to_bytes(4, "big") + height.to_bytes(4, "big") + small[24:29]
+    return small[:12] + header + zlib.crc32(header).to_bytes(4, "big") + small[33:]
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        ((10_001, 10_000), r"large.png has 10001 x 10000 pixels, more than the 100000000 of dataset.max_pixels"),
+        ((30_000, 30_000), r"large.png has more than 178956970 pixels"),
+    ],
+)
+def test_an_image_too_large_is_refused_before_it_is_decoded(size: tuple[int, int], said: str) -> None:
+    tracemalloc.start()
+    with pytest.raises(UserError, match=said):
+        decode_image(_claiming(*size), "large.png")
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
+
+
+def test_the_limit_can_be_another() -> None:
+    with pytest.raises(UserError, match=r"more than the 3071 of dataset.max_pixels"):
+        decode_image(_jpeg(), "a.jpg", max_pixels=48 * 64 - 1)
+    assert decode_image(_jpeg(), "a.jpg", max_pixels=48 * 64).shape == (48, 64, 3)
