@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from ssd.cli.checks import PATHS
 from ssd.cli.command_line import renamed
 from ssd.cli.compose import compose_jobs
+from ssd.cli.replay import replayed
 from ssd.config.groups import MEMBERS
 from ssd.config.overrides import as_override, by_key, key_of, quote, without
 from ssd.errors import UserError
@@ -21,7 +22,7 @@ from ssd.runs.folder import CONFIG, HYDRA, LAST, OVERRIDES, is_run, overrides_of
 from ssd.runs.going_on import check_can_go_on
 
 # What a stored command asked of that run only.
-_OF_ONE_RUN = ("task", "resume", "source", "allow_changes", "hydra.output_subdir")
+_OF_ONE_RUN = ("task", "resume", "source", "allow_changes", "trust", "hydra.output_subdir")
 _STARTED_FROM = ("checkpoint", "weights")
 # Of a backbone's settings those that its weights do not depend on.
 _NO_SHAPE = ("_target_", "name", "weights", "freeze_until", "freeze_batch_norm")
@@ -31,8 +32,8 @@ def with_earlier_run(overrides: Sequence[str], multirun: bool, config_dir: str |
     """The overrides that `resume=`, `checkpoint=` or `weights=` bring with them, then the user's own, which win.
 
     `checkpoint=` of a training names weights to start from, and brings the settings of their network alone, as
-    `weights=` does; of evaluating and predicting, all that the run was started with. A checkpoint outside of a run
-    folder brings nothing.
+    `weights=` does; of evaluating, all that the run was started with and is known to be harmless (`replay`). A
+    prediction needs the checkpoint alone, and one outside of a run folder brings nothing.
 
     Raises:
         UserError: a folder that is no run, a resume without anything to go on from, or several of them in a multirun;
@@ -55,7 +56,7 @@ def with_earlier_run(overrides: Sequence[str], multirun: bool, config_dir: str |
         # resolved, because outputs/latest will point elsewhere as soon as another training starts
         overrides = [*without(overrides, ("checkpoint",)), f"checkpoint={quote(str(checkpoint.resolve()))}"]
         folder = run_of(checkpoint.resolve())
-        if folder is not None and task in ("evaluate", "predict"):
+        if folder is not None and task == "evaluate":
             stored = without(_stored(folder, given), _STARTED_FROM)
             return [*(line for line in stored if _is_read_by(task, line)), *overrides]
         if folder is not None and task == "train":
@@ -166,10 +167,9 @@ def _same_best_by(folder: Path, given: dict[str, Override]) -> list[str]:
 
 def _stored(folder: Path, given: dict[str, Override]) -> list[str]:
     """The overrides stored in a run folder, without those given anew; relative paths keep their meaning."""
-    return [
-        _anchored(line, _called_from(folder))
-        for line in without(map(renamed, overrides_of(folder)), (*_OF_ONE_RUN, *given))
-    ]
+    trusted = "trust" in given and given["trust"].value() is True
+    lines = replayed(without(map(renamed, overrides_of(folder)), (*_OF_ONE_RUN, *given)), folder, trusted)
+    return [_anchored(line, _called_from(folder)) for line in lines]
 
 
 def _called_from(folder: Path) -> Path:

@@ -87,8 +87,8 @@ def _header_size(file: IO[bytes], name: str) -> tuple[int, int]:
         ) from None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise UserError(
-            f"The image {name} cannot be read ({type(error).__name__}): it is empty, cut short, damaged or not an image; "
-            "copy it again, or remove it from the data set."
+            f"The image {name} cannot be read ({type(error).__name__}): it is empty, cut short, damaged or not an "
+            "image; copy it again, or remove it from the data set."
         ) from None
 
 

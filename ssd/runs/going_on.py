@@ -17,7 +17,17 @@ from ssd.runs.results import read_results
 # What a continued training may change and stays the same experiment; of these sections and keys all.
 _FREE = ("task", "tracking", "pipeline", "sweep", "name", "gpu_memory_growth", "score_threshold")
 _FREE_KEYS = ("training.epochs", "training.patience", "training.evaluate_every")
-_OF_ONE_COMMAND = ("resume", "checkpoint", "weights", "source", "experiment", "sweeps", "debug", "allow_changes")
+_OF_ONE_COMMAND = (
+    "resume",
+    "checkpoint",
+    "weights",
+    "source",
+    "experiment",
+    "sweeps",
+    "debug",
+    "allow_changes",
+    "trust",
+)
 
 
 def check_can_go_on(folder: Path, given: str) -> None:
