@@ -9,6 +9,7 @@ import pytest
 
 from helpers.fake_voc import annotation_xml, encoded_image, item, write_voc
 from ssd.data.readers.voc_folder import voc_folder
+from ssd.data.readers.voc_xml import parse_voc_xml
 from ssd.data.sample import Splits
 from ssd.environment import ROOT
 from ssd.errors import UserError
@@ -247,3 +248,20 @@ def test_nothing_of_the_users_is_changed(root: Path) -> None:
         for i in range(len(dataset)):
             dataset[i]
     assert {file: file.read_bytes() for file in root.rglob("*") if file.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    "entities",
+    [
+        '<!ENTITY x SYSTEM "file:///etc/passwd">',
+        '<!ENTITY a "aaaaaaaaaa">'
+        + "".join(f'<!ENTITY {n} "{f"&{m};" * 100}">' for m, n in zip("abcde", "bcdef", strict=True))
+        + '<!ENTITY x "&f;">',
+    ],
+    ids=["external", "bomb"],
+)
+def test_entities_are_refused(tmp_path: Path, entities: str) -> None:
+    file = tmp_path / "a.xml"
+    file.write_text(f"<!DOCTYPE annotation [{entities}]><annotation><filename>&x;</filename></annotation>")
+    with pytest.raises(UserError, match=r"a\.xml is not readable XML"):
+        parse_voc_xml(file)
