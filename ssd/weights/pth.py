@@ -163,11 +163,11 @@ def _check_pickle(content: bytes) -> None:
 
 def _read_zip(stream: BinaryIO) -> Any:
     with zipfile.ZipFile(stream) as archive:
+        _check_sizes(archive, stream.seek(0, os.SEEK_END))
         (index,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))
         root = index.removesuffix("data.pkl")
         if f"{root}byteorder" in archive.namelist() and archive.read(f"{root}byteorder") != b"little":
             raise ValueError("it was written on a big-endian machine")
-        _check_sizes(archive, stream.seek(0, os.SEEK_END))
         loaded: dict[str, NDArray[Any]] = {}
 
         def storage(key: str, dtype: DTypeLike, size: int) -> NDArray[Any]:

@@ -37,11 +37,14 @@ def tensor(offset: int, shape: tuple[int, ...], stride: tuple[int, ...], size: i
     return b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage(size) + number(offset) + b"".join(axes) + b"\x89NtR"
 
 
-def saved(content: bytes, compression: int = zipfile.ZIP_STORED, numbers: bytes = NUMBERS) -> bytes:
+def saved(
+    content: bytes, compression: int = zipfile.ZIP_STORED, numbers: bytes = NUMBERS, byteorder: bytes = b"little"
+) -> bytes:
     """An archive of torch.save with a pickle of these operations."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", compression) as archive:
         archive.writestr("archive/data.pkl", b"\x80\x02" + content + b".")
+        archive.writestr("archive/byteorder", byteorder)
         archive.writestr("archive/data/0", numbers)
     return stream.getvalue()
 
@@ -72,6 +75,7 @@ HARMFUL: dict[str, bytes] = {
     ),
     "the state of a storage": saved(storage() + b"(" + number(1) + b")" + text("f") + b"\x89" + text("x") + b"tb"),
     "compressed": saved(tensor(0, (6,), (1,)), zipfile.ZIP_DEFLATED, bytes(30_000_000)),
+    "compressed word": saved(tensor(0, (6,), (1,)), zipfile.ZIP_DEFLATED, byteorder=bytes(30_000_000)),
     "a memory of 4 billion places": saved(b"}r\xf0\xff\xff\xff"),
     "text of 2^60 letters": saved(b"\x8d" + struct.pack("<Q", 2**60)),
     "an old file with a storage of 8 TB": b"".join(
