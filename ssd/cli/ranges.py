@@ -89,10 +89,6 @@ def check_ranges(values: dict[str, Any]) -> None:
     Raises:
         UserError: naming the key, its value and the rule.
     """
-    for key, number in _numbers(values, ""):
-        if not isinstance(number, int) and not math.isfinite(number):
-            rule = (RANGES | LISTS).get(key, (None, "must be a finite number"))[1]
-            raise UserError(f"{key}={number} is not a finite number: it {rule}")
     for key, (holds, sentence) in RANGES.items():
         value = value_at(values, key)
         if isinstance(value, int | float) and not isinstance(value, bool) and not holds(value):
@@ -101,6 +97,9 @@ def check_ranges(values: dict[str, Any]) -> None:
         value = value_at(values, key)
         if isinstance(value, list) and not holds(value):
             raise UserError(f"{key}={value} {sentence}")
+    for key, number in _numbers(values, ""):
+        if not isinstance(number, int) and not math.isfinite(number):
+            raise UserError(f"{key}={number} must be a finite number")
 
 
 def _numbers(value: Any, key: str) -> Iterator[tuple[str, float]]:

@@ -4,8 +4,13 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ssd.data.images import ImageFiles, decode_image
 from ssd.data.sample import Dataset
 from ssd.native_output import Overheard, overheard
 
@@ -21,11 +26,20 @@ _TOLD = re.compile(
 _NAMED = 5
 
 
-def listening_to(output: Overheard, decode: Callable[[], T]) -> tuple[T, bool]:
-    """What `decode` gives, and whether its decoder told of damage. Nothing else may decode at the same time."""
-    before = output.size()
-    result = decode()
-    return result, output.size() > before and _TOLD.search(output.since(before)) is not None
+def decode_files(paths: Sequence[Path], max_pixels: int) -> tuple[list[NDArray[np.uint8]], list[str]]:
+    """The images of some files, and the names of those that are damaged inside.
+
+    Raises:
+        UserError: one cannot be read or decoded.
+    """
+    read = ImageFiles(paths)
+    with overheard() as output:
+        decoded = [
+            _listening_to(output, partial(decode_image, read(index), str(path), max_pixels))
+            for index, path in enumerate(paths)
+        ]
+    images = [image for image, _ in decoded]
+    return images, [str(path) for path, (_, is_damaged) in zip(paths, decoded, strict=True) if is_damaged]
 
 
 def warn_of_damage(images: Iterable[tuple[Dataset, int]]) -> None:
@@ -34,9 +48,16 @@ def warn_of_damage(images: Iterable[tuple[Dataset, int]]) -> None:
         damaged = [
             dataset.where(index)
             for dataset, index in images
-            if listening_to(output, partial(dataset.__getitem__, index))[1]
+            if _listening_to(output, partial(dataset.__getitem__, index))[1]
         ]
     say_damaged(damaged)
+
+
+def _listening_to(output: Overheard, decode: Callable[[], T]) -> tuple[T, bool]:
+    """What `decode` gives, and whether its decoder told of damage. Nothing else may decode at the same time."""
+    before = output.size()
+    result = decode()
+    return result, output.size() > before and _TOLD.search(output.since(before)) is not None
 
 
 def say_damaged(names: Sequence[str]) -> None:

@@ -96,6 +96,8 @@ def _warn_of_classes_in_one_split(splits: Splits) -> None:
     train, val = _counts(splits.train), _counts(splits.val)
     if not train.any() or not val.any():
         return  # said already
+    if nowhere := [name for name, count in zip(splits.train.class_names, train + val, strict=True) if not count]:
+        log.info("%d of %d classes have no objects at all: %s.", len(nowhere), len(train), _listed(nowhere))
     for here, there, counts, consequence in (
         (splits.val, splits.train, np.where(train == 0, val, 0), "they cannot be learned"),
         (splits.train, splits.val, np.where(val == 0, train, 0), "they are not measured"),

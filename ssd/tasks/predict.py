@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -14,15 +13,14 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from ssd.console import counting, waiting
-from ssd.data.damage import listening_to, say_damaged
-from ssd.data.images import MAX_PIXELS, ImageFiles, decode_image
+from ssd.data.damage import decode_files, say_damaged
+from ssd.data.images import MAX_PIXELS
 from ssd.device import set_memory_growth
 from ssd.experiment import build
 from ssd.figures.drawing import draw_detections
 from ssd.inference.detections import Detections
 from ssd.inference.predictor import Predictor
 from ssd.inference.sources import ImageFile, image_files
-from ssd.native_output import overheard
 from ssd.runs.files import write_json
 
 log = logging.getLogger(__name__)
@@ -43,7 +41,8 @@ def run(cfg: DictConfig, folder: Path) -> float:
     seconds, damaged = 0.0, list[str]()
     with counting("predicting", len(files)) as advance:
         for part in _parts(files, BATCH_SIZE):
-            images = _decoded(part, limit, damaged)
+            images, damaged_here = decode_files([file.path for file in part], limit)
+            damaged += damaged_here
             start = monotonic()
             found = [detections.above(cfg.score_threshold) for detections in predictor.predict(images)]
             seconds += monotonic() - start
@@ -57,18 +56,6 @@ def run(cfg: DictConfig, folder: Path) -> float:
     write_json(folder / "detections.json", {"images": records})
     log.info("%d images in %.1f s; pictures and detections.json are in %s", len(files), seconds, folder)
     return float(sum(len(record["objects"]) for record in records))
-
-
-def _decoded(part: Sequence[ImageFile], limit: int, damaged: list[str]) -> list[NDArray[np.uint8]]:
-    """The images; those whose data is damaged inside are added to `damaged`."""
-    images, read = [], ImageFiles([file.path for file in part])
-    with overheard() as output:
-        for index, file in enumerate(part):
-            data, name = read(index), str(file.path)
-            image, is_damaged = listening_to(output, partial(decode_image, data, name, limit))
-            images.append(image)
-            damaged += [name] if is_damaged else []
-    return images
 
 
 def as_record(file: Path, size: tuple[int, int], detections: Detections, class_names: Sequence[str]) -> dict[str, Any]:

@@ -149,5 +149,7 @@ def test_lists_without_geometry_keep_the_boxes(transforms: list[alb.BasicTransfo
 
 
 def test_an_image_that_is_no_longer_uint8_is_refused() -> None:
-    with pytest.raises(UserError, match=r"augmentation\.transforms gave an image of type float32.*uint8 RGB"):
+    with pytest.raises(
+        UserError, match=r"augmentation\.transforms \(Normalize\) made of sample an image of type float32.*uint8 RGB"
+    ):
         Augmentation([alb.Normalize()])(make_sample(), (0, 0, 0))
