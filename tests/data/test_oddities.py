@@ -1,5 +1,6 @@
 """What is odd in a data set but can be trained on is said once, with counts; what is not odd is not mentioned."""
 
+import json
 import logging
 import re
 from collections.abc import Sequence
@@ -8,8 +9,10 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from helpers.fake_coco import instances
 from helpers.fake_voc import Item, encoded_image, item, write_voc
 from ssd.data.oddities import say_oddities
+from ssd.data.readers.coco_json import coco_json
 from ssd.data.readers.voc_folder import voc_folder
 from ssd.data.sample import Splits
 from ssd.experiment.splits import build_splits, read_ahead
@@ -56,7 +59,7 @@ KINDS: dict[str, tuple[dict[str, Sequence[Item]], Sequence[str], Sequence[str], 
         {"c": [_named("bird"), _named("ant"), item("bird", 2, 2, 9, 9)]},
         TRAIN,
         VAL,
-        r"2 of 4 classes have objects in pets:val and none in pets:train: ant \(1\), bird \(2\); they cannot be learned",
+        r"2 of 4 classes have objects in pets:val and none in pets:train: ant \(1\), bird \(2\); they cannot",
     ),
     "only in train": (
         {"a": [*BOTH, _named("bird")]},
@@ -110,11 +113,22 @@ def test_images_without_objects_are_a_note_and_no_warning(tmp_path: Path, caplog
 
 
 def test_one_split_for_both_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    write_voc(tmp_path, dict.fromkeys("ab", [CAT, CAT]), {"train": "ab"})
+    write_voc(tmp_path, {stem: [CAT, CAT] for stem in "ab"}, {"train": "ab"})
     say_oddities(voc_folder(str(tmp_path), "train", "train", None, 0.2, 0, "pets"))
     twice, shared = caplog.messages
     assert twice.startswith("pets:train: 2 objects are there twice")
     assert shared.startswith("2 of the 2 images of pets:train are in pets:train too")
+
+
+def test_only_crowds_are_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    crowds = instances({1: [(1, [1, 1, 9, 9], 81.0, 1)], 2: [(18, [1, 1, 9, 9], 81.0, 1)]})
+    ordinary = instances({3: [(1, [1, 1, 9, 9], 81.0, 0)]})
+    for name, content in (("train", crowds), ("val", ordinary)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    for number in (1, 2, 3):
+        (tmp_path / f"{number:012d}.jpg").write_bytes(encoded_image(40, 50))
+    say_oddities(coco_json(str(tmp_path / "train.json"), str(tmp_path), str(tmp_path / "val.json"), str(tmp_path)))
+    assert caplog.messages == ["coco_json:train: all 2 objects are crowds, which are never trained on nor looked for."]
 
 
 def test_the_same_folder_by_a_link_is_the_same(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -138,15 +152,9 @@ def test_two_images_of_one_stem_are_said_and_filename_decides(tmp_path: Path, ca
 
 
 def test_a_configuration_s_data_set_is_looked_over_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    write_voc(tmp_path, dict.fromkeys("abcd", [CAT, CAT]), {"train": TRAIN, "val": VAL})
-    values = {
-        "path": str(tmp_path),
-        "train": "train",
-        "val": "val",
-        "class_names": None,
-        "val_fraction": 0.2,
-        "seed": 0,
-    }
+    write_voc(tmp_path, {stem: [CAT, CAT] for stem in "abcd"}, {"train": TRAIN, "val": VAL})
+    values = {"path": str(tmp_path), "train": "train", "val": "val"}
+    values |= {"class_names": None, "val_fraction": 0.2, "seed": 0}
     cfg = OmegaConf.create({"dataset": {"_target_": "ssd.data.readers.voc_folder.voc_folder", **values}})
     read_ahead([cfg])
     assert not caplog.messages
