@@ -53,8 +53,8 @@ def decode_image(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> NDArra
         image = None
     if image is None:
         raise UserError(
-            f"The image {name} cannot be decoded: it is cut short, damaged or not an image; copy it again, "
-            "or remove it from the data set."
+            f"The image {name} cannot be decoded: it is cut short, damaged or of a kind that is not read; copy it "
+            "again, save it as JPEG or PNG, or remove it from the data set."
         )
     return image
 

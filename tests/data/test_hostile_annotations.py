@@ -36,11 +36,19 @@ def _named(name: str) -> Callable[[Path], Any]:
 
 
 def _folder_instead(place: str) -> Callable[[Path], Any]:
-    return lambda root: [(root / place).unlink(), (root / place).mkdir()]
+    def spoil(root: Path) -> None:
+        (root / place).unlink()
+        (root / place).mkdir()
+
+    return spoil
 
 
 def _pipe_instead(place: str) -> Callable[[Path], Any]:
-    return lambda root: [(root / place).unlink(), os.mkfifo(root / place)]
+    def spoil(root: Path) -> None:
+        (root / place).unlink()
+        os.mkfifo(root / place)
+
+    return spoil
 
 
 LIST = r"The split .*Main/train\.txt "

@@ -5,6 +5,7 @@ import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
@@ -153,7 +154,7 @@ def test_two_images_of_one_stem_are_said_and_filename_decides(tmp_path: Path, ca
 
 def test_a_configuration_s_data_set_is_looked_over_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     write_voc(tmp_path, {stem: [CAT, CAT] for stem in "abcd"}, {"train": TRAIN, "val": VAL})
-    values = {"path": str(tmp_path), "train": "train", "val": "val"}
+    values: dict[str, Any] = {"path": str(tmp_path), "train": "train", "val": "val"}
     values |= {"class_names": None, "val_fraction": 0.2, "seed": 0}
     cfg = OmegaConf.create({"dataset": {"_target_": "ssd.data.readers.voc_folder.voc_folder", **values}})
     read_ahead([cfg])

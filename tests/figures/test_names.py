@@ -2,11 +2,12 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from markdown_it import MarkdownIt
-from matplotlib.text import Text as DrawnText
+from matplotlib.backends.backend_agg import RendererAgg
 from rich.console import Console
 
 from helpers.pictures import as_detections, picture, random_annotation, read_png
@@ -73,7 +74,7 @@ def test_pictures(tmp_path: Path, rng: np.random.Generator, names: tuple[str, ..
     annotation = random_annotation(rng, len(names), 40, name="\n".join(names[:2]))
     image = picture(rng, 300, 400)
     assert draw_detections(image, as_detections(annotation), names).shape == image.shape
-    batch = {"image": image[None], "boxes": annotation.boxes[None], "labels": annotation.labels[None]}
+    batch: dict[str, Any] = {"image": image[None], "boxes": annotation.boxes[None], "labels": annotation.labels[None]}
     training_batch(batch, names, tmp_path / "batch.png")
     cell = outcome_cell(image, judge(as_detections(annotation), annotation, 0.5), names)
     save_outcomes([Section("", [cell])], 0.5, tmp_path / "sheet.png")
@@ -84,13 +85,13 @@ def test_no_name_is_missing_from_the_legend_or_read_as_a_formula(
     tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: list[tuple[str, bool | str]] = []
-    preprocess = DrawnText._preprocess_math
+    draw = RendererAgg.draw_text
 
-    def spy(self: DrawnText, text: str) -> tuple[str, bool | str]:
-        drawn.append(preprocess(self, text))
-        return drawn[-1]
+    def spy(self: Any, context: Any, x: Any, y: Any, text: str, prop: Any, angle: Any, ismath: Any, *rest: Any) -> None:
+        drawn.append((text, ismath))
+        draw(self, context, x, y, text, prop, angle, ismath, *rest)
 
-    monkeypatch.setattr(DrawnText, "_preprocess_math", spy)
+    monkeypatch.setattr(RendererAgg, "draw_text", spy)
     names = ("$x$", "_hidden", r"\$a$", "$5 or $6")
     annotations = [random_annotation(rng, 4, 20)]
     pr_curves(evaluate([as_detections(annotations[0])], annotations, names).curves, tmp_path / "pr.png")
