@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ssd.data.augmentation import Augmentation
+from ssd.data.one_pass import OnePass
 from ssd.data.pipeline import Batches
 from ssd.data.readers.voc_folder import voc_folder
 from ssd.data.sample import Dataset
@@ -26,11 +27,15 @@ SIZE = 300
 BATCH = 8
 
 
-def ssd_augmentation() -> Augmentation:
+def recipe() -> list[alb.BasicTransform]:
     """The transforms of conf/augmentation/ssd.yaml."""
-    return Augmentation(
-        [PhotometricDistort(), Expand(), MinIoUCrop(), RandomInterpolationResize(size=SIZE), alb.HorizontalFlip(p=0.5)]
-    )
+    return [
+        PhotometricDistort(),
+        Expand(),
+        MinIoUCrop(),
+        RandomInterpolationResize(size=SIZE),
+        alb.HorizontalFlip(p=0.5),
+    ]
 
 
 def decoding(dataset: Dataset) -> float:
@@ -62,7 +67,11 @@ def main() -> None:
 
     table = Table("augmentation", "workers", "first epoch", "later epochs, best", title="images per second")
     table.add_row("decoding alone", "1", f"{decoding(dataset):.0f}", "")
-    for name, augmentation in (("none", None), ("ssd", ssd_augmentation())):
+    for name, augmentation in (
+        ("none", None),
+        ("ssd, step by step", Augmentation(recipe())),
+        ("ssd", OnePass(recipe(), SIZE)),
+    ):
         for workers in arguments.workers:
             batches = Batches(
                 dataset,

@@ -53,27 +53,23 @@ class Augmentation:
             UserError: a transform failed, or gave something that is not a uint8 RGB image.
         """
         compose = self._compose()
-        root = np.random.SeedSequence([part % 2**64 for part in seed])
         # Not Compose.set_random_seed: it starts every transform from the same state, so that their draws coincide
         # (two flips of probability 0.5 would always happen together). One shared state gives each its own draws.
-        compose.set_random_state(np.random.default_rng(root), random.Random(int(root.generate_state(1, np.uint64)[0])))
+        compose.set_random_state(*generators(seed))
         # A copy, because a transform may work in place and the image may be kept in a cache.
-        boxes = _to_albumentations(sample.annotation.boxes)
+        boxes = to_albumentations(sample.annotation.boxes)
         try:
             result = compose(image=sample.image.copy(), bboxes=boxes)
         except Exception as error:  # what a library's or a user's transform may raise
-            raise UserError(
-                f"augmentation.transforms: {self._culprit(error)} failed on the image {sample.annotation.id} "
-                f"({type(error).__name__}: {first_line(error)}); correct its arguments, or leave it out."
-            ) from error
+            raise failure(self._transforms, error, sample.annotation.id) from error
         image = result["image"]
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
             raise UserError(
-                f"augmentation.transforms ({self._names()}) made of {sample.annotation.id} an image of type "
+                f"augmentation.transforms ({_names(self._transforms)}) made of {sample.annotation.id} an image of type "
                 f"{image.dtype} and shape {image.shape}, but the network takes uint8 RGB: leave out transforms that "
                 "normalise, convert to tensors or drop channels"
             )
-        return Sample(image, _annotation(sample.annotation, result["bboxes"], *image.shape[:2]))
+        return Sample(image, annotation_after(sample.annotation, result["bboxes"], *image.shape[:2]))
 
     def _compose(self) -> alb.Compose:
         """This thread's own copy of the transforms: they keep their random state and parameters inside them."""
@@ -87,25 +83,36 @@ class Augmentation:
             )
         return self._own.compose
 
-    def _culprit(self, error: Exception) -> str:
-        """The transform that an error came out of, where it shows: the one whose own code was running."""
-        for frame, _ in traceback.walk_tb(error.__traceback__):
-            transform = frame.f_locals.get("self")
-            if isinstance(transform, alb.BasicTransform):
-                return type(transform).__name__
-        return self._names() if len(self._transforms) == 1 else f"one of {self._names()}"
 
-    def _names(self) -> str:
-        return ", ".join(type(transform).__name__ for transform in self._transforms)
+def failure(transforms: Sequence[alb.BasicTransform | alb.BaseCompose], error: Exception, image: str) -> UserError:
+    """The sentence on a transform that failed on an image: the one whose own code was running, where that shows."""
+    frames = (frame.f_locals.get("self") for frame, _ in traceback.walk_tb(error.__traceback__))
+    culprit = next((type(found).__name__ for found in frames if isinstance(found, alb.BasicTransform)), None)
+    if culprit is None:
+        culprit = _names(transforms) if len(transforms) == 1 else f"one of {_names(transforms)}"
+    return UserError(
+        f"augmentation.transforms: {culprit} failed on the image {image} ({type(error).__name__}: "
+        f"{first_line(error)}); correct its arguments, or leave it out."
+    )
 
 
-def _to_albumentations(boxes: NDArray[np.float32]) -> NDArray[np.float64]:
+def _names(transforms: Sequence[alb.BasicTransform | alb.BaseCompose]) -> str:
+    return ", ".join(type(transform).__name__ for transform in transforms)
+
+
+def generators(seed: tuple[int, int, int]) -> tuple[np.random.Generator, random.Random]:
+    """The two generators that albumentations' transforms draw from, both of one seed of any integers."""
+    root = np.random.SeedSequence([part % 2**64 for part in seed])
+    return np.random.default_rng(root), random.Random(int(root.generate_state(1, np.uint64)[0]))
+
+
+def to_albumentations(boxes: NDArray[np.float32]) -> NDArray[np.float64]:
     """(N, 4) ymin, xmin, ymax, xmax → (N, 5) x_min, y_min, x_max, y_max, row; the row finds labels and flags again."""
     return np.column_stack([boxes[:, [1, 0, 3, 2]], np.arange(len(boxes))]).astype(np.float64)
 
 
-def _annotation(before: Annotation, bboxes: NDArray[np.float64], height: int, width: int) -> Annotation:
-    """The annotation of the augmented image from what `_to_albumentations` has become."""
+def annotation_after(before: Annotation, bboxes: NDArray[np.float64], height: int, width: int) -> Annotation:
+    """The annotation of the augmented image from what `to_albumentations` has become."""
     boxes = np.clip(bboxes[:, [1, 0, 3, 2]], 0, 1).astype(np.float32)
     visible = np.all(boxes[:, 2:] > boxes[:, :2], axis=1)
     boxes = boxes[visible]

@@ -4,7 +4,7 @@ import logging
 import math
 import threading
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import cv2
 import numpy as np
@@ -12,7 +12,6 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from ssd.cores import available_cores
-from ssd.data.augmentation import Augmentation
 from ssd.data.sample import Annotation, Dataset, Sample
 from ssd.errors import UserError
 from ssd.native_output import native_output_size
@@ -20,6 +19,8 @@ from ssd.native_output import native_output_size
 record = logging.getLogger("ssd.record")  # into run.log only
 
 Batch = Mapping[str, tf.Tensor]  # see `Batches.epoch`
+
+Augment = Callable[[Sample, tuple[int, int, int]], Sample]  # of a sample and (seed, epoch, index)
 
 PREFETCHED_BATCHES = 2
 BOX_MULTIPLE = 8  # the padded number of boxes; a round number, so that similar data sets share compiled graphs
@@ -59,7 +60,7 @@ class Batches:
         *,
         image_size: int,
         batch_size: int,
-        augmentation: Augmentation | None,
+        augmentation: Augment | None,
         shuffle: bool,
         seed: int,
         workers: int | None,

@@ -1,14 +1,17 @@
 """From the configuration to the parts of a run: with the task modules, the only code that reads the configuration."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import albumentations as alb
 import keras
 from omegaconf import DictConfig, OmegaConf
 
 from ssd.config.instantiate import instantiate
 from ssd.data.augmentation import Augmentation
-from ssd.data.pipeline import Batches
+from ssd.data.one_pass import OnePass, is_one_pass
+from ssd.data.pipeline import Augment, Batches
 from ssd.data.sample import Dataset
 from ssd.errors import UserError
 from ssd.models.checkpoint import load_detector
@@ -31,11 +34,18 @@ def build_train_batches(cfg: DictConfig, dataset: Dataset) -> Batches:
     return Batches(
         dataset,
         image_size=cfg.detector.image_size,
-        augmentation=Augmentation(transforms) if transforms else None,
+        augmentation=_augmentation(transforms, cfg.detector.image_size),
         shuffle=cfg.training.shuffle,
         drop_remainder=True,
         **_batch_settings(cfg),
     )
+
+
+def _augmentation(transforms: Sequence[alb.BasicTransform], image_size: int) -> Augment | None:
+    """The fastest way through a list."""
+    if is_one_pass(transforms, image_size):
+        return OnePass(transforms, image_size)
+    return Augmentation(transforms) if transforms else None
 
 
 def build_val_batches(cfg: DictConfig, dataset: Dataset, image_size: int) -> Batches:
