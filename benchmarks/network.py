@@ -43,20 +43,25 @@ def seconds(action: Callable[[], object]) -> float:
     return median(times[2:])
 
 
+def random_batch(size: int, count: int) -> dict[str, tf.Tensor]:
+    """As `Batches` gives them, of `count` images of noise."""
+    random = np.random.default_rng(0)
+    corners = random.uniform(0, 1, (count, OBJECTS, 2, 2)).astype(np.float32)
+    return {
+        "image": tf.constant(random.integers(0, 255, (count, size, size, 3), np.uint8)),
+        "boxes": tf.constant(np.concatenate([corners.min(2), corners.max(2) + 0.01], axis=-1)),
+        "labels": tf.constant(random.integers(0, len(CLASSES), (count, OBJECTS), np.int32)),
+    }
+
+
 def measure(cfg: DictConfig, policy: str) -> tuple[float, float]:
     """Images per second of training and of predicting (network, decoding and NMS)."""
     keras.config.set_dtype_policy(policy)
     model = build_detector(cfg, CLASSES)
     optimizer = build_optimizer(cfg, model, steps_per_epoch=1000)
     step = make_train_step(model, optimizer, build_target_encoder(cfg, model), build_loss(cfg), jit_compile=has_gpu())
-    random = np.random.default_rng(0)
-    size, count = model.image_size, cfg.training.batch_size
-    corners = random.uniform(0, 1, (count, OBJECTS, 2, 2)).astype(np.float32)
-    batch = {
-        "image": tf.constant(random.integers(0, 255, (count, size, size, 3), np.uint8)),
-        "boxes": tf.constant(np.concatenate([corners.min(2), corners.max(2) + 0.01], axis=-1)),
-        "labels": tf.constant(random.integers(0, len(CLASSES), (count, OBJECTS), np.int32)),
-    }
+    count = cfg.training.batch_size
+    batch = random_batch(model.image_size, count)
     training = seconds(lambda: float(step(batch).total))
     predictor = Predictor(model, model.nms)
     predicting = seconds(lambda: predictor.predict_batch(batch["image"]))

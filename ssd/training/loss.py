@@ -42,7 +42,8 @@ class MultiBoxLoss:
             logits: (B, P, C + 1) float32, background first.
         """
         class_loss = tf.nn.sparse_softmax_cross_entropy_with_logits(targets.classes, logits)
-        negative = self._hard_negatives(class_loss, targets.positive)
+        with tf.name_scope("mining"):
+            negative = self._hard_negatives(class_loss, targets.positive)
         selected = tf.cast(targets.positive | negative, tf.float32)
         error = tf.abs(offsets - targets.offsets)
         box_loss = tf.reduce_sum(tf.where(error < 1.0, 0.5 * error**2, error - 0.5), axis=-1)

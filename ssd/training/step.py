@@ -41,10 +41,14 @@ def make_train_step(
     def step(image: tf.Tensor, boxes: tf.Tensor, labels: tf.Tensor) -> Losses:
         with tf.GradientTape() as tape:
             outputs = model(image, training=True)
-            losses = loss(encode_targets(boxes, labels), outputs["offsets"], outputs["logits"])
+            with tf.name_scope("matching"):  # for profiles
+                targets = encode_targets(boxes, labels)
+            with tf.name_scope("loss"):
+                losses = loss(targets, outputs["offsets"], outputs["logits"])
             scaled = optimizer.scale_loss(losses.total)
         gradients = tape.gradient(scaled, model.trainable_variables)
-        optimizer.apply(gradients, model.trainable_variables)
+        with tf.name_scope("optimizer"):
+            optimizer.apply(gradients, model.trainable_variables)
         return losses
 
     return lambda batch: step(batch["image"], batch["boxes"], batch["labels"])
