@@ -20,6 +20,7 @@ from ssd.models.extras import ExtraLevel
 from ssd.runs.checkpoint import checkpoint_file
 from ssd.runs.folder import LAST
 from ssd.training.loss import MultiBoxLoss
+from ssd.training.optimizers import fused
 from ssd.training.step import exclude_from_weight_decay
 from ssd.training.targets import TargetEncoder
 from ssd.weights.reader import TrainedWeights, read_weights
@@ -151,7 +152,7 @@ def build_optimizer(cfg: DictConfig, model: SSD, steps_per_epoch: int) -> keras.
         learning_rate=cfg.optimizer.learning_rate,
         total_steps=steps_per_epoch * cfg.training.epochs,
     )
-    optimizer = instantiate(cfg.optimizer, "optimizer", learning_rate=schedule)
+    optimizer = fused(instantiate(cfg.optimizer, "optimizer", learning_rate=schedule))
     exclude_from_weight_decay(optimizer, model)
     if model.dtype_policy.name == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)

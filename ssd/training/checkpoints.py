@@ -5,6 +5,7 @@ from pathlib import Path
 
 import keras
 
+import ssd.training.optimizers
 import ssd.training.schedules  # noqa: F401  (registers what a checkpoint's optimizer refers to)
 from ssd.errors import UserError
 from ssd.models.checkpoint import load_detector, read_notes, save_detector
