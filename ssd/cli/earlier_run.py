@@ -18,8 +18,9 @@ from ssd.config.overrides import as_override, by_key, key_of, quote, without
 from ssd.errors import UserError
 from ssd.runs.best_by import recorded_best_by
 from ssd.runs.checkpoint import check_checkpoint
-from ssd.runs.folder import CONFIG, HYDRA, LAST, OVERRIDES, is_run, overrides_of, run_of
+from ssd.runs.folder import LAST, OVERRIDES, is_run, run_of
 from ssd.runs.going_on import check_can_go_on
+from ssd.runs.started import called_from, config_of, overrides_of, own_store, started
 
 # What a stored command asked of that run only.
 _OF_ONE_RUN = ("task", "resume", "source", "allow_changes", "trust", "hydra.output_subdir")
@@ -72,11 +73,11 @@ def network_of(folder: Path, given: Collection[str], config_dir: str | None) -> 
         given: keys that the user has set; a group whose option is among them brings nothing.
         config_dir: Hydra's flag, for options of the user's own.
     """
-    if not (folder / CONFIG).is_file():
+    config: Any = config_of(folder)
+    if config is None:
         return []
-    config: Any = OmegaConf.load(folder / CONFIG)
-    choices = OmegaConf.load(folder / HYDRA).hydra.runtime.choices
-    lines = [f"{group}={choices[group]}" for group in ("backbone", "detector") if group not in given]
+    run = started(folder)
+    lines = [f"{group}={run.choice(group)}" for group in ("backbone", "detector") if group not in given]
     (usual,) = compose_jobs(lines, multirun=False, config_dir=config_dir)
     for group in [key_of(line) for line in lines]:
         theirs, ours = _plain(config[group]), _plain(usual[group])
@@ -138,11 +139,9 @@ def _resumed(given_path: Path, overrides: Sequence[str], given: dict[str, Overri
     if (folder / LAST).is_file():
         check_checkpoint(folder / LAST)
     mine = [*without(overrides, ("resume", "hydra.run.dir")), f"resume={quote(str(folder))}"]
-    config = folder / CONFIG
-    if config.is_file() and "tracking.uri" not in given:
+    if "tracking.uri" not in given and (uri := own_store(folder)) is not None:
         # its default depends on the folder one calls from, and the run goes on in its own store
-        uri = OmegaConf.select(OmegaConf.load(config), "tracking.uri")
-        mine += [f"tracking.uri={quote(str(uri))}"] if uri else []
+        mine += [f"tracking.uri={quote(uri)}"]
     best_by = _same_best_by(folder, given)
     mine = [*without(mine, [key_of(line) for line in best_by]), *best_by]
     stored = without(_stored(folder, given), [key_of(line) for line in mine])
@@ -169,12 +168,10 @@ def _stored(folder: Path, given: dict[str, Override]) -> list[str]:
     """The overrides stored in a run folder, without those given anew; relative paths keep their meaning."""
     trusted = "trust" in given and given["trust"].value() is True
     lines = replayed(without(map(renamed, overrides_of(folder)), (*_OF_ONE_RUN, *given)), folder, trusted)
-    return [_anchored(line, _called_from(folder)) for line in lines]
-
-
-def _called_from(folder: Path) -> Path:
-    runtime = OmegaConf.select(OmegaConf.load(folder / HYDRA), "hydra.runtime.cwd")
-    return Path(str(runtime))
+    if not lines:
+        return []
+    home = called_from(folder)
+    return [_anchored(line, home) for line in lines]
 
 
 def _anchored(line: str, called_from: Path) -> str:

@@ -1,7 +1,7 @@
 """The training loop, read from top to bottom: epochs, validation, checkpoints, early stopping."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -14,11 +14,14 @@ from ssd.errors import UserError
 from ssd.figures.validation_sheet import ValidationSheet
 from ssd.models.detector import SSD
 from ssd.runs.best_by import BEST_BY, main_metrics, metric_of
-from ssd.runs.results import append_result, as_written, read_results
+from ssd.runs.checkpoint import check_checkpoint
+from ssd.runs.folder import HISTORY, RESULTS
+from ssd.runs.results import as_written, write_results
 from ssd.tracking.tracker import Tracker
 from ssd.training.checkpoints import Checkpoints, Place
 from ssd.training.loss import Losses
 from ssd.training.meter import LossMeter
+from ssd.training.past import past_epochs
 from ssd.training.progress import TrainingProgress, in_words
 from ssd.training.validator import Validator
 
@@ -33,9 +36,11 @@ class History:
 
     Attributes:
         best_by: the column that the best validation has most of.
+        rows: of all epochs that are known.
     """
 
     best_by: str
+    rows: list[dict[str, float]] = field(default_factory=list)
     minutes: float = 0.0
     best: dict[str, float] = field(default_factory=dict)
     last: dict[str, float] = field(default_factory=dict)
@@ -43,7 +48,8 @@ class History:
 
     def add(self, row: Mapping[str, float]) -> bool:
         """Takes an epoch's row in; True where it is the best validation so far."""
-        self.last, self.minutes = dict(row), row["minutes"]
+        self.note(row)
+        self.last, self.minutes = dict(row), row.get("minutes", self.minutes)
         if self.best_by not in row:
             return False
         if not self.best or row[self.best_by] > self.best[self.best_by]:
@@ -51,6 +57,10 @@ class History:
             return True
         self.validations_since_best += 1
         return False
+
+    def note(self, row: Mapping[str, float]) -> None:
+        """Keeps an epoch's row, in the place of one of the same epoch."""
+        self.rows = [*(other for other in self.rows if other["epoch"] != row["epoch"]), dict(row)]
 
     def tracked(self, row: Mapping[str, float]) -> dict[str, float]:
         """What is tracked of the row taken in last, which may hold more than results.csv."""
@@ -74,7 +84,8 @@ class Trainer:
         patience: validations without a better one before it stops; None: never.
         stop: asked after each validation but the last epoch's, with its row: True ends the training.
         on_first_step: called once the training goes on.
-        checkpoints, results, sheet, tracker: where things are written.
+        folder: of the run.
+        checkpoints, sheet, tracker: where things are written.
     """
 
     model: SSD
@@ -90,7 +101,7 @@ class Trainer:
     stop: Callable[[Mapping[str, float]], bool] | None
     on_first_step: Callable[[], object]
     checkpoints: Checkpoints
-    results: Path
+    folder: Path
     sheet: ValidationSheet
     tracker: Tracker
 
@@ -118,12 +129,14 @@ class Trainer:
                     row = {"epoch": epoch + 1, **self._train(epoch, skip, progress)}
                     row |= {"step": self._steps_done(), "lr": float(self.optimizer.learning_rate)}
                     row["minutes"] = (monotonic() - start) / 60
-                    append_result(self.results, as_written(row))
+                    history.note(as_written(row))
+                    self._write(history)
                     self._save(self._steps_done() - before)
                     self._end_epoch(row, history, start)
+                self._write(history)  # where no epoch was left, and its file was lost
         except KeyboardInterrupt:
             self._save(self._steps_done() - before)
-            log.warning("interrupted at step %d; continue with resume=%s", self._steps_done(), self.results.parent)
+            log.warning("interrupted at step %d; continue with resume=%s", self._steps_done(), self.folder)
             raise
         return history
 
@@ -133,17 +146,44 @@ class Trainer:
         place = Place(self.begin.epoch + epochs, step, len(self.batches))
         self.checkpoints.save_last(self.model, self.optimizer, place)
 
+    def _write(self, history: History) -> None:
+        for file in (RESULTS, HISTORY):
+            write_results(self.folder / file, history.rows)
+
     def _past(self) -> History:
-        """The epochs in results.csv; those that a killed run could not send any more are tracked now."""
+        """The epochs that are through; those that a killed run could not send any more are tracked now."""
         history = History(self.best_by)
-        # rows of later epochs are of a run that was stopped before it could save them
-        rows = [row for row in read_results(self.results) if row["epoch"] <= self.begin.epoch]
-        tracked = self.tracker.steps("train/loss") if rows else set()
+        rows, lost = past_epochs(self.folder, self.begin, self.tracker)
+        tracked = set(self.tracker.curves(("train/loss",))) if rows else set()
         for row in rows:
             history.add(row)
             if int(row["epoch"]) not in tracked and not (row is rows[-1] and self._lacks_validation(row)):
                 self.tracker.log_metrics(history.tracked(row), int(row["epoch"]))
+        if history.best or lost:
+            self._look_at_best(history, lost)
         return history
+
+    def _look_at_best(self, history: History, lost: Sequence[int]) -> None:
+        """A lost best checkpoint is replaced; one whose epoch is lost is validated, or a worse one would replace it."""
+        try:
+            check_checkpoint(self.checkpoints.best)
+        except UserError as error:
+            log.warning("%s; the best of the epochs from here on is kept", str(error).partition(";")[0])
+            history.best, history.validations_since_best = {}, 0
+            if self.begin.step == 0 and self.best_by in history.last:  # the present weights are those of that row
+                history.add(history.last)
+                self.checkpoints.save_best(self.model)
+            return
+        if lost:
+            last = self.model.get_weights()
+            self.model.load_weights(self.checkpoints.best)
+            metrics = self.validator()[1].evaluation.metrics
+            self.model.set_weights(last)
+            value = float(metrics.get(metric_of(self.best_by), float("nan")))
+            log.warning("the best checkpoint, whose epoch is lost, has %s %.4g", metric_of(self.best_by), value)
+            if not history.best or value > history.best[self.best_by]:
+                row = {"epoch": lost[-1], **{f"val/{name}": number for name, number in metrics.items()}}
+                history.best, history.validations_since_best = as_written(row), 0
 
     def _lacks_validation(self, row: Mapping[str, float]) -> bool:
         """Whether a run was stopped between an epoch's last step and the end of its validation."""
@@ -199,7 +239,7 @@ class Trainer:
         row["minutes"] = (monotonic() - start) / 60
         if history.add(as_written(row)):
             self.checkpoints.save_best(self.model)
-        append_result(self.results, as_written(row))
+        self._write(history)
         self.tracker.log_metrics(history.tracked(row), epoch)
         validated = (f"val/{name}" for name in main_metrics(self.best_by))
         shown = ("train/loss", "val/loss", *validated, "train/images_per_second", "lr", "minutes")
