@@ -15,10 +15,11 @@ from ssd.cli.compose import compose_jobs
 from ssd.cli.replay import replayed
 from ssd.config.groups import MEMBERS
 from ssd.config.overrides import as_override, by_key, key_of, quote, without
+from ssd.console import say
 from ssd.errors import UserError
 from ssd.runs.best_by import recorded_best_by
 from ssd.runs.checkpoint import check_checkpoint
-from ssd.runs.folder import LAST, OVERRIDES, is_run, run_of
+from ssd.runs.folder import CONFIG, LAST, OVERRIDES, is_run, run_of
 from ssd.runs.going_on import check_can_go_on
 from ssd.runs.started import called_from, config_of, overrides_of, own_store, started
 
@@ -75,6 +76,7 @@ def network_of(folder: Path, given: Collection[str], config_dir: str | None) -> 
     """
     config: Any = config_of(folder)
     if config is None:
+        say(f"{folder} has no {CONFIG} that tells its network; it is taken to be this command's")
         return []
     run = started(folder)
     lines = [f"{group}={run.choice(group)}" for group in ("backbone", "detector") if group not in given]

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ssd.runs.folder import CONFIG, HYDRA, OVERRIDES, RUN_ID_FILE
 from ssd.runs.reading import at, damaged, is_text, is_texts, read_text, read_yaml
 
 log = logging.getLogger(__name__)
+_say_once = cache(say)  # a command reads the same file for several reasons
 
 _SQLITE = "sqlite:///"
 _RUN_ID = re.compile(r"[0-9a-f]{32}")  # MLflow's
@@ -28,18 +30,18 @@ class Started:
 
     Attributes:
         file: that says all this.
-        called_from: the folder that relative paths start from.
+        called_from: the folder that relative paths start from, where that was noted.
         choices: group → the option chosen.
-        overrides: the command.
+        overrides: the command, where that was noted.
         job: its number in a sweep.
         config_name: of `--config-name`.
         config_dirs: of `--config-dir`.
     """
 
     file: Path
-    called_from: Path
+    called_from: Path | None
     choices: Mapping[str, str]
-    overrides: tuple[str, ...]
+    overrides: tuple[str, ...] | None
     job: int
     config_name: str
     config_dirs: tuple[str, ...]
@@ -63,18 +65,18 @@ def started(folder: Path) -> Started:
     """
     file = folder / HYDRA
     hydra = at(read_yaml(file, _REMEDY), "hydra")
-    called_from, choices, overrides, job = (
+    home, choices, overrides, job = (
         at(hydra, key) for key in ("runtime.cwd", "runtime.choices", "overrides.task", "job.num")
     )
-    if not is_text(called_from):
+    if not isinstance(hydra, dict):
         raise damaged(file, "it is not what Hydra notes of a run", _REMEDY)
     sources = at(hydra, "runtime.config_sources")
     paths = [at(source, "path") for source in sources if at(source, "provider") == "command-line"] if sources else []
     return Started(
         file=file,
-        called_from=Path(called_from),
+        called_from=Path(home) if is_text(home) else None,
         choices={str(group): str(option) for group, option in choices.items()} if isinstance(choices, dict) else {},
-        overrides=tuple(overrides) if is_texts(overrides) else (),
+        overrides=tuple(overrides) if is_texts(overrides) else None,
         job=job if isinstance(job, int) else 0,
         config_name=str(at(hydra, "job.config_name") or "config"),
         config_dirs=tuple(map(str, paths)),
@@ -97,19 +99,25 @@ def overrides_of(folder: Path) -> list[str]:
         try:
             noted = started(folder).overrides
         except UserError:
-            raise error from None
+            noted = None
+        if noted is None:
+            raise
         reason = str(error).removesuffix(f"; {_REMEDY}")
-        say(f"{reason.replace(str(file), os.path.relpath(file))}; the command is taken from {HYDRA.name} beside it")
+        _say_once(
+            f"{reason.replace(str(file), os.path.relpath(file))}; the command is taken from {HYDRA.name} beside it"
+        )
         return list(noted)
 
 
 def called_from(folder: Path) -> Path:
     """The folder that a run was called from; the present one, which is said, where that is not known any more."""
     try:
-        return started(folder).called_from
+        home, reason = started(folder).called_from, f"{folder / HYDRA} does not say where the run was called from"
     except UserError as error:
-        say(f"{str(error).removesuffix(f'; {_REMEDY}')}; relative paths of its command are taken from {Path.cwd()}")
-        return Path.cwd()
+        home, reason = None, str(error).removesuffix(f"; {_REMEDY}")
+    if home is None:
+        _say_once(f"{reason}; relative paths of its command are taken from {Path.cwd()}")
+    return home or Path.cwd()
 
 
 def config_of(folder: Path) -> DictConfig | None:
@@ -161,7 +169,7 @@ def own_store(folder: Path) -> str | None:
         return uri and str(uri)
     file = Path(str(uri).removeprefix(_SQLITE).partition("?")[0])
     if file.is_absolute() and not file.exists():
-        say(f"{file}, where the run was recorded, is gone; it goes on in the store of this command")
+        _say_once(f"{file}, where the run was recorded, is gone; it goes on in the store of this command")
         return None
     return str(uri)
 

@@ -33,7 +33,8 @@ from ssd.runs.results import read_results, write_results
 from ssd.sweep.search.pruning import pruning_of_this_job
 from ssd.tracking.tracker import Tracker
 from ssd.training.checkpoints import Checkpoints, Place
-from ssd.training.loop import History, Trainer
+from ssd.training.history import History
+from ssd.training.loop import Trainer
 from ssd.training.step import make_train_step
 from ssd.training.validator import Validator
 from ssd.weights.transfer import transfer

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
@@ -13,12 +13,13 @@ from ssd.data.pipeline import Batch, Batches
 from ssd.errors import UserError
 from ssd.figures.validation_sheet import ValidationSheet
 from ssd.models.detector import SSD
-from ssd.runs.best_by import BEST_BY, main_metrics, metric_of
+from ssd.runs.best_by import main_metrics
 from ssd.runs.checkpoint import check_checkpoint
 from ssd.runs.folder import HISTORY, RESULTS
 from ssd.runs.results import as_written, write_results
 from ssd.tracking.tracker import Tracker
 from ssd.training.checkpoints import Checkpoints, Place
+from ssd.training.history import History
 from ssd.training.loss import Losses
 from ssd.training.meter import LossMeter
 from ssd.training.past import past_epochs
@@ -26,46 +27,6 @@ from ssd.training.progress import TrainingProgress, in_words
 from ssd.training.validator import Validator
 
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class History:
-    """What happened so far, also before a resume: minutes of training, the best validation and how long ago it was.
-
-    Its rows are those of results.csv, digits included, so that a resumed run compares what an undisturbed one does.
-
-    Attributes:
-        best_by: the column that the best validation has most of.
-        rows: of all epochs that are known.
-    """
-
-    best_by: str
-    rows: list[dict[str, float]] = field(default_factory=list)
-    minutes: float = 0.0
-    best: dict[str, float] = field(default_factory=dict)
-    last: dict[str, float] = field(default_factory=dict)
-    validations_since_best: int = 0
-
-    def add(self, row: Mapping[str, float]) -> bool:
-        """Takes an epoch's row in; True where it is the best validation so far."""
-        self.note(row)
-        self.last, self.minutes = dict(row), row.get("minutes", self.minutes)
-        if self.best_by not in row:
-            return False
-        if not self.best or row[self.best_by] > self.best[self.best_by]:
-            self.best, self.validations_since_best = dict(row), 0
-            return True
-        self.validations_since_best += 1
-        return False
-
-    def note(self, row: Mapping[str, float]) -> None:
-        """Keeps an epoch's row, in the place of one of the same epoch."""
-        self.rows = [*(other for other in self.rows if other["epoch"] != row["epoch"]), dict(row)]
-
-    def tracked(self, row: Mapping[str, float]) -> dict[str, float]:
-        """What is tracked of the row taken in last, which may hold more than results.csv."""
-        metrics = {name: value for name, value in row.items() if name not in ("epoch", "step")}
-        return metrics | {f"best/{metric_of(name)}": self.best[name] for name in BEST_BY if name in self.best}
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,20 +114,26 @@ class Trainer:
     def _past(self) -> History:
         """The epochs that are through; those that a killed run could not send any more are tracked now."""
         history = History(self.best_by)
-        rows, lost = past_epochs(self.folder, self.begin, self.tracker)
+        rows, unsure = past_epochs(self.folder, self.begin, self.tracker)
         tracked = set(self.tracker.curves(("train/loss",))) if rows else set()
         for row in rows:
             history.add(row)
             if int(row["epoch"]) not in tracked and not (row is rows[-1] and self._lacks_validation(row)):
                 self.tracker.log_metrics(history.tracked(row), int(row["epoch"]))
-        if history.best or lost:
-            self._look_at_best(history, lost)
+        if history.best or unsure:
+            self._look_at_best(history, unsure)
         return history
 
-    def _look_at_best(self, history: History, lost: Sequence[int]) -> None:
-        """A lost best checkpoint is replaced; one whose epoch is lost is validated, or a worse one would replace it."""
+    def _look_at_best(self, history: History, unsure: Sequence[int]) -> None:
+        """A lost best checkpoint is replaced; one of an epoch that is not known exactly is validated once more.
+
+        Or a worse epoch would take its place.
+        """
+        best = self.checkpoints.best
         try:
-            check_checkpoint(self.checkpoints.best)
+            if not best.exists():
+                raise UserError(f"{best} is missing")
+            check_checkpoint(best)
         except UserError as error:
             log.warning("%s; the best of the epochs from here on is kept", str(error).partition(";")[0])
             history.best, history.validations_since_best = {}, 0
@@ -174,16 +141,13 @@ class Trainer:
                 history.add(history.last)
                 self.checkpoints.save_best(self.model)
             return
-        if lost:
+        if unsure:
             last = self.model.get_weights()
-            self.model.load_weights(self.checkpoints.best)
-            metrics = self.validator()[1].evaluation.metrics
+            self.model.load_weights(best)
+            metrics = {f"val/{name}": value for name, value in self.validator()[1].evaluation.metrics.items()}
             self.model.set_weights(last)
-            value = float(metrics.get(metric_of(self.best_by), float("nan")))
-            log.warning("the best checkpoint, whose epoch is lost, has %s %.4g", metric_of(self.best_by), value)
-            if not history.best or value > history.best[self.best_by]:
-                row = {"epoch": lost[-1], **{f"val/{name}": number for name, number in metrics.items()}}
-                history.best, history.validations_since_best = as_written(row), 0
+            log.info("the best checkpoint, validated once more: %s %.4g", self.best_by, metrics[self.best_by])
+            history.correct_best(as_written({"epoch": unsure[-1], **metrics}), unsure)
 
     def _lacks_validation(self, row: Mapping[str, float]) -> bool:
         """Whether a run was stopped between an epoch's last step and the end of its validation."""

@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 def past_epochs(folder: Path, begin: Place, tracker: Tracker) -> tuple[list[dict[str, float]], list[int]]:
-    """The rows of the epochs that are through, and the numbers of those that nothing knows any more.
+    """The rows of the epochs that are through, and the numbers of those that are lost, or only known rounded.
 
     They are those of results.csv; what that lacks is taken from its copy beside the checkpoints, or else from MLflow,
     whose numbers are rounded. What was taken from where, and what is lost, is said.
@@ -30,19 +30,16 @@ def past_epochs(folder: Path, begin: Place, tracker: Tracker) -> tuple[list[dict
     rows = {int(row["epoch"]): row for row in found if row["epoch"] in wanted}
     if (missing := _missing(wanted, rows)) and problem is None:
         problem = f"{file} lacks {_listed(missing)}" if (folder / RESULTS).exists() else f"{file} is missing"
-    for source, take in (
-        (f"its copy {HISTORY}", lambda: {int(row["epoch"]): row for row in readable_results(folder / HISTORY)[0]}),
-        ("MLflow", lambda: _tracked(tracker, begin)),
-    ):
-        if not missing:
-            break
-        rows |= {epoch: row for epoch, row in take().items() if epoch in missing}
-        if len(left := _missing(wanted, rows)) < len(missing):
+    copied = {int(row["epoch"]): row for row in readable_results(folder / HISTORY)[0]} if missing else {}
+    unsure = [epoch for epoch in missing if epoch not in copied]
+    tracked = _tracked(tracker, begin) if unsure else {}
+    for source, known in ((f"its copy {HISTORY}", copied), ("MLflow, whose numbers are rounded", tracked)):
+        if taken := {epoch: row for epoch, row in known.items() if epoch in wanted and epoch not in rows}:
             log.warning("%s; it is made again from %s", problem, source)
-        missing = left
-    if missing:
-        log.warning("%s; nothing else has %s, and the training goes on without them", problem, _listed(missing))
-    return [rows[epoch] for epoch in sorted(rows)], missing
+            rows |= taken
+    if lost := _missing(wanted, rows):
+        log.warning("%s; nothing else has %s, and the training goes on without", problem, _listed(lost))
+    return [rows[epoch] for epoch in sorted(rows)], unsure
 
 
 def _tracked(tracker: Tracker, begin: Place) -> dict[int, dict[str, float]]:

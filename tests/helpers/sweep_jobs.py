@@ -40,9 +40,7 @@ def write_job(sweep: Path, number: int, given: list[str], mAP50: float | None, r
     folder = sweep / f"{number}_job"
     (folder / ".hydra").mkdir(parents=True)
     OmegaConf.save(given, folder / ".hydra" / "overrides.yaml")
-    OmegaConf.save(
-        {"hydra": {"job": {"num": number}, "runtime": {"cwd": str(folder)}}}, folder / ".hydra" / "hydra.yaml"
-    )
+    OmegaConf.save({"hydra": {"job": {"num": number}}}, folder / ".hydra" / "hydra.yaml")
     if mAP50 is not None:
         (folder / "metrics.json").write_text(json.dumps({"name": "a", "mAP50": mAP50, "mAP": None, "per_class": []}))
         write_results(folder / "results.csv", [{"epoch": 1, "train/loss": 3.0, "val/mAP50": mAP50}])
