@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
 
@@ -46,7 +47,20 @@ def run_of(checkpoint: Path) -> Path | None:
 
 def overrides_of(folder: Path) -> list[str]:
     """The overrides that a run was started with."""
-    return [str(line) for line in OmegaConf.load(folder / OVERRIDES)]
+    return as_typed(OmegaConf.load(folder / OVERRIDES))  # type: ignore[arg-type]
+
+
+def as_typed(overrides: list[str]) -> list[str]:
+    """A job's overrides, a list of OmegaConf's, with their interpolations as they are: to iterate resolves them."""
+    lines: Any = OmegaConf.to_container(overrides, resolve=False)  # type: ignore[arg-type]
+    return [str(line) for line in lines]
+
+
+def config_dir_of(folder: Path) -> str | None:
+    """The `--config-dir` that a run was started with, if any."""
+    node: Any = OmegaConf.to_container(OmegaConf.load(folder / HYDRA), resolve=False)
+    sources = node["hydra"]["runtime"].get("config_sources", [])
+    return next((str(source["path"]) for source in sources if source["provider"] == "command-line"), None)
 
 
 def reserve(folder: Path) -> Path:

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from ssd.errors import UserError
 from ssd.runs.files import write_text
 from ssd.runs.flat import flatten
-from ssd.runs.folder import BEST, CONFIG, HYDRA, LAST, OVERRIDES, RESULTS
+from ssd.runs.folder import BEST, CONFIG, HYDRA, LAST, OVERRIDES, RESULTS, as_typed, overrides_of
 from ssd.runs.results import read_results
 
 # What a continued training may change and stays the same experiment; of these sections and keys all.
@@ -78,9 +78,9 @@ def check_same_experiment(folder: Path, given: str, now: Mapping[str, Any]) -> N
 def note_command(cfg: DictConfig, folder: Path) -> None:
     """Notes with what a training goes on, once it does; what was noted before is kept as `.hydra.1`, `.hydra.2`, …"""
     hydra = HydraConfig.get()
-    lines = [line for line in hydra.overrides.task if not line.startswith("resume=")]
+    lines = [line for line in as_typed(hydra.overrides.task) if not line.startswith("resume=")]
     kept = folder / OVERRIDES.parent
-    if hydra.output_subdir is None and OmegaConf.to_container(OmegaConf.load(folder / OVERRIDES)) != lines:
+    if hydra.output_subdir is None and overrides_of(folder) != lines:
         number = 1 + sum(1 for _ in folder.glob(f"{kept.name}.*"))
         shutil.copytree(kept, folder / f"{kept.name}.{number}")
         write_text(folder / HYDRA, OmegaConf.to_yaml(OmegaConf.create({"hydra": hydra})))

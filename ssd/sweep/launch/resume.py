@@ -19,14 +19,14 @@ from ssd.config.overrides import key_of, quote, without
 from ssd.errors import UserError
 from ssd.runs.best_by import EARLIER, is_older
 from ssd.runs.files import write_text
-from ssd.runs.folder import CONFIG, DONE_FILE, FAILURE_FILE, METRICS, PRUNED_FILE, SWEEP_FILE
+from ssd.runs.folder import CONFIG, DONE_FILE, FAILURE_FILE, METRICS, PRUNED_FILE, SWEEP_FILE, as_typed
 from ssd.runs.lock import locked
 from ssd.sweep.node import CONTINUED
 
 log = logging.getLogger(__name__)
 
 # What may differ in a continued sweep: sections that say nothing about what is trained.
-_FREE = ("hydra", "pipeline", "sweep", "tracking", "gpu_memory_growth")
+_FREE = ("hydra", "pipeline", "sweep", "tracking", "gpu_memory_growth", "trust")
 
 Task = Callable[[DictConfig, Path], float]
 
@@ -113,7 +113,7 @@ class StoredSweep:
 
 def job_overrides(job: DictConfig) -> list[str]:
     """The overrides of a composed job, without Hydra's own."""
-    return [str(line) for line in job.hydra.overrides.task]
+    return as_typed(job.hydra.overrides.task)
 
 
 def _compared(lines: Sequence[str]) -> list[str]:
