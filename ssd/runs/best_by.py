@@ -6,10 +6,8 @@ the jobs of a sweep.
 
 from pathlib import Path
 
-from omegaconf import OmegaConf
-
 from ssd.errors import UserError
-from ssd.runs.started import config_of
+from ssd.runs.started import best_by_of, config_of
 
 BEST_BY = ("val/mAP", "val/mAP50", "val/mAP50_07")  # the validated columns of which more is better
 DEFAULT = "val/mAP"
@@ -32,15 +30,13 @@ def recorded_best_by(folder: Path) -> str | None:
     Raises:
         UserError: its configuration is damaged.
     """
-    if (config := config_of(folder)) is None:
-        return None
-    return OmegaConf.select(config, "training.best_by") or EARLIER
+    recorded = best_by_of(folder, BEST_BY)
+    return recorded or (None if config_of(folder) is None else EARLIER)
 
 
 def is_older(folder: Path) -> bool:
     """Whether the run in a folder is known to have begun when there was no `training.best_by`."""
     try:
-        config = config_of(folder)
+        return config_of(folder) is not None and best_by_of(folder, BEST_BY) is None
     except UserError:
         return False
-    return config is not None and OmegaConf.select(config, "training.best_by") is None

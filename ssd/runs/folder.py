@@ -4,6 +4,9 @@ import logging
 import os
 import sys
 from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +44,12 @@ def run_of(checkpoint: Path) -> Path | None:
     """The run folder that a checkpoint (a run folder, or its checkpoints/x.keras) belongs to, if any."""
     folder = checkpoint if checkpoint.is_dir() else checkpoint.parent.parent
     return folder if is_run(folder) else None
+
+
+def as_typed(overrides: list[str]) -> list[str]:
+    """A job's overrides, a list of OmegaConf's, with their interpolations as they are: to iterate resolves them."""
+    lines: Any = OmegaConf.to_container(overrides, resolve=False)  # type: ignore[arg-type]
+    return [str(line) for line in lines]
 
 
 def reserve(folder: Path) -> Path:

@@ -26,6 +26,7 @@ from ssd.runs.folder import (
     REPORT_PAGE,
     RESULTS,
     RUN_ID_FILE,
+    as_typed,
 )
 from ssd.runs.reading import read_yaml
 from ssd.runs.results import readable_results
@@ -95,7 +96,7 @@ def check_same_experiment(folder: Path, given: str, now: Mapping[str, Any]) -> N
         if (folder / LAST).is_file():
             say(f"{given} has no {CONFIG} to compare with; it is made again from the command")
         return
-    had, has = flatten(OmegaConf.to_container(config)), flatten(now)  # type: ignore[arg-type]
+    had, has = flatten(config), flatten(now)
     differing = [key for key in had if key in has and not _is_free(key) and had[key] != has[key]]
     if differing:  # perhaps only as a path has become absolute since
         home = called_from(folder)
@@ -111,7 +112,7 @@ def check_same_experiment(folder: Path, given: str, now: Mapping[str, Any]) -> N
 def note_command(cfg: DictConfig, folder: Path) -> None:
     """Notes with what a training goes on, once it does; what was noted before is kept as `.hydra.1`, `.hydra.2`, …"""
     hydra = HydraConfig.get()
-    lines = [line for line in hydra.overrides.task if not line.startswith("resume=")]
+    lines = [line for line in as_typed(hydra.overrides.task) if not line.startswith("resume=")]
     kept = folder / OVERRIDES.parent
     if hydra.output_subdir is None and _noted(folder) != lines:
         number = 1 + sum(1 for _ in folder.glob(f"{kept.name}.*"))

@@ -3,13 +3,11 @@
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
-
-from omegaconf import DictConfig, OmegaConf
 
 from ssd.console import say
 from ssd.errors import UserError
@@ -21,7 +19,9 @@ _say_once = cache(say)  # a command reads the same file for several reasons
 
 _SQLITE = "sqlite:///"
 _RUN_ID = re.compile(r"[0-9a-f]{32}")  # MLflow's
+_SECTIONS = ("task", "backbone", "detector", "dataset", "optimizer", "training", "tracking")
 _REMEDY = "put the file back, or start a new run"
+_CONFIG_REMEDY = "put the file back; or remove it, and it is made again from the run's command when that goes on"
 
 
 @dataclass(frozen=True)
@@ -120,24 +120,43 @@ def called_from(folder: Path) -> Path:
     return home or Path.cwd()
 
 
-def config_of(folder: Path) -> DictConfig | None:
-    """The whole configuration of a run; None where it has not begun.
+def config_dir_of(folder: Path) -> str | None:
+    """The `--config-dir` that a run was started with, if any that is known."""
+    try:
+        return next(iter(started(folder).config_dirs), None)
+    except UserError:
+        return None
+
+
+def config_of(folder: Path) -> dict[str, Any] | None:
+    """The whole configuration of a run, in which nothing is resolved any more; None where it has not begun.
 
     Raises:
-        UserError: it is damaged; or has interpolations, which the run's own are not, as it is written resolved.
+        UserError: it is damaged.
     """
     file = folder / CONFIG
     if not os.path.lexists(file):
         return None
-    remedy = "put the file back; or remove it, and it is made again from the run's command when that goes on"
-    values = read_yaml(file, remedy)
+    values = read_yaml(file, _CONFIG_REMEDY)
     if not (isinstance(values, dict) and any(isinstance(section, dict) for section in values.values())):
-        raise damaged(file, "it holds no configuration", remedy)
+        raise damaged(file, "it holds no configuration", _CONFIG_REMEDY)
     if "task" in values and "name" not in values:  # which comes behind the sections
-        raise damaged(file, "it is cut short", remedy)
-    if (found := _interpolation(values)) is not None:
-        raise damaged(file, f"{found[:60]} in it is nothing that a run writes", remedy)
-    return OmegaConf.create(values)
+        raise damaged(file, "it is cut short", _CONFIG_REMEDY)
+    if wrong := [key for key in _SECTIONS if "task" in values and not isinstance(values.get(key), dict)]:
+        raise damaged(file, f"its {wrong[0]} is no section", _CONFIG_REMEDY)
+    return values
+
+
+def best_by_of(folder: Path, known: Sequence[str]) -> str | None:
+    """The `training.best_by` of a run; None where it has not begun, or none.
+
+    Raises:
+        UserError: its configuration is damaged, or names none of the `known`.
+    """
+    value = at(config_of(folder), "training.best_by")
+    if value is not None and value not in known:
+        raise damaged(folder / CONFIG, f"its training.best_by is {value!r}", _CONFIG_REMEDY)
+    return value
 
 
 def recorded_run(folder: Path) -> str | None:
@@ -163,20 +182,11 @@ def own_store(folder: Path) -> str | None:
     Raises:
         UserError: its configuration is damaged.
     """
-    config = config_of(folder)
-    uri = None if config is None else OmegaConf.select(config, "tracking.uri")
+    uri = at(config_of(folder), "tracking.uri")
     if uri is None or not str(uri).startswith(_SQLITE):
-        return uri and str(uri)
+        return None if uri is None else str(uri)
     file = Path(str(uri).removeprefix(_SQLITE).partition("?")[0])
     if file.is_absolute() and not file.exists():
         _say_once(f"{file}, where the run was recorded, is gone; it goes on in the store of this command")
         return None
     return str(uri)
-
-
-def _interpolation(value: Any) -> str | None:
-    """The first text with an interpolation."""
-    if isinstance(value, dict | list):
-        items = value.values() if isinstance(value, dict) else value
-        return next((found for item in items if (found := _interpolation(item)) is not None), None)
-    return value if isinstance(value, str) and "${" in value else None

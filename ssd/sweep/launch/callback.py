@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ssd.errors import UserError
 from ssd.runs.files import write_text
-from ssd.runs.folder import FAILURE_FILE, RUN_ID_FILE, SWEEP_PAGE, SWEEP_REPORT
+from ssd.runs.folder import FAILURE_FILE, RUN_ID_FILE, SWEEP_PAGE, SWEEP_REPORT, as_typed
 from ssd.runs.started import recorded_run
 from ssd.sweep.node import is_continued, sweep_name
 from ssd.sweep.report.terminal import print_table
@@ -74,7 +74,7 @@ class Sweep(Callback):
             except OSError as error:
                 log.warning("%s: %s; a continued sweep will have another run", error.filename, error.strerror)
         grid = OmegaConf.select(config, "hydra.sweeper.params") or {}
-        command = shlex.join(["python", "run.py", "-m", *hydra.overrides.task])
+        command = shlex.join(["python", "run.py", "-m", *as_typed(hydra.overrides.task)])
         self._tracker.log_config({**({"sweep": dict(grid)} if grid else {}), "command": command})
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:

@@ -19,7 +19,7 @@ from ssd.config.overrides import key_of, quote, without
 from ssd.errors import UserError
 from ssd.runs.best_by import EARLIER, is_older
 from ssd.runs.files import write_text
-from ssd.runs.folder import CONFIG, DONE_FILE, FAILURE_FILE, METRICS, PRUNED_FILE, SWEEP_FILE
+from ssd.runs.folder import CONFIG, DONE_FILE, FAILURE_FILE, METRICS, PRUNED_FILE, SWEEP_FILE, as_typed
 from ssd.runs.lock import locked
 from ssd.runs.reading import Kinds, damaged, is_text, is_texts, read_json, read_text
 from ssd.sweep.node import CONTINUED
@@ -27,7 +27,7 @@ from ssd.sweep.node import CONTINUED
 log = logging.getLogger(__name__)
 
 # What may differ in a continued sweep: sections that say nothing about what is trained.
-_FREE = ("hydra", "pipeline", "sweep", "tracking", "gpu_memory_growth")
+_FREE = ("hydra", "pipeline", "sweep", "tracking", "gpu_memory_growth", "trust")
 
 _REMEDY = "put the file back, or go on with each job by itself: resume=FOLDER_OF_THE_JOB"
 _KINDS: Kinds = {
@@ -124,7 +124,7 @@ class StoredSweep:
 
 def job_overrides(job: DictConfig) -> list[str]:
     """The overrides of a composed job, without Hydra's own."""
-    return [str(line) for line in job.hydra.overrides.task]
+    return as_typed(job.hydra.overrides.task)
 
 
 def _compared(lines: Sequence[str]) -> list[str]:

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from omegaconf import OmegaConf
-
 from ssd.config.overrides import by_key, key_of
 from ssd.errors import UserError
 from ssd.runs.best_by import DEFAULT, EARLIER, metric_of
@@ -161,7 +159,7 @@ def read_job(folder: Path) -> JobResult:
         status=status,
         reason=reason,
         metrics=metrics,
-        settings={} if config is None else flatten(OmegaConf.to_container(config)),  # type: ignore[arg-type]
+        settings={} if config is None else flatten(config),
         epochs=epochs,
         folder=folder,
         run_id=recorded_run(folder),
