@@ -9,13 +9,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ssd.console import say
 from ssd.errors import UserError
 from ssd.runs.folder import CONFIG, HYDRA, OVERRIDES, RUN_ID_FILE
 from ssd.runs.reading import at, damaged, is_text, is_texts, read_text, read_yaml
 
 log = logging.getLogger(__name__)
-_say_once = cache(say)  # a command reads the same file for several reasons
 
 _SQLITE = "sqlite:///"
 _RUN_ID = re.compile(r"[0-9a-f]{32}")  # MLflow's
@@ -190,3 +188,11 @@ def own_store(folder: Path) -> str | None:
         _say_once(f"{file}, where the run was recorded, is gone; it goes on in the store of this command")
         return None
     return str(uri)
+
+
+@cache
+def _say_once(line: str) -> None:
+    """A command reads the same file for several reasons."""
+    from ssd.console import say  # here, as it loads rich, and Hydra loads this module at every start
+
+    say(line)
