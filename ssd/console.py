@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from time import monotonic
 
 from rich import get_console
@@ -40,6 +40,10 @@ class LogFile(logging.FileHandler):
         elif not self._is_said:
             self._is_said = True
             say(f"{os.path.relpath(self.baseFilename)} cannot be written ({error.strerror}); its lines are only here")
+
+    def close(self) -> None:
+        with suppress(OSError):  # what could not be written cannot be now either
+            super().close()
 
 
 def say(line: str) -> None:

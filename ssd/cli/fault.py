@@ -33,7 +33,7 @@ def describe_fault(error: Exception, log_file: Path | None = None) -> str:
 
     Where a disk is full, can only be read, or the like, the sentence says so, and how a training goes on afterwards.
     """
-    if (refused := _refused(error)) is not None:
+    if (refused := _refused(error, log_file)) is not None:
         again = log_file is not None and (log_file.parent / LAST).is_file()
         then = f", then go on with resume={os.path.relpath(log_file.parent)}" if again and log_file else ""
         return f"{refused}{then}"
@@ -44,11 +44,12 @@ def describe_fault(error: Exception, log_file: Path | None = None) -> str:
     return f"{type(error).__name__}: {reason}; nobody expected this: {where}"
 
 
-def _refused(error: BaseException | None) -> str | None:
+def _refused(error: BaseException | None, log_file: Path | None) -> str | None:
     """What the system refused, and what to do; None where it is not to blame."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in _REMEDIES:
-            file = error.filename2 or error.filename or "a file"
+            named = error.filename2 or error.filename
+            file = named or ("a file" if log_file is None else f"a file in {os.path.relpath(log_file.parent)}")
             return f"{file}: {os.strerror(error.errno)}; {_REMEDIES[error.errno]}"
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return None

@@ -4,16 +4,19 @@ import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ssd.runs.folder import HISTORY, RESULTS
 from ssd.runs.results import COLUMNS, as_written, readable_results
-from ssd.tracking.tracker import Tracker
-from ssd.training.checkpoints import Place
+
+if TYPE_CHECKING:  # which load TensorFlow and mlflow
+    from ssd.tracking.tracker import Tracker
+    from ssd.training.checkpoints import Place
 
 log = logging.getLogger(__name__)
 
 
-def past_epochs(folder: Path, begin: Place, tracker: Tracker) -> tuple[list[dict[str, float]], list[int]]:
+def past_epochs(folder: Path, begin: "Place", tracker: "Tracker") -> tuple[list[dict[str, float]], list[int]]:
     """The rows of the epochs that are through, and the numbers of those that are lost, or only known rounded.
 
     They are those of results.csv; what that lacks is taken from its copy beside the checkpoints, or else from MLflow,
@@ -42,7 +45,7 @@ def past_epochs(folder: Path, begin: Place, tracker: Tracker) -> tuple[list[dict
     return [rows[epoch] for epoch in sorted(rows)], unsure
 
 
-def _tracked(tracker: Tracker, begin: Place) -> dict[int, dict[str, float]]:
+def _tracked(tracker: "Tracker", begin: "Place") -> dict[int, dict[str, float]]:
     """Epoch → its row, as MLflow knows it."""
     return {
         epoch: as_written({"epoch": epoch, "step": epoch * begin.steps_per_epoch, **values})
