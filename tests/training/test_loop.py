@@ -6,22 +6,30 @@ from typing import Any
 
 import pytest
 
-from ssd.runs.results import append_result, read_results
+from helpers.fake_checkpoint import write_detector
+from ssd.runs.folder import BEST
+from ssd.runs.results import read_results, write_results
 from ssd.training.checkpoints import Place
 from ssd.training.loop import Trainer
 from ssd.training.progress import TrainingProgress
 
 
 def write_rows(file: Path, *rows: dict[str, float]) -> None:
-    for epoch, row in enumerate(rows, start=1):
-        append_result(file, {"epoch": epoch, "minutes": 0.5, "train/loss": 3.0, **row})
+    known = enumerate(rows, start=1)
+    write_results(file, [{"epoch": epoch, "minutes": 0.5, "train/loss": 3.0, **row} for epoch, row in known])
+
+
+def checkpoints(folder: Path, **actions: Any) -> SimpleNamespace:
+    """Checkpoints that are there, and stay as they are."""
+    best = write_detector(folder / BEST)
+    return SimpleNamespace(**{"best": best, "save_best": lambda model: None, **actions})
 
 
 def make_trainer(results: Path, sent: list, tracked: set[int], **options: Any) -> Trainer:
     """A trainer that has gone through all its rows, three steps each, and does not train any more."""
     rows = read_results(results)
     tracker = SimpleNamespace(
-        steps=lambda name: tracked,
+        curves=lambda names: {epoch: {"train/loss": 3.0} for epoch in tracked},
         log_metrics=lambda metrics, step: sent.append((step, metrics)),
         log_image=lambda *_: None,
     )
@@ -36,8 +44,8 @@ def make_trainer(results: Path, sent: list, tracked: set[int], **options: Any) -
             "epochs": len(rows),
             "evaluate_every": 2,
             "best_by": "val/mAP50",
-            "checkpoints": SimpleNamespace(save_best=lambda model: None),
-            "results": results,
+            "checkpoints": checkpoints(results.parent),
+            "folder": results.parent,
             "tracker": tracker,
             **options,
         }
@@ -73,11 +81,11 @@ LOOSE, TIGHT = {"val/mAP50": 0.968, "val/mAP": 0.451}, {"val/mAP50": 0.944, "val
 def test_the_best_is_by_what_was_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, best_by: str, best: int, since: int
 ) -> None:
-    results, sent, saved = tmp_path / "results.csv", list[tuple[int, dict]](), []
+    results, sent, saved = tmp_path / "results.csv", list[tuple[int, dict]](), list[object]()
     write_rows(results, {"val/loss": 2.0, **LOOSE}, {})
     monkeypatch.setattr(Trainer, "_validate", lambda self, epoch: {"val/loss": 1.0, **TIGHT})
-    checkpoints = SimpleNamespace(save_best=lambda model: saved.append(model))
-    trainer = make_trainer(results, sent, {1}, best_by=best_by, checkpoints=checkpoints, model="the second")
+    kept = checkpoints(tmp_path, save_best=saved.append)
+    trainer = make_trainer(results, sent, {1}, best_by=best_by, checkpoints=kept, model="the second")
     history = trainer.run()
     assert (history.best["epoch"], history.validations_since_best) == (best, since)
     assert saved == (["the second"] if best == 2 else [])
@@ -111,7 +119,7 @@ def test_a_resumed_run_ends_where_it_would_have_ended(
         return stops
 
     monkeypatch.setattr(Trainer, "_train", train)
-    saved = SimpleNamespace(save_last=lambda model, optimizer, place: None)
+    saved = checkpoints(tmp_path, save_last=lambda model, optimizer, place: None)
     trainer = make_trainer(results, [], {1, 2}, epochs=3, patience=patience, stop=stop, checkpoints=saved)
     if patience or stops:
         trainer.run()
