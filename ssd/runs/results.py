@@ -20,6 +20,7 @@ COLUMNS = (
     "train/loss_cls",
     "train/loss_box",
     "train/images_per_second",
+    "train/waiting",
     "val/loss",
     "val/loss_cls",
     "val/loss_box",

@@ -21,7 +21,7 @@ from ssd.tracking.tracker import Tracker
 from ssd.training.checkpoints import Checkpoints, Place
 from ssd.training.history import History
 from ssd.training.loss import Losses
-from ssd.training.meter import LossMeter
+from ssd.training.meter import LossMeter, NotFinite
 from ssd.training.past import past_epochs
 from ssd.training.progress import TrainingProgress, in_words
 from ssd.training.validator import Validator
@@ -172,22 +172,26 @@ class Trainer:
         steps = len(self.batches) - skip
         title = f"epoch {epoch + 1}/{self.epochs}"
         with progress.epoch(title, steps) as bar:
-            for batch in self.batches.epoch(epoch, start=skip):
-                interrupts.check()
-                losses = self.train_step(batch)
-                if not meter.add(losses, len(batch["index"])):
-                    raise UserError(self._not_finite(batch))
-                bar.advance(meter)
-                if progress.done == 1:
-                    self.on_first_step()
+            try:
+                for batch in meter.timed(self.batches.epoch(epoch, start=skip)):
+                    interrupts.check()
+                    self._check_finite(meter.add(self.train_step(batch), batch))
+                    bar.advance(meter)
+                    if progress.done == 1:
+                        self.on_first_step()
+            finally:  # also before an interrupted training saves its weights
+                self._check_finite(meter.read())
         return meter.means()
 
-    def _not_finite(self, batch: Batch) -> str:
+    def _check_finite(self, failed: NotFinite | None) -> None:
+        if failed is None:
+            return
         annotations = self.batches.dataset.annotations
-        ids = ", ".join(annotations[index].id for index in batch["index"].numpy())
-        return (
-            f"the loss is not finite at step {self._steps_done()}, in the batch of images {ids}; look at their boxes, "
-            "or lower optimizer.learning_rate, raise schedule.warmup_steps or set optimizer.global_clipnorm"
+        ids = ", ".join(annotations[index].id for index in failed.batch["index"].numpy())
+        step = self._steps_done() - failed.steps_since
+        raise UserError(
+            f"the loss is not finite at step {step}, in the batch of images {ids}; look at their boxes, or lower "
+            "optimizer.learning_rate, raise schedule.warmup_steps or set optimizer.global_clipnorm"
         )
 
     def _validate(self, epoch: int) -> dict[str, float]:

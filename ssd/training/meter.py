@@ -1,37 +1,78 @@
-"""Means of the losses over an epoch."""
+"""Means of the losses over an epoch, and how long its steps waited for their batches."""
 
+from collections.abc import Iterator
 from time import monotonic
+from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
+from ssd.data.pipeline import Batch
 from ssd.training.loss import Losses
+
+READ_EVERY = 10  # steps: to read a loss is to wait for the device, which then waits for the next step
+
+
+class NotFinite(NamedTuple):
+    """A step whose loss was not finite: its batch, and how many steps have been done since."""
+
+    batch: Batch
+    steps_since: int
 
 
 class LossMeter:
-    """Adds up the losses of the steps and the images that passed."""
+    """Adds up the losses of the steps and the images that passed; losses stay on the device for `READ_EVERY` steps."""
 
     def __init__(self) -> None:
         self._sums = np.zeros(3)
-        self._steps = 0
+        self._steps = 0  # that the sums are of
+        self._pending: list[tuple[Losses, Batch]] = []
         self._images = 0
         self._start = monotonic()
+        self._waited = 0.0
 
-    def add(self, losses: Losses, images: int) -> bool:
-        """Adds a step; False where its loss is not finite."""
-        values = np.array([float(value) for value in losses[:3]])
-        self._sums += values
-        self._steps += 1
-        self._images += images
-        return bool(np.isfinite(values).all())
+    def timed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """The same batches; the time until each is there counts as waiting for data."""
+        while True:
+            start = monotonic()
+            batch = next(batches, None)
+            self._waited += monotonic() - start
+            if batch is None:
+                return
+            yield batch
+
+    def add(self, losses: Losses, batch: Batch) -> NotFinite | None:
+        """Adds a step; gives the first one that was not finite, where the losses are read now."""
+        self._pending.append((losses, batch))
+        self._images += len(batch["index"])
+        return self.read() if len(self._pending) == READ_EVERY or not self._steps else None
+
+    def read(self) -> NotFinite | None:
+        """Waits for the steps so far; gives the first one that was not finite."""
+        pending, self._pending = self._pending, []
+        if not pending:
+            return None
+        values = tf.stack([tf.stack(losses[:3]) for losses, _ in pending]).numpy().astype(np.float64)
+        for number, (row, (_, batch)) in enumerate(zip(values, pending, strict=True), start=1):
+            if not np.isfinite(row).all():
+                return NotFinite(batch, len(pending) - number)
+            self._sums += row
+            self._steps += 1
+        return None
 
     def means(self) -> dict[str, float]:
-        """train/loss, train/loss_cls, train/loss_box and train/images_per_second of the steps so far."""
+        """Of the steps that were read: train/loss, train/loss_cls, train/loss_box; and of all so far:
+
+        train/images_per_second, and train/waiting, the share of the time that went by until the batches were there.
+        """
         loss, classification, localisation = (self._sums / max(self._steps, 1)).tolist()
+        seconds = max(monotonic() - self._start, 1e-9)
         return {
             "train/loss": loss,
             "train/loss_cls": classification,
             "train/loss_box": localisation,
-            "train/images_per_second": self._images / max(monotonic() - self._start, 1e-9),
+            "train/images_per_second": self._images / seconds,
+            "train/waiting": self._waited / seconds,
         }
 
     def summary(self) -> str:
@@ -39,5 +80,5 @@ class LossMeter:
         means = self.means()
         return (
             f"loss {means['train/loss']:.3f} (cls {means['train/loss_cls']:.3f}, box {means['train/loss_box']:.3f}) "
-            f"{means['train/images_per_second']:.1f} images/s"
+            f"{means['train/images_per_second']:.1f} images/s, {means['train/waiting']:.0%} waiting for data"
         )

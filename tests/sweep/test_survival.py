@@ -20,7 +20,7 @@ from ssd.runs.results import read_results
 
 COMMAND = ["-m", *TINY, "training.epochs=3"]
 JOBS = [f"{number}_seed={number + 1}" for number in range(3)]
-CLOCK = ("minutes", "images_per_second", "train/images_per_second")
+CLOCK = ("minutes", "images_per_second", "train/images_per_second", "train/waiting")
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from ssd.training.loop import Trainer
 from ssd.training.meter import LossMeter
 
 COMMAND = [*TINY, "tracking.enabled=false", "task.pictures=0"]
-CLOCK = ("minutes", "train/images_per_second")
+CLOCK = ("minutes", "train/images_per_second", "train/waiting")
 
 
 @pytest.fixture(scope="module")
