@@ -151,7 +151,7 @@ def find_sweep(resume: Override | None, multirun: bool) -> StoredSweep | None:
 
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
-    """Keeps a sweep for this process, to the end of the context or of the process; interrupted, says how to go on.
+    """Keeps a sweep for this process, to the end of the context or of the process; stopped, says how to go on.
 
     Raises:
         UserError: another process is running it.
@@ -159,7 +159,7 @@ def hold(folder: Path) -> Iterator[None]:
     with locked(folder):
         try:
             yield
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, OSError):  # stopped, or by a full disk
             log.warning("go on with: python run.py -m sweep.resume=%s", folder)
             raise
 
