@@ -16,11 +16,13 @@ from ssd.cli.compose import compose_jobs
 from ssd.cli.replay import check_links, replayed, trusts
 from ssd.config.groups import MEMBERS
 from ssd.config.overrides import as_override, by_key, key_of, quote, without
+from ssd.console import say
 from ssd.errors import UserError
 from ssd.runs.best_by import recorded_best_by
 from ssd.runs.checkpoint import check_checkpoint
-from ssd.runs.folder import CONFIG, HYDRA, LAST, OVERRIDES, config_dir_of, is_run, overrides_of, run_of
+from ssd.runs.folder import CONFIG, LAST, OVERRIDES, is_run, run_of
 from ssd.runs.going_on import check_can_go_on
+from ssd.runs.started import called_from, config_dir_of, config_of, overrides_of, own_store, started
 
 # What a stored command asked of that run only.
 _OF_ONE_RUN = ("task", "resume", "source", "allow_changes", "trust", "hydra.output_subdir")
@@ -75,11 +77,12 @@ def network_of(folder: Path, given: Collection[str], config_dir: str | None) -> 
         given: keys that the user has set; a group whose option is among them brings nothing.
         config_dir: Hydra's flag, for options of the user's own.
     """
-    if not (folder / CONFIG).is_file():
+    config = config_of(folder)
+    if config is None:
+        say(f"{folder} has no {CONFIG} that tells its network; it is taken to be this command's")
         return []
-    config = _unresolved(folder / CONFIG)
-    choices = _unresolved(folder / HYDRA)["hydra"]["runtime"]["choices"]
-    lines = [f"{group}={choices[group]}" for group in ("backbone", "detector") if group not in given]
+    run = started(folder)
+    lines = [f"{group}={run.choice(group)}" for group in ("backbone", "detector") if group not in given]
     (usual,) = compose_jobs(lines, multirun=False, config_dir=config_dir)
     for group in [key_of(line) for line in lines]:
         theirs, ours = config[group], _plain(usual[group])
@@ -146,11 +149,9 @@ def _resumed(
     if (folder / LAST).is_file():
         check_checkpoint(folder / LAST)
     mine = [*without(overrides, ("resume", "hydra.run.dir")), f"resume={quote(str(folder))}"]
-    config = folder / CONFIG
-    if config.is_file() and "tracking.uri" not in given:
+    if "tracking.uri" not in given and (uri := own_store(folder)) is not None:
         # its default depends on the folder one calls from, and the run goes on in its own store
-        uri = _unresolved(config).get("tracking", {}).get("uri")
-        mine += replayed([f"tracking.uri={quote(str(uri))}"] if uri else [], folder, trusts(given))
+        mine += replayed([f"tracking.uri={quote(uri)}"], folder, trusts(given))
     best_by = _same_best_by(folder, given)
     mine = [*without(mine, [key_of(line) for line in best_by]), *best_by]
     stored = without(_stored(folder, given), [key_of(line) for line in mine])
@@ -177,7 +178,10 @@ def _stored(folder: Path, given: dict[str, Override]) -> list[str]:
     """The overrides stored in a run folder, without those given anew; relative paths keep their meaning."""
     lines = without(map(renamed, overrides_of(folder)), (*_OF_ONE_RUN, *given))
     lines = replayed(lines, folder, trusts(given))
-    return [_anchored(line, _called_from(folder)) for line in lines]
+    if not lines:
+        return []
+    home = called_from(folder)
+    return [_anchored(line, home) for line in lines]
 
 
 def _check_config_dir(folder: Path, config_dir: str | None) -> None:
@@ -188,14 +192,6 @@ def _check_config_dir(folder: Path, config_dir: str | None) -> None:
     raise UserError(
         f"{os.path.relpath(folder)} was started with --config-dir={used}, which is code of its own; {there}"
     )
-
-
-def _called_from(folder: Path) -> Path:
-    return Path(str(_unresolved(folder / HYDRA)["hydra"]["runtime"]["cwd"]))
-
-
-def _unresolved(file: Path) -> dict[str, Any]:
-    return dict(OmegaConf.to_container(OmegaConf.load(file), resolve=False))  # type: ignore[arg-type]
 
 
 def _anchored(line: str, called_from: Path) -> str:

@@ -29,6 +29,7 @@ from ssd.cli.plan import carry_out, make_plan
 from ssd.console import waiting
 from ssd.errors import UserError, first_line
 from ssd.native_output import native_output_to
+from ssd.runs.files import write_text
 from ssd.runs.folder import CONFIG, LOG
 from ssd.runs.lock import locked
 from ssd.sweep.launch.resume import Task, run_unless_done
@@ -142,7 +143,7 @@ def run_task(cfg: DictConfig, folder: Path) -> float:
     check(cfg)
     OmegaConf.resolve(cfg)
     if cfg.resume is None:
-        OmegaConf.save(cfg, folder / CONFIG)
+        write_text(folder / CONFIG, OmegaConf.to_yaml(cfg))
     with native_output_to(folder / LOG):
         return _import_task(cfg.task._target_)(cfg, folder)
 

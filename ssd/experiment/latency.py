@@ -1,6 +1,5 @@
 """How long the detectors of several runs take for an image, measured side by side."""
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,6 +16,8 @@ from ssd.inference.cost import latencies
 from ssd.models.checkpoint import load_detector
 from ssd.runs.files import write_json
 from ssd.runs.folder import BEST, CONFIG, METRICS
+from ssd.runs.reading import read_json
+from ssd.runs.started import config_of
 from ssd.sweep.report.jobs import JobResult
 from ssd.tracking.tracker import Tracker
 
@@ -55,7 +56,9 @@ def track_latency(jobs: Sequence[JobResult], uri: str, experiment: str) -> None:
 
 def _image(folder: Path, known: dict[str, NDArray[np.uint8]], trusted: bool) -> NDArray[np.uint8]:
     """The first image that a run was validated on; a data set is read once."""
-    cfg = OmegaConf.load(folder / CONFIG)
+    if (config := config_of(folder)) is None:
+        raise UserError(f"{folder / CONFIG} is missing, which names the data of the run; leave it out of source")
+    cfg = OmegaConf.create(config)
     key = OmegaConf.to_yaml(cfg.dataset)
     if not (trusted or is_harmless(key)):
         raise UserError(
@@ -63,10 +66,10 @@ def _image(folder: Path, known: dict[str, NDArray[np.uint8]], trusted: bool) -> 
             "add trust=true"
         )
     if key not in known:
-        known[key] = build_splits(cfg).val[0].image  # type: ignore[arg-type]
+        known[key] = build_splits(cfg).val[0].image
     return known[key]
 
 
 def _keep(folder: Path, milliseconds: float) -> None:
     file = folder / METRICS
-    write_json(file, {**json.loads(file.read_text(encoding="utf-8")), "latency_ms": milliseconds})
+    write_json(file, {**read_json(file, "leave it out of source"), "latency_ms": milliseconds})

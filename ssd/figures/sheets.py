@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from ssd.figures.drawing import Tag, draw_tags, font
 from ssd.figures.strokes import Stroke, outline
+from ssd.runs.files import whole
 
 _GAP, _MARGIN, _LINE = 12, 24, 28  # pixels; the last is the height of a line of text
 _LETTERS, _TEXT, _HEADING = 14, 17, 21
@@ -79,7 +80,8 @@ def save_sheet(sections: Sequence[Section], legend: Sequence[Entry], columns: in
         top += _height(section, columns)
     if not sections:
         pen.text((width / 2, top + _LINE), "no images", _GREY, font(_TEXT), anchor="mm")
-    sheet.save(path, format="PNG")
+    with whole(path) as part:
+        sheet.save(part, format="PNG")
 
 
 def _rows(section: Section, columns: int) -> list[Sequence[Cell]]:

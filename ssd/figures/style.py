@@ -11,6 +11,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
 from ssd.figures.colours import class_colours
+from ssd.runs.files import whole
 
 FEW = 10  # curves that can be told apart by colour, and named in a legend
 GREY = "0.45"
@@ -53,4 +54,5 @@ def shorten(text: str, limit: int) -> str:
 
 def save(figure: Figure, path: Path) -> None:
     """Writes the PNG."""
-    FigureCanvasAgg(figure).print_figure(path, dpi=_DPI, format="png", facecolor="white")
+    with whole(path) as part:
+        FigureCanvasAgg(figure).print_figure(part, dpi=_DPI, format="png", facecolor="white")

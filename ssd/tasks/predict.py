@@ -20,7 +20,7 @@ from ssd.figures.drawing import draw_detections
 from ssd.inference.detections import Detections
 from ssd.inference.predictor import Predictor
 from ssd.inference.sources import ImageFile, image_files
-from ssd.runs.files import write_json
+from ssd.runs.files import whole, write_json
 
 log = logging.getLogger(__name__)
 
@@ -75,9 +75,9 @@ def as_record(file: Path, size: tuple[int, int], detections: Detections, class_n
 
 def _write_picture(image: NDArray[np.uint8], place: Path) -> None:
     """As a JPEG whose name tells the image's kind; from bytes, as OpenCV cannot open files of every name everywhere."""
-    place.parent.mkdir(parents=True, exist_ok=True)
     encoded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
-    place.with_name(f"{place.stem}{place.suffix.replace('.', '_')}.jpg").write_bytes(encoded.tobytes())
+    with whole(place.with_name(f"{place.stem}{place.suffix.replace('.', '_')}.jpg")) as part:
+        part.write_bytes(encoded.tobytes())
 
 
 def _parts(files: Sequence[ImageFile], size: int) -> Iterator[Sequence[ImageFile]]:
