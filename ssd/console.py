@@ -19,14 +19,19 @@ class ConsoleHandler(logging.StreamHandler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            get_console().print(Text(self.format(record)), soft_wrap=True)
+            get_console().print(_line(self.format(record)), soft_wrap=True)
         except Exception:  # as every handler: a log line must not end what it tells of
             self.handleError(record)
 
 
+def _line(text: str) -> Text:
+    """The text as it is; the name of a file may have bytes that are no letter in UTF-8."""
+    return Text(text.encode("utf-8", "backslashreplace").decode("utf-8"))
+
+
 def say(line: str) -> None:
     """One plain line, above whatever bar is being drawn."""
-    get_console().print(Text(line), soft_wrap=True)
+    get_console().print(_line(line), soft_wrap=True)
 
 
 @contextmanager
