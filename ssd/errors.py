@@ -1,5 +1,6 @@
 """What a user is meant to read: the one exception, and the words that several messages share."""
 
+import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -15,6 +16,11 @@ class UserError(Exception):
 def first_line(error: BaseException) -> str:
     """The first line that another library's exception says, or its kind where it says nothing."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def is_writable(letter: str) -> bool:
+    """Whether a letter can stand in a line: no line break, no control character, no half of a surrogate pair."""
+    return unicodedata.category(letter) not in ("Cc", "Cs", "Zl", "Zp")
 
 
 def closest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:

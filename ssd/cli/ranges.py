@@ -1,6 +1,7 @@
 """What numbers and lists of the configuration may be."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -83,7 +84,7 @@ def value_at(values: dict[str, Any], key: str) -> Any:
 
 
 def check_ranges(values: dict[str, Any]) -> None:
-    """Refuses the first number or list that is out of its range.
+    """Refuses the first number or list that is out of its range. NaN and infinity are no number of any setting.
 
     Raises:
         UserError: naming the key, its value and the rule.
@@ -96,3 +97,18 @@ def check_ranges(values: dict[str, Any]) -> None:
         value = value_at(values, key)
         if isinstance(value, list) and not holds(value):
             raise UserError(f"{key}={value} {sentence}")
+    for key, number in _numbers(values, ""):
+        if not isinstance(number, int) and not math.isfinite(number):
+            raise UserError(f"{key}={number} must be a finite number")
+
+
+def _numbers(value: Any, key: str) -> Iterator[tuple[str, float]]:
+    """Every number with its key; those of a list have the list's."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _numbers(item, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _numbers(item, key)
+    elif isinstance(value, int | float):
+        yield key, value

@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ssd.config.instantiate import instantiate
 from ssd.data.images import MAX_PIXELS
+from ssd.data.oddities import say_oddities
 from ssd.data.sample import Splits
 
 # Read ahead by `read_ahead`: the data set, and what its reader had to say, which belongs into the run's log.
@@ -52,6 +53,7 @@ def _build(cfg: DictConfig) -> Splits:
     arguments = {key: value for key, value in cfg.dataset.items() if key not in ("pretrained_weights", "max_pixels")}
     splits = instantiate(OmegaConf.create(arguments), "dataset")
     limit = cfg.dataset.get("max_pixels", MAX_PIXELS)
+    say_oddities(splits)
     return Splits(replace(splits.train, max_pixels=limit), replace(splits.val, max_pixels=limit))
 
 

@@ -3,6 +3,7 @@
 Drawn with matplotlib's objects: pyplot's global state would leak figures in a long training and is not thread safe.
 """
 
+import warnings
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -16,6 +17,9 @@ from ssd.runs.files import whole
 FEW = 10  # curves that can be told apart by colour, and named in a legend
 GREY = "0.45"
 _DPI = 130
+
+# A letter that the font lacks is drawn as a box; to say so for every one would bury what matters.
+warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
 
 
 def hex_colours(count: int) -> list[str]:

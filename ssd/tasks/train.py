@@ -41,6 +41,8 @@ from ssd.weights.transfer import transfer
 
 log = logging.getLogger(__name__)
 
+_SOON_SEEN = 1000  # images, a second or two's work
+
 
 def run(cfg: DictConfig, folder: Path) -> float:
     """Trains as configured, leaves everything in `folder`, and gives the best checkpoint's `training.best_by`."""
@@ -48,7 +50,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
     set_memory_growth(cfg.gpu_memory_growth)
     with waiting("reading the data set"):
         splits = build_splits(cfg)
-    if cfg.training.limit_batches is None:  # else few are needed
+    if cfg.training.limit_batches is None or len(splits.train) + len(splits.val) <= _SOON_SEEN:  # else few are needed
         look_at_images([splits.train, splits.val])
     with waiting("building the network"):
         model = _build_in_precision(cfg, splits.train.class_names)

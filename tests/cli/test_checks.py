@@ -143,6 +143,10 @@ def test_pretrained_weights_follow_the_data_set_unless_given() -> None:
         (["tracking.uri='foo://bar'"], "tracking.uri=foo://bar is no store of MLflow"),
         ([f"name={'x' * 5000}"], "has 5000 letters; a folder is named after it: at most 150"),
         (["score_threshold=nan"], "score_threshold=nan must be between 0 and 1"),
+        (["detector.nms_iou=nan"], "detector.nms_iou=nan must be between 0 and 1"),
+        (["optimizer=adam", "optimizer.beta_1=nan"], "optimizer.beta_1=nan must be a finite number"),
+        (["optimizer.learning_rate=inf"], "optimizer.learning_rate=inf must be a finite number"),
+        (["detector.variances=[0.1,0.1,nan,0.2]"], "detector.variances"),
         (["lr=0.1"], "unknown key 'lr'; here it is optimizer.learning_rate"),
         (["score_threshold=0.001"], "score_threshold=0.001 is below detector.score_threshold=0.01"),
         (
