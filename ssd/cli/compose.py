@@ -103,7 +103,7 @@ def _of_two(error: Exception, overrides: Sequence[str]) -> str | None:
         return f"a defaults list chooses {twice[1]} a second time; write there: - override /{twice[1]}: {twice[2]}"
     if isinstance(error, MissingConfigException) and (missing := error.missing_cfg_file or "").count("/") == 1:
         line = missing.replace("/", "=")
-        if not str(error).startswith("In '") and not any(given.endswith(line) for given in overrides):
+        if not re.match(r"In '(?!config')", str(error)) and not any(given.endswith(line) for given in overrides):
             hint = nearest(line.partition("=")[2], error.options or [])
             return f"a defaults list chooses {line}, which does not exist{hint}"
     chosen = dict(line.split("=", 1) for line in overrides if re.fullmatch(r"\w+=[\w.-]+", line))

@@ -90,11 +90,14 @@ def _check_structure(text: str, shown: str) -> None:
         if isinstance(event, yaml.AliasEvent):
             if any(anchor == event.anchor for anchor, _ in open_nodes):
                 raise UserError(f"{shown}: *{event.anchor} is an alias of what it is in; take it out")
-            count = sizes.get(event.anchor, 1)
+            if event.anchor not in sizes:
+                raise UserError(f"{shown}: *{event.anchor} is an alias of nothing; correct it")
+            count = sizes[event.anchor]
         elif isinstance(event, yaml.ScalarEvent):
             if len(event.value) > _LONGEST_NUMBER and event.value.strip("+-").isdigit():
                 raise UserError(f"{shown} has a number of {len(event.value)} digits; write what is meant")
             count = 1
+            sizes |= {event.anchor: 1} if event.anchor is not None else {}
         elif isinstance(event, yaml.CollectionEndEvent):
             anchor, inside = open_nodes.pop()
             count = inside + 1

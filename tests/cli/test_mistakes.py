@@ -231,7 +231,7 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing(
         ("a: 'b\n", "is no valid YAML: found unexpected end of stream"),
         ("a: b: c\n", "line 1 is no valid YAML: mapping values are not allowed"),
         ('a: "C:\\Users"\n', "line 1 is no valid YAML"),
-        ("a: 1\nb: *c\n", "found undefined alias"),
+        ("a: 1\nb: *c\n", "*c is an alias of nothing; correct it"),
         ("a: &a [*a]\n", "*a is an alias of what it is in; take it out"),
         ("a: &a\n  <<: *a\n", "*a is an alias of what it is in; take it out"),
         (f"a: {'[' * 3000}{']' * 3000}\n", "nests deeper than 50 levels; make it flatter"),
