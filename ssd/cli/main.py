@@ -21,7 +21,7 @@ from ssd import __version__, interrupts
 from ssd.cli.checks import check
 from ssd.cli.command_line import parse
 from ssd.cli.compose import CONF, register
-from ssd.cli.fault import describe_fault
+from ssd.cli.fault import describe_fault, faults_of_threads_told
 from ssd.cli.help import help_text
 from ssd.cli.own_task import import_task
 from ssd.cli.plan import carry_out, make_plan
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "--version" in given:
         print(f"ssd-experiments {__version__}")
         return 0
-    with _stopped_by_signals() as received:
+    with _stopped_by_signals() as received, faults_of_threads_told():
         try:
             status = _run(given)
         except Exception as error:  # a fault of ours, of a library or of a user's own part

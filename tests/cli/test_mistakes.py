@@ -5,12 +5,14 @@ What a configuration refuses is in `test_checks.py`; here is the way of the whol
 
 import logging
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from ssd.cli.fault import faults_of_threads_told
 from ssd.cli.main import main
 from ssd.cli.yaml_files import check_yaml
 from ssd.errors import UserError
@@ -300,3 +302,12 @@ def test_a_task_of_ones_own(
     assert sentence.startswith("error: ")
     assert sentence.count("\n") == 1
     monkeypatch.delitem(sys.modules, "mine_of_the_test", raising=False)
+
+
+def test_a_fault_in_a_thread_is_a_line(caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) -> None:
+    with faults_of_threads_told():
+        thread = threading.Thread(target=lambda: 1 / 0)
+        thread.start()
+        thread.join()
+    assert "in a thread: ZeroDivisionError: division by zero; its trace is in run.log" in caplog.messages
+    assert "Traceback" not in capsys.readouterr().err
