@@ -22,6 +22,7 @@ def check_hydra(job: DictConfig, multirun: bool) -> None:
     """
     if not isinstance(OmegaConf.select(job, "hydra", default=None), DictConfig):
         raise UserError("hydra has no value; leave it as it is")
+    _value(job, "name")  # a part of the folder: what is wrong with it is said of it
     key = "hydra.sweep.dir" if multirun else "hydra.run.dir"
     if not str(_value(job, key)).strip():
         raise UserError(f"{key} is empty; give a folder, or leave it out")
