@@ -1,11 +1,7 @@
-"""What Hydra reads its YAML files with: each is looked at first, so that a mistake in one is said with its name.
-
-A file of a few kilobytes can ask for terabytes (aliases of aliases) or for more recursion than there is stack.
-"""
+"""What Hydra reads its YAML files with: each is looked at first, so that a mistake in one is said with its name."""
 
 import os
 from pathlib import Path
-from typing import Any
 
 import yaml
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
@@ -14,12 +10,9 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult
 
 from ssd.errors import UserError
+from ssd.runs.yaml_structure import LOADER, check_structure
 
 _LARGEST = 1_000_000  # bytes; the largest of ours has six thousand
-_DEEPEST = 50  # levels of nesting
-_MOST = 100_000  # values, those of aliases counted wherever they are used
-_LONGEST_NUMBER = 300  # digits
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class CheckedFiles(FileConfigSource):
@@ -56,7 +49,11 @@ def check_yaml(file: Path) -> None:
     except OSError as error:
         raise UserError(f"{shown} cannot be read ({error.strerror or error}); check the file") from error
     try:
-        _check_structure(text, shown)
+        events = yaml.parse(text, Loader=LOADER)
+        top = next((event for event in events if isinstance(event, yaml.NodeEvent)), None)
+        if top is not None:
+            _check_top(top, shown)
+        check_structure(text, shown)
     except yaml.YAMLError as error:
         raise UserError(broken_yaml(error, shown)) from error
 
@@ -72,44 +69,6 @@ def broken_yaml(error: yaml.YAMLError, file: str) -> str:
     if "could not determine a constructor" in said:
         said = f"{said.rpartition(' ')[2]} is a tag, which a configuration cannot have"
     return f"{place} is no valid YAML: {said}; correct it there"
-
-
-def _check_structure(text: str, shown: str) -> None:
-    """One pass over YAML's events, which are not recursive: the top, the depth, and the size with all aliases."""
-    open_nodes: list[list[Any]] = []  # [anchor, values in it]
-    sizes: dict[str, int] = {}
-    total = 0
-    for event in yaml.parse(text, Loader=_LOADER):
-        if isinstance(event, yaml.ScalarEvent | yaml.AliasEvent | yaml.CollectionStartEvent) and not open_nodes:
-            _check_top(event, shown)
-        if isinstance(event, yaml.CollectionStartEvent):
-            open_nodes.append([event.anchor, 0])
-            if len(open_nodes) > _DEEPEST:
-                raise UserError(f"{shown} nests deeper than {_DEEPEST} levels; make it flatter")
-            continue
-        if isinstance(event, yaml.AliasEvent):
-            if any(anchor == event.anchor for anchor, _ in open_nodes):
-                raise UserError(f"{shown}: *{event.anchor} is an alias of what it is in; take it out")
-            if event.anchor not in sizes:
-                raise UserError(f"{shown}: *{event.anchor} is an alias of nothing; correct it")
-            count = sizes[event.anchor]
-        elif isinstance(event, yaml.ScalarEvent):
-            if len(event.value) > _LONGEST_NUMBER and event.value.strip("+-").isdigit():
-                raise UserError(f"{shown} has a number of {len(event.value)} digits; write what is meant")
-            count = 1
-            sizes |= {event.anchor: 1} if event.anchor is not None else {}
-        elif isinstance(event, yaml.CollectionEndEvent):
-            anchor, inside = open_nodes.pop()
-            count = inside + 1
-            if anchor is not None:
-                sizes[anchor] = count
-        else:
-            continue
-        if open_nodes:
-            open_nodes[-1][1] += count
-        total = max(total, count)
-        if total > _MOST or (open_nodes and open_nodes[-1][1] > _MOST):
-            raise UserError(f"{shown} comes to more than {_MOST} values with its aliases; write what is needed")
 
 
 def _check_top(event: yaml.Event, shown: str) -> None:
