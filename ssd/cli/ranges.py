@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 from ssd.errors import UserError
+from ssd.runs.detector_config import MOST_DETECTIONS, MOST_FILTERS, MOST_PIXELS
 
 Rule = tuple[Callable[[Any], bool], str]
 
@@ -13,6 +14,7 @@ _AT_LEAST_1: Rule = (lambda v: v >= 1, "must be at least 1")
 _POSITIVE: Rule = (lambda v: v > 0, "must be greater than 0")
 _SHARE: Rule = (lambda v: 0 <= v <= 1, "must be between 0 and 1")
 _POSITIVE_SHARE: Rule = (lambda v: 0 < v <= 1, "must be above 0 and at most 1")
+_DETECTIONS: Rule = (lambda v: 1 <= v <= MOST_DETECTIONS, f"must be between 1 and {MOST_DETECTIONS}")
 _INSIDE: Rule = (lambda v: 0 < v < 1, "must be between 0 and 1, both excluded")
 
 # Numbers only: null (where the type allows it) and what an own YAML may put there instead are left alone.
@@ -35,8 +37,8 @@ RANGES: dict[str, Rule] = {
     "detector.box_loss_weight": _AT_LEAST_0,
     "detector.score_threshold": _SHARE,
     "detector.nms_iou": _SHARE,
-    "detector.max_per_class": _AT_LEAST_1,
-    "detector.max_detections": _AT_LEAST_1,
+    "detector.max_per_class": _DETECTIONS,
+    "detector.max_detections": _DETECTIONS,
     "dataset.train_images": _AT_LEAST_1,
     "dataset.val_images": _AT_LEAST_1,
     "dataset.image_size": (lambda v: 64 <= v <= 4096, "must be between 64 and 4096 pixels to draw in"),
@@ -62,8 +64,15 @@ LISTS: dict[str, Rule] = {
     ),
     "detector.variances": (lambda v: len(v) == 4 and min(v) > 0, "must be four positive numbers"),
     "detector.extras": (
-        lambda v: all(min(e["squeeze"], e["filters"], e["kernel"], e["stride"]) >= 1 and e["padding"] >= 0 for e in v),
-        "must have squeeze, filters, kernel and stride of at least 1 and no negative padding",
+        lambda v: all(
+            min(e["squeeze"], e["filters"], e["kernel"], e["stride"]) >= 1
+            and e["padding"] >= 0
+            and max(e["squeeze"], e["filters"]) <= MOST_FILTERS
+            and max(e["kernel"], e["stride"], e["padding"]) <= MOST_PIXELS
+            for e in v
+        ),
+        "must have squeeze, filters, kernel and stride of at least 1 and no negative padding, "
+        f"at most {MOST_FILTERS} filters, and nothing else above {MOST_PIXELS}",
     ),
     "schedule.boundaries": (
         lambda v: all(a < b for a, b in pairwise([0, *v, 1])),

@@ -11,7 +11,7 @@ from ssd.data.augmentation import Augmentation
 from ssd.data.pipeline import Batches
 from ssd.data.sample import Dataset
 from ssd.errors import UserError
-from ssd.models.checkpoint import load_detector
+from ssd.models.checkpoint import check_storable, load_detector
 from ssd.models.detector import SSD, NMSSettings, PriorSpec
 from ssd.models.extras import ExtraLevel
 from ssd.runs.checkpoint import checkpoint_file
@@ -69,7 +69,7 @@ def build_detector(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
         arguments["weights"] = None  # all weights are replaced: no download, no file needed
     backbone = instantiate(OmegaConf.create(arguments), "backbone", image_size=cfg.detector.image_size)
     detector = cfg.detector
-    return SSD(
+    model = SSD(
         backbone,
         class_names,
         extras=[ExtraLevel(**extra) for extra in detector.extras],
@@ -84,6 +84,8 @@ def build_detector(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
         nms=NMSSettings(detector.score_threshold, detector.nms_iou, detector.max_per_class, detector.max_detections),
         name=cfg.detector.name,
     )
+    check_storable(model)
+    return model
 
 
 def _starts_from_checkpoint(cfg: DictConfig) -> bool:
