@@ -29,6 +29,7 @@ from ssd.runs.keras_zip import WEIGHTS, copy, opened
 log = logging.getLogger(__name__)
 
 _PIXELS = range(32, 4097)  # of an image's side, as the command line has it
+_MOST_PRIORS = 2**22  # SSD512 has 24,564
 _MOST_VALUES = 1024  # of a layer, for each pixel of the image; VGG16 has 64
 
 
@@ -61,7 +62,7 @@ def load_detector(checkpoint: str | Path) -> SSD:
     file = checkpoint_file(checkpoint)
     with _stored(file) as stored:
         model = _network(stored)
-        model.load_weights(stored.weights)
+        _put_in(stored, model)
     _say_not_finite(file, model)
     return model
 
@@ -82,12 +83,12 @@ def restore(file: Path, model: SSD, optimizer: keras.optimizers.Optimizer | None
                 f"{file} detects {', '.join(names)}, but the data set has {', '.join(model.class_names)}; resume with "
                 "the run's own data set"
             )
-        if Counter(network_shapes(stored.shapes)) != Counter(_shapes(model.variables)):
+        if Counter(network_shapes(stored.shapes)) != Counter(_shapes(model.weights)):
             raise UserError(f"{file} holds another network; resume with the run's own backbone and detector")
         if optimizer is not None and optimizer_shapes(stored.shapes) != _shapes(optimizer.variables):
             raise UserError(f"{file} was written with another optimizer; resume with the run's own optimizer")
         with compiled_with(model, optimizer):
-            model.load_weights(stored.weights)
+            _put_in(stored, model)
     _say_not_finite(file, model)
     return stored.notes
 
@@ -107,14 +108,15 @@ def check_storable(model: SSD) -> None:
     """Refuses a network that could not be read again from a checkpoint.
 
     Raises:
-        UserError: naming the layer's class.
+        UserError: saying why, with the layer's class.
     """
     try:
         check_network(keras.saving.serialize_keras_object(model.backbone), _is_registered)
+        _check_outputs(model)
     except ValueError as error:
         raise UserError(
-            f"the backbone could not be read from a checkpoint again: {error}; use other layers of Keras, or a class "
-            "of your own that keras.saving.register_keras_serializable knows"
+            f"the detector could not be read from a checkpoint again: {error}; build the backbone of other layers of "
+            "Keras, or of classes of your own that keras.saving.register_keras_serializable has registered"
         ) from error
 
 
@@ -130,7 +132,7 @@ def _stored(file: Path) -> Iterator[_Stored]:
     except UserError:
         raise
     except Exception as error:  # zip, h5py and Keras raise many kinds
-        raise UserError(unreadable(file, _reason(error))) from error
+        raise UserError(unreadable(file, first_line(error)[:300])) from error
 
 
 def _is_registered(name: str) -> bool:
@@ -141,12 +143,15 @@ def _network(stored: _Stored) -> SSD:
     """The network with fresh weights, which take memory only once they are known to be no more than the stored ones.
 
     Raises:
-        ValueError: they are more, or a layer's output is beyond reason.
+        ValueError: they are more, or it cannot be built, or is beyond reason.
     """
     try:
         with keras.StatelessScope(initialize_variables=False):
-            model = SSD.from_config(stored.settings)
-            _check_sizes(model, stored.shapes)
+            model = _built(stored.settings)
+            weights, there = (sum(map(prod, some)) for some in (_shapes(model.weights), network_shapes(stored.shapes)))
+            if weights > there:
+                raise ValueError(f"its network has {weights} weights, of which the file has {there}")
+            _check_outputs(model)
     except BaseException:
         policy = keras.config.dtype_policy()
         keras.utils.clear_session()  # or the next network would give its variables their memory
@@ -157,13 +162,30 @@ def _network(stored: _Stored) -> SSD:
     return model
 
 
-def _check_sizes(model: SSD, shapes: Shapes) -> None:
+def _built(settings: dict[str, Any]) -> SSD:
+    try:
+        return SSD.from_config(settings)
+    except Exception as error:  # Keras and TensorFlow raise many kinds, and some advise to have unsafe files read
+        said = str(error).rpartition("Exception encountered: ")[2].strip()
+        reason = "" if "safe_mode" in said else f": {said.splitlines()[0][:250]}" if said else ""
+        raise ValueError(f"its network cannot be built{reason}") from error
+
+
+def _put_in(stored: _Stored, model: SSD) -> None:
+    try:
+        model.load_weights(stored.weights)
+    except Exception as error:
+        raise ValueError("its weights do not fit its network") from error
+
+
+def _check_outputs(model: SSD) -> None:
+    """Refuses a network that takes memory beyond reason for an image."""
     side = model.image_size
     if side not in _PIXELS or model.input_shape != (None, side, side, 3):
         raise ValueError(f"its network takes images of shape {model.input_shape[1:]}")
-    weights, stored = (sum(map(prod, some)) for some in (_shapes(model.variables), network_shapes(shapes)))
-    if weights > stored:
-        raise ValueError(f"its network has {weights} weights, of which the file has {stored}")
+    priors = sum(level.cells**2 * len(level.shapes) for level in model.prior_levels)
+    if priors > _MOST_PRIORS:
+        raise ValueError(f"its network has {priors} priors, more than {_MOST_PRIORS}")
     for layer in _layers(model):
         for node in layer._inbound_nodes:
             for output in node.outputs:
@@ -185,16 +207,8 @@ def _shapes(variables: list[keras.Variable]) -> list[tuple[int, ...]]:
 
 
 def _say_not_finite(file: Path, model: SSD) -> None:
-    wrong = [variable.path for variable in model.variables if not np.isfinite(np.asarray(variable)).all()]
+    wrong = [variable.path for variable in model.weights if not np.isfinite(np.asarray(variable)).all()]
     if wrong:
         log.warning(
             "%s has weights that are no finite numbers, in %d variables: the first is %s", file, len(wrong), wrong[0]
         )
-
-
-def _reason(error: Exception) -> str:
-    """What is wrong, without the advice of Keras to have unsafe files read."""
-    reason = first_line(error)
-    if "safe_mode" in str(error) or "unsafe" in reason:
-        return "Keras refuses it as unsafe"
-    return reason if len(reason) <= 300 else f"{reason[:300]}…"

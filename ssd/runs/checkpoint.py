@@ -58,7 +58,7 @@ def read_settings(archive: zipfile.ZipFile, is_registered: Callable[[str], bool]
     settings = config.get("config") if isinstance(config, dict) else None
     if not isinstance(settings, dict) or config.get("registered_name") != _DETECTOR:
         kind = config.get("class_name") if isinstance(config, dict) else None
-        raise ValueError(f"it holds a {str(kind)[:80]}, not a detector")
+        raise ValueError(f"it holds a {kind[:80]}, not a detector" if isinstance(kind, str) else "it holds no detector")
     check_network(settings, is_registered)
     check_detector(settings)
     return settings

@@ -78,7 +78,8 @@ def _check_class(module: str | None, name: str, registered: str | None, is_regis
     if registered in OURS or (name in CLASSES.get(module or "", ()) and registered in (None, name)):
         return
     if registered is None or not _is_own(module, registered):
-        raise ValueError(f"it asks for {_shown(module, name)}, which no detector needs and which could run code")
+        wanted = _shown(module, registered or name)
+        raise ValueError(f"it asks for {wanted}, which no detector needs and which could run code")
     if not is_registered(registered):
         raise ValueError(
             f"it needs {_shown(module, name)}, registered as {registered[:80]}, which nothing has imported here"
