@@ -7,6 +7,8 @@ optimizer and takes the stored numbers.
 
 import logging
 import tempfile
+import warnings
+import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +25,7 @@ from ssd.errors import UserError, first_line
 from ssd.models.detector import SSD
 from ssd.models.keras_weights import Shapes, network_shapes, optimizer_shapes, stored_shapes
 from ssd.runs.checkpoint import checkpoint_file, read_notes, read_settings, unreadable
-from ssd.runs.keras_config import check_network
+from ssd.runs.keras_config import check_network, shown
 from ssd.runs.keras_zip import WEIGHTS, copy, opened
 
 log = logging.getLogger(__name__)
@@ -111,12 +113,14 @@ def check_storable(model: SSD) -> None:
         UserError: saying why, with the layer's class.
     """
     try:
-        check_network(keras.saving.serialize_keras_object(model.backbone), _is_registered)
+        with warnings.catch_warnings(action="ignore"):  # Keras' of a lambda, which is refused here
+            backbone = keras.saving.serialize_keras_object(model.backbone)
+        check_network(backbone, _is_registered)
         _check_outputs(model)
-    except ValueError as error:
+    except (ValueError, TypeError, NotImplementedError) as error:
         raise UserError(
-            f"the detector could not be read from a checkpoint again: {error}; build the backbone of other layers of "
-            "Keras, or of classes of your own that keras.saving.register_keras_serializable has registered"
+            f"the detector could not be read from a checkpoint again: {first_line(error)}; make the backbone of "
+            "other layers of Keras, or of classes of your own that keras.saving.register_keras_serializable knows"
         ) from error
 
 
@@ -126,13 +130,23 @@ def _stored(file: Path) -> Iterator[_Stored]:
         with opened(file) as archive, tempfile.TemporaryDirectory(prefix="ssd-weights-") as folder:
             settings, notes = read_settings(archive, _is_registered), read_notes(archive)
             weights = Path(folder, WEIGHTS)
-            with weights.open("wb") as target:
-                copy(archive, WEIGHTS, target)
+            _unpack(archive, file, weights)
             yield _Stored(settings, notes, weights, stored_shapes(weights))
     except UserError:
         raise
     except Exception as error:  # zip, h5py and Keras raise many kinds
-        raise UserError(unreadable(file, first_line(error)[:300])) from error
+        raise UserError(unreadable(file, shown(first_line(error), 300))) from error
+
+
+def _unpack(archive: zipfile.ZipFile, file: Path, weights: Path) -> None:
+    try:
+        with weights.open("wb") as target:
+            copy(archive, WEIGHTS, target)
+    except OSError as error:
+        raise UserError(
+            f"the weights of {file} cannot be unpacked in {weights.parent.parent} ({error.strerror or error}); make "
+            "space there, or set TMPDIR to a folder that has some"
+        ) from error
 
 
 def _is_registered(name: str) -> bool:
@@ -167,7 +181,7 @@ def _built(settings: dict[str, Any]) -> SSD:
         return SSD.from_config(settings)
     except Exception as error:  # Keras and TensorFlow raise many kinds, and some advise to have unsafe files read
         said = str(error).rpartition("Exception encountered: ")[2].strip()
-        reason = "" if "safe_mode" in said else f": {said.splitlines()[0][:250]}" if said else ""
+        reason = "" if "safe_mode" in said else f": {shown(said.splitlines()[0], 250)}" if said else ""
         raise ValueError(f"its network cannot be built{reason}") from error
 
 
@@ -191,14 +205,14 @@ def _check_outputs(model: SSD) -> None:
             for output in node.outputs:
                 values = prod(side if axis is None else axis for axis in output.shape[1:])
                 if values > _MOST_VALUES * side**2:
-                    raise ValueError(f"its layer {layer.name} makes {values} values of an image")
+                    raise ValueError(f"its layer {shown(layer.name)} makes {values} values of an image")
 
 
 def _layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
     """All layers and operations, those of networks within it too."""
-    for layer in model.operations:
+    for layer in getattr(model, "operations", None) or model.layers:
         yield layer
-        if hasattr(layer, "operations"):
+        if isinstance(layer, keras.Model):
             yield from _layers(layer)
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from ssd.runs.keras_config import shown
+
 _MOST_OBJECTS = 50_000
 _DEEPEST = 32
 Shapes = dict[str, tuple[int, ...]]  # by an array's path in the file
@@ -56,15 +58,15 @@ def network_shapes(shapes: Shapes) -> list[tuple[int, ...]]:
 def _own(group: h5py.Group, name: str, path: str) -> h5py.Group | h5py.Dataset:
     link = group.get(name, getlink=True)
     if not isinstance(link, h5py.HardLink):
-        raise ValueError(f"its weights have a link at {path[:120]}, which could lead to another file")
+        raise ValueError(f"its weights have a link at {shown(path)}, which could lead to another file")
     item = group[name]
     if not isinstance(item, h5py.Group | h5py.Dataset):
-        raise ValueError(f"its weights have something else than numbers at {path[:120]}")
+        raise ValueError(f"its weights have something else than numbers at {shown(path)}")
     return item
 
 
 def _check_array(item: h5py.Dataset, path: str) -> None:
-    place = path[:120]
+    place = shown(path)
     plan = item.id.get_create_plist()
     if item.is_virtual or plan.get_external_count():
         raise ValueError(f"its weights at {place} lie in another file")

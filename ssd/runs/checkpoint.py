@@ -8,7 +8,7 @@ from typing import Any
 from ssd.errors import UserError, first_line
 from ssd.runs.detector_config import check_detector
 from ssd.runs.folder import BEST, LAST
-from ssd.runs.keras_config import check_network
+from ssd.runs.keras_config import check_network, shown
 from ssd.runs.keras_zip import BROKEN, CONFIG, NOTES, check_sums, opened, read_json
 
 _DETECTOR = "ssd>SSD"  # as Keras registers it
@@ -58,7 +58,9 @@ def read_settings(archive: zipfile.ZipFile, is_registered: Callable[[str], bool]
     settings = config.get("config") if isinstance(config, dict) else None
     if not isinstance(settings, dict) or config.get("registered_name") != _DETECTOR:
         kind = config.get("class_name") if isinstance(config, dict) else None
-        raise ValueError(f"it holds a {kind[:80]}, not a detector" if isinstance(kind, str) else "it holds no detector")
+        raise ValueError(
+            f"it holds a {shown(kind)}, not a detector" if isinstance(kind, str) else "it holds no detector"
+        )
     check_network(settings, is_registered)
     check_detector(settings)
     return settings

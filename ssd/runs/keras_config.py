@@ -43,15 +43,17 @@ def check_network(config: Any, is_registered: IsRegistered = lambda _: True) -> 
                 _check_object(value, is_registered)
             elif "module" in value or "registered_name" in value:
                 raise ValueError("its configuration has an object without a class")
+            elif key.endswith("activation"):  # what Keras makes of a lambda
+                raise ValueError(f"it has an {shown(key)} that is no function of Keras")
             layers += "inbound_nodes" in value
             tensors += value.get("class_name") == "__keras_tensor__"
             left += [(inner, name, depth + 1) for name, inner in value.items()]
-        elif isinstance(value, list):
+        elif isinstance(value, list | tuple):
             left += [(inner, key, depth + 1) for inner in value]
         elif isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"its configuration has a {key} of {value}")
+            raise ValueError(f"its configuration has a {shown(key)} of {value}")
         elif isinstance(value, int) and abs(value) > _LARGEST and key not in _ANY_NUMBER:
-            raise ValueError(f"its configuration has a {key} beyond {_LARGEST}")
+            raise ValueError(f"its configuration has a {shown(key)} beyond {_LARGEST}")
     if layers > _MOST_LAYERS or tensors > _MOST_TENSORS:
         raise ValueError(f"its network has {layers} layers with {tensors} inputs, more than any that is known")
 
@@ -67,10 +69,10 @@ def _check_object(item: dict[str, Any], is_registered: IsRegistered) -> None:
         return
     if name == "function":
         if not _is_function(content, module, registered, is_registered):
-            raise ValueError(f"it asks for the function {_shown(module, content)}, which no network needs")
+            raise ValueError(f"it asks for the function {_full_name(module, content)}, which no network needs")
         return
     if not isinstance(content, dict) or "module" not in item:
-        raise ValueError(f"it asks for {_shown(module, name)} in the way of older Keras, which could hold code")
+        raise ValueError(f"it asks for {_full_name(module, name)} in the way of older Keras, which could hold code")
     _check_class(module, name, registered, is_registered)
 
 
@@ -78,11 +80,11 @@ def _check_class(module: str | None, name: str, registered: str | None, is_regis
     if registered in OURS or (name in CLASSES.get(module or "", ()) and registered in (None, name)):
         return
     if registered is None or not _is_own(module, registered):
-        wanted = _shown(module, registered or name)
+        wanted = _full_name(module, registered or name)
         raise ValueError(f"it asks for {wanted}, which no detector needs and which could run code")
     if not is_registered(registered):
         raise ValueError(
-            f"it needs {_shown(module, name)}, registered as {registered[:80]}, which nothing has imported here"
+            f"it needs {_full_name(module, name)}, registered as {shown(registered)}, which nothing has imported here"
         )
 
 
@@ -100,9 +102,11 @@ def _is_own(module: str | None, registered: str) -> bool:
     return ">" in registered and not registered.startswith("ssd>") and (module or "").split(".")[0] not in packages
 
 
-def _shown(module: Any, name: Any) -> str:
-    """As a name that can be put into a sentence, whatever a stranger has put into it."""
-    shown = "".join(
-        c if c.isprintable() else "?" for part in (module, name) if isinstance(part, str) for c in f".{part}"
-    )
-    return shown[1:] if len(shown) <= 120 else f"{shown[1:120]}…"
+def shown(text: str, longest: int = 120) -> str:
+    """What a stranger has put into a file, as a part of one sentence."""
+    readable = "".join(letter if letter.isprintable() else "?" for letter in text[: longest + 1])
+    return readable if len(text) <= longest else f"{readable[:longest]}…"
+
+
+def _full_name(module: Any, name: Any) -> str:
+    return shown(".".join(part for part in (module, name) if isinstance(part, str)))

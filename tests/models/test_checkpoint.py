@@ -1,5 +1,7 @@
 """What a checkpoint brings back, and which networks it can."""
 
+import errno
+
 import keras
 import numpy as np
 import pytest
@@ -23,6 +25,17 @@ def with_backbone(features_of):
 class Doubled(keras.layers.Layer):
     def call(self, values):
         return 2 * values
+
+
+class Secretive(keras.layers.Layer):
+    """Does not say what it was made with."""
+
+    def __init__(self, secret):
+        super().__init__()
+        self.secret = secret
+
+    def call(self, values):
+        return values
 
 
 class Nameless(Doubled):
@@ -57,6 +70,11 @@ def test_a_backbone_of_ones_own_comes_back(tmp_path, features_of):
     ("layer", "said"),
     [
         (lambda: keras.layers.Lambda(abs), "it asks for keras.layers.Lambda, which no detector needs"),
+        (
+            lambda: keras.layers.Activation(lambda values: 2 * values),
+            "it has an activation that is no function of Keras",
+        ),
+        (lambda: Secretive(object()), ""),
         (lambda: Nameless(), r"it asks for .*Nameless, which no detector needs"),
     ],
 )
@@ -64,6 +82,17 @@ def test_a_network_that_could_not_be_read_again_is_refused_before_it_is_trained(
     model = with_backbone(lambda pixels: keras.layers.Conv2D(4, 3, strides=8)(layer()(pixels)))
     with pytest.raises(UserError, match=rf"could not be read from a checkpoint again: {said}.*register_keras_serial"):
         check_storable(model)
+
+
+def test_no_space_to_unpack_is_not_called_a_bad_file(tmp_path, monkeypatch):
+    save_detector(make_detector(), tmp_path / "good.keras")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("ssd.models.checkpoint.copy", full)
+    with pytest.raises(UserError, match=r"good\.keras cannot be unpacked in .* \(No space left on device\).*TMPDIR"):
+        load_detector(tmp_path / "good.keras")
 
 
 def built(optimizer, model):
