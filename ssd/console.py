@@ -2,9 +2,11 @@
 
 import io
 import logging
+import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from time import monotonic
 
 from rich import get_console
@@ -19,14 +21,39 @@ class ConsoleHandler(logging.StreamHandler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            get_console().print(Text(self.format(record)), soft_wrap=True)
+            get_console().print(_line(self.format(record)), soft_wrap=True)
+        except OSError:  # a terminal that is gone, or a full disk that its lines go to
+            pass
         except Exception:  # as every handler: a log line must not end what it tells of
             self.handleError(record)
 
 
+class LogFile(logging.FileHandler):
+    """The log of a run (conf/config.yaml); that it cannot be written, on a full disk, is said once."""
+
+    _is_said = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (logging's name)
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not self._is_said:
+            self._is_said = True
+            say(f"{os.path.relpath(self.baseFilename)} cannot be written ({error.strerror}); its lines are only here")
+
+    def close(self) -> None:
+        with suppress(OSError):  # what could not be written cannot be now either
+            super().close()
+
+
+def _line(text: str) -> Text:
+    """The text as it is; the name of a file may have bytes that are no letter in UTF-8."""
+    return Text(text.encode("utf-8", "backslashreplace").decode("utf-8"))
+
+
 def say(line: str) -> None:
     """One plain line, above whatever bar is being drawn."""
-    get_console().print(Text(line), soft_wrap=True)
+    get_console().print(_line(line), soft_wrap=True)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """What an earlier run was started with, so that resuming, evaluating and predicting need not repeat it."""
 
+import os
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import fields
@@ -12,14 +13,16 @@ from omegaconf import OmegaConf
 from ssd.cli.checks import PATHS
 from ssd.cli.command_line import renamed
 from ssd.cli.compose import compose_jobs
-from ssd.cli.replay import replayed
+from ssd.cli.replay import check_links, replayed, trusts
 from ssd.config.groups import MEMBERS
 from ssd.config.overrides import as_override, by_key, key_of, quote, without
+from ssd.console import say
 from ssd.errors import UserError
 from ssd.runs.best_by import recorded_best_by
 from ssd.runs.checkpoint import check_checkpoint
-from ssd.runs.folder import CONFIG, HYDRA, LAST, OVERRIDES, is_run, overrides_of, run_of
+from ssd.runs.folder import CONFIG, LAST, OVERRIDES, is_run, run_of
 from ssd.runs.going_on import check_can_go_on
+from ssd.runs.started import called_from, config_dir_of, config_of, overrides_of, own_store, started
 
 # What a stored command asked of that run only.
 _OF_ONE_RUN = ("task", "resume", "source", "allow_changes", "trust", "hydra.output_subdir")
@@ -49,7 +52,7 @@ def with_earlier_run(overrides: Sequence[str], multirun: bool, config_dir: str |
             raise UserError("resume continues one run; leave -m out")
         if checkpoint is not None or weights is not None:
             raise UserError("resume goes on from the run's own last checkpoint; leave checkpoint and weights out")
-        return _resumed(resume, overrides, given)
+        return _resumed(resume, overrides, given, config_dir)
     if weights is not None:
         return _with_network(weights, overrides, given)
     if checkpoint is not None and checkpoint.exists():
@@ -57,10 +60,12 @@ def with_earlier_run(overrides: Sequence[str], multirun: bool, config_dir: str |
         overrides = [*without(overrides, ("checkpoint",)), f"checkpoint={quote(str(checkpoint.resolve()))}"]
         folder = run_of(checkpoint.resolve())
         if folder is not None and task == "evaluate":
+            _check_config_dir(folder, config_dir)
             stored = without(_stored(folder, given), _STARTED_FROM)
             return [*(line for line in stored if _is_read_by(task, line)), *overrides]
         if folder is not None and task == "train":
-            return [*without(network_of(folder, given, config_dir), given), *overrides]
+            network = without(network_of(folder, given, config_dir), given)
+            return [*replayed(network, folder, trusts(given)), *overrides]
     return list(overrides)
 
 
@@ -72,14 +77,15 @@ def network_of(folder: Path, given: Collection[str], config_dir: str | None) -> 
         given: keys that the user has set; a group whose option is among them brings nothing.
         config_dir: Hydra's flag, for options of the user's own.
     """
-    if not (folder / CONFIG).is_file():
+    config = config_of(folder)
+    if config is None:
+        say(f"{folder} has no {CONFIG} that tells its network; it is taken to be this command's")
         return []
-    config: Any = OmegaConf.load(folder / CONFIG)
-    choices = OmegaConf.load(folder / HYDRA).hydra.runtime.choices
-    lines = [f"{group}={choices[group]}" for group in ("backbone", "detector") if group not in given]
+    run = started(folder)
+    lines = [f"{group}={run.choice(group)}" for group in ("backbone", "detector") if group not in given]
     (usual,) = compose_jobs(lines, multirun=False, config_dir=config_dir)
     for group in [key_of(line) for line in lines]:
-        theirs, ours = _plain(config[group]), _plain(usual[group])
+        theirs, ours = config[group], _plain(usual[group])
         changed = [key for key in theirs if key in ours and key not in _NO_SHAPE and theirs[key] != ours[key]]
         lines += [f"{group}.{key}={as_override(theirs[key])}" for key in changed]
     return lines
@@ -126,7 +132,9 @@ def _with_network(weights: str, overrides: Sequence[str], given: dict[str, Overr
     return [*settings, *without(overrides, ("weights",)), absolute]
 
 
-def _resumed(given_path: Path, overrides: Sequence[str], given: dict[str, Override]) -> list[str]:
+def _resumed(
+    given_path: Path, overrides: Sequence[str], given: dict[str, Override], config_dir: str | None
+) -> list[str]:
     folder = given_path.resolve()
     if not folder.exists():
         raise UserError(f"resume={given_path}: there is no such folder; paths are relative to {Path.cwd()}")
@@ -134,15 +142,16 @@ def _resumed(given_path: Path, overrides: Sequence[str], given: dict[str, Overri
         raise UserError(f"resume={given_path} is not a run folder: it has no {OVERRIDES}")
     if any(re.match(r"task=(?!train$)", line) for line in overrides_of(folder)):
         raise UserError(f"resume={given_path} is not the folder of a training; only a training can be continued")
+    if not trusts(given):
+        check_links(folder, f"resume={given_path}")
+    _check_config_dir(folder, config_dir)
     check_can_go_on(folder, str(given_path))
     if (folder / LAST).is_file():
         check_checkpoint(folder / LAST)
     mine = [*without(overrides, ("resume", "hydra.run.dir")), f"resume={quote(str(folder))}"]
-    config = folder / CONFIG
-    if config.is_file() and "tracking.uri" not in given:
+    if "tracking.uri" not in given and (uri := own_store(folder)) is not None:
         # its default depends on the folder one calls from, and the run goes on in its own store
-        uri = OmegaConf.select(OmegaConf.load(config), "tracking.uri")
-        mine += [f"tracking.uri={quote(str(uri))}"] if uri else []
+        mine += replayed([f"tracking.uri={quote(uri)}"], folder, trusts(given))
     best_by = _same_best_by(folder, given)
     mine = [*without(mine, [key_of(line) for line in best_by]), *best_by]
     stored = without(_stored(folder, given), [key_of(line) for line in mine])
@@ -167,14 +176,22 @@ def _same_best_by(folder: Path, given: dict[str, Override]) -> list[str]:
 
 def _stored(folder: Path, given: dict[str, Override]) -> list[str]:
     """The overrides stored in a run folder, without those given anew; relative paths keep their meaning."""
-    trusted = "trust" in given and given["trust"].value() is True
-    lines = replayed(without(map(renamed, overrides_of(folder)), (*_OF_ONE_RUN, *given)), folder, trusted)
-    return [_anchored(line, _called_from(folder)) for line in lines]
+    lines = without(map(renamed, overrides_of(folder)), (*_OF_ONE_RUN, *given))
+    lines = replayed(lines, folder, trusts(given))
+    if not lines:
+        return []
+    home = called_from(folder)
+    return [_anchored(line, home) for line in lines]
 
 
-def _called_from(folder: Path) -> Path:
-    runtime = OmegaConf.select(OmegaConf.load(folder / HYDRA), "hydra.runtime.cwd")
-    return Path(str(runtime))
+def _check_config_dir(folder: Path, config_dir: str | None) -> None:
+    """Refuses to go on without the user's own YAML that a run was started with: it may be needed, and is code."""
+    if config_dir is not None or (used := config_dir_of(folder)) is None:
+        return
+    there = f"give it again: --config-dir={quote(used)}" if Path(used).is_dir() else "put it back, and give it again"
+    raise UserError(
+        f"{os.path.relpath(folder)} was started with --config-dir={used}, which is code of its own; {there}"
+    )
 
 
 def _anchored(line: str, called_from: Path) -> str:

@@ -13,6 +13,7 @@ from ssd.cli.checks import check, check_keys
 from ssd.cli.compose import compose_jobs, without_hydra
 from ssd.cli.earlier_run import with_earlier_run
 from ssd.cli.inputs import look_at_inputs
+from ssd.cli.replay import check_links, check_sweep, trusts
 from ssd.config.overrides import by_key, key_of, quote
 from ssd.errors import UserError
 from ssd.runs.folder import SWEEP_FILE, point_latest, reserve
@@ -57,6 +58,9 @@ def make_plan(args: Namespace) -> Plan:
     config_name, config_dir = args.config_name, args.config_dir
     stored = find_sweep(by_key(args.overrides).get("sweep.resume"), multirun)
     if stored is not None:
+        if not trusts(by_key(args.overrides)):
+            check_sweep(stored, config_dir)
+            check_links(stored.folder, f"sweep.resume={stored.folder}")
         config_name, config_dir = config_name or stored.config_name, config_dir or stored.config_dir
         overrides = stored.continued(args.overrides)
     else:

@@ -140,7 +140,7 @@ class Config:
     weights: str | None = None  # instead of checkpoint, another project's: torchvision:FILE | amdegroot:FILE
     resume: str | None = None  # a run folder to continue
     allow_changes: bool = False  # resume: also with settings that make another experiment of it
-    trust: bool = False  # resume, evaluate: take from a run's folder also what could run or read anything
+    trust: bool = False  # take from the folder of a run or sweep also what could run, write or read anything
     source: str | None = None  # predict: an image or a folder of images; report: see ssd/sweep/report/sources.py
 
 

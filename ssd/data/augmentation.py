@@ -3,6 +3,7 @@
 import copy
 import random
 import threading
+import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssd.data.sample import Annotation, Sample
-from ssd.errors import UserError
+from ssd.errors import UserError, first_line
 
 MIN_PIXELS = 1.0  # a box cut down to less than this area shows nothing of its object
 
@@ -21,9 +22,18 @@ class Augmentation:
 
     Args:
         transforms: any transforms of albumentations that work on an image, or an image and its boxes, in this order.
+
+    Raises:
+        UserError: one of them is something else.
     """
 
-    def __init__(self, transforms: Sequence[alb.BasicTransform]) -> None:
+    def __init__(self, transforms: Sequence[alb.BasicTransform | alb.BaseCompose]) -> None:
+        for index, transform in enumerate(transforms):
+            if not isinstance(transform, alb.BasicTransform | alb.BaseCompose):
+                raise UserError(
+                    f"augmentation.transforms[{index}] is a {type(transform).__name__} and not a transform of "
+                    "albumentations: correct its _target_."
+                )
         self._transforms = list(transforms)
         self._own = threading.local()
 
@@ -40,7 +50,7 @@ class Augmentation:
             its annotation. Areas are those of the new boxes.
 
         Raises:
-            UserError: a transform gave something that is not a uint8 RGB image.
+            UserError: a transform failed, or gave something that is not a uint8 RGB image.
         """
         compose = self._compose()
         root = np.random.SeedSequence([part % 2**64 for part in seed])
@@ -48,12 +58,20 @@ class Augmentation:
         # (two flips of probability 0.5 would always happen together). One shared state gives each its own draws.
         compose.set_random_state(np.random.default_rng(root), random.Random(int(root.generate_state(1, np.uint64)[0])))
         # A copy, because a transform may work in place and the image may be kept in a cache.
-        result = compose(image=sample.image.copy(), bboxes=_to_albumentations(sample.annotation.boxes))
-        image = result["image"]
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        boxes = _to_albumentations(sample.annotation.boxes)
+        try:
+            result = compose(image=sample.image.copy(), bboxes=boxes)
+        except Exception as error:  # what a library's or a user's transform may raise
             raise UserError(
-                f"augmentation.transforms gave an image of type {image.dtype} and shape {image.shape}, but the network"
-                " takes uint8 RGB: leave out transforms that normalise, convert to tensors or drop channels"
+                f"augmentation.transforms: {self._culprit(error)} failed on the image {sample.annotation.id} "
+                f"({type(error).__name__}: {first_line(error)}); correct its arguments, or leave it out."
+            ) from error
+        image = result["image"]
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+            raise UserError(
+                f"augmentation.transforms ({self._names()}) made of {sample.annotation.id} an image of type "
+                f"{image.dtype} and shape {image.shape}, but the network takes uint8 RGB: leave out transforms that "
+                "normalise, convert to tensors or drop channels"
             )
         return Sample(image, _annotation(sample.annotation, result["bboxes"], *image.shape[:2]))
 
@@ -68,6 +86,17 @@ class Augmentation:
                 ),
             )
         return self._own.compose
+
+    def _culprit(self, error: Exception) -> str:
+        """The transform that an error came out of, where it shows: the one whose own code was running."""
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            transform = frame.f_locals.get("self")
+            if isinstance(transform, alb.BasicTransform):
+                return type(transform).__name__
+        return self._names() if len(self._transforms) == 1 else f"one of {self._names()}"
+
+    def _names(self) -> str:
+        return ", ".join(type(transform).__name__ for transform in self._transforms)
 
 
 def _to_albumentations(boxes: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -1,5 +1,6 @@
 """From the bytes of an image file to pixels, and to its size without decoding."""
 
+import stat
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import IO, Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from ssd.errors import UserError
 
@@ -52,8 +53,8 @@ def decode_image(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> NDArra
         image = None
     if image is None:
         raise UserError(
-            f"The image {name} cannot be decoded: it is cut short, damaged or not an image; copy it again, "
-            "or remove it from the data set."
+            f"The image {name} cannot be decoded: it is cut short, damaged or of a kind that is not read; copy it "
+            "again, save it as JPEG or PNG, or remove it from the data set."
         )
     return image
 
@@ -65,6 +66,8 @@ def image_size(path: Path) -> tuple[int, int]:
         UserError: the file is missing, empty or no image.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+            raise UserError(f"The image {path} is a folder or a device, not a file: put the image there.")
         with path.open("rb") as file:
             return _header_size(file, str(path))
     except OSError as error:
@@ -85,7 +88,7 @@ def _header_size(file: IO[bytes], name: str) -> tuple[int, int]:
             f"The image {name} has more than {2 * (Image.MAX_IMAGE_PIXELS or 0)} pixels, which are not decoded: cut it "
             "into smaller ones."
         ) from None
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+    except Exception as error:  # whatever a damaged header makes one of Pillow's dozens of readers raise
         raise UserError(
             f"The image {name} cannot be read ({type(error).__name__}): it is empty, cut short, damaged or not an "
             "image; copy it again, or remove it from the data set."

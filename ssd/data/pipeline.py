@@ -1,5 +1,6 @@
 """From a data set to batches: shuffle, decode, augment, resize, pad and prefetch."""
 
+import logging
 import math
 import threading
 import weakref
@@ -14,6 +15,9 @@ from ssd.cores import available_cores
 from ssd.data.augmentation import Augmentation
 from ssd.data.sample import Annotation, Dataset, Sample
 from ssd.errors import UserError
+from ssd.native_output import native_output_size
+
+record = logging.getLogger("ssd.record")  # into run.log only
 
 Batch = Mapping[str, tf.Tensor]  # see `Batches.epoch`
 
@@ -41,6 +45,9 @@ class Batches:
         drop_remainder: True: images that do not fill the last batch are left out of this epoch; False: the last batch
             is filled with black images of index -1 without objects.
         limit: at most this many batches per epoch.
+
+    Attributes:
+        suspects: images of an epoch so far, at whose decoding a library had something to write: `warn_of_damage`.
 
     Raises:
         UserError: there is no image, or drop_remainder and not enough images for one batch.
@@ -71,6 +78,7 @@ class Batches:
         self.image_size = image_size
         self.batch_size = batch_size
         self.max_boxes = _padded_boxes(dataset)
+        self.suspects: set[int] = set()
         self._augmentation = augmentation
         self._shuffle = shuffle
         self._seed = seed
@@ -110,6 +118,8 @@ class Batches:
             if failures:
                 for index in batch["index"].numpy().tolist():
                     if index in failures:
+                        if (cause := failures[index].__cause__) is not None:  # as of a user's own transform
+                            record.error("%s", failures[index], exc_info=cause)
                         raise failures[index]
             yield batch
 
@@ -159,7 +169,10 @@ class Batches:
         annotation = _without_crowds(self.dataset.annotations[index])
         image = self._cache.get(index)
         if image is None:
+            written = native_output_size()
             image = self.dataset[index].image
+            if native_output_size() != written:
+                self.suspects.add(index)
             if self._augmentation is None:
                 image = self._resized(image)
             self._cache.put(index, image)

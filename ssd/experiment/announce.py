@@ -11,6 +11,7 @@ from ssd.data.pipeline import Batches
 from ssd.data.sample import Dataset, Splits
 from ssd.environment import ROOT
 from ssd.models.detector import SSD
+from ssd.runs.folder import as_typed
 
 _SHOWN_CLASSES = 20
 _SHOWN_VALUES = 2
@@ -70,7 +71,7 @@ def _transforms(cfg: DictConfig) -> str:
 def _why(group: str) -> str:
     """Who chose a group's option: the command line, the experiment, the data set; or nobody."""
     hydra = HydraConfig.get()
-    given = [line for line in hydra.overrides.task if key_of(line).split(".")[0] == group]
+    given = [line for line in as_typed(hydra.overrides.task) if key_of(line).split(".")[0] == group]
     choices = hydra.runtime.choices
     changed = [line for line in given if "." in key_of(line)]
     if any(key_of(line) == group for line in given):

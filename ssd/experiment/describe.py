@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ssd.config.overrides import key_of
 from ssd.runs.flat import flatten
-from ssd.runs.folder import run_of
+from ssd.runs.folder import as_typed, run_of
 from ssd.sweep.node import job_name, own_overrides, short_sweep_name, sweep_name
 from ssd.tracking.values import CHOICES
 
@@ -52,7 +52,7 @@ def params(cfg: DictConfig, model: keras.Model, data: str) -> dict[str, str]:
     """
     hydra = HydraConfig.get()
     config = plain_config(cfg)
-    given = {key_of(line) for line in hydra.overrides.task}
+    given = {key_of(line) for line in as_typed(hydra.overrides.task)}
     # a checkpoint outside of a run folder does not tell what it was trained with, and the configuration does not know
     unknown = cfg.checkpoint is not None and cfg.task.name != "train" and run_of(Path(cfg.checkpoint)) is None
     named, explained = (("dataset",), ("dataset",)) if unknown else (_NAMED, _SETTINGS)
@@ -159,4 +159,4 @@ def versions() -> Mapping[str, str]:
 
 def command_line() -> str:
     """The command that repeats this run (in a multirun: this job), with a folder of its own."""
-    return shlex.join(["python", "run.py", *HydraConfig.get().overrides.task])
+    return shlex.join(["python", "run.py", *as_typed(HydraConfig.get().overrides.task)])

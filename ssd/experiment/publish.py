@@ -24,6 +24,7 @@ from ssd.runs.best_by import BEST_BY, metric_of
 from ssd.runs.files import write_json, write_text
 from ssd.runs.folder import CONFIG, METRICS, PLOTS, REPORT, REPORT_PAGE, RESULTS, RUN_ID_FILE
 from ssd.runs.report import RunReport
+from ssd.runs.started import recorded_run
 from ssd.sweep.launch.callback import PARENT_VARIABLE
 from ssd.tracking.address import say_where_runs_are
 from ssd.tracking.tracker import Tracker
@@ -108,13 +109,12 @@ def log_data(tracker: Tracker, datasets: Mapping[str, Dataset]) -> None:
 
 def tracker(cfg: DictConfig, folder: Path, model: SSD, data: str) -> Tracker:
     """The run's tracker: a new MLflow run, or that of the run folder where it is resumed; `data` as in `describe`."""
-    id_file = folder / RUN_ID_FILE
     return Tracker(
         cfg.tracking.uri,
         cfg.tracking.experiment,
         describe.run_name(cfg),
         folder,
-        run_id=id_file.read_text().strip() if cfg.resume is not None and id_file.exists() else None,
+        run_id=recorded_run(folder) if cfg.resume is not None else None,
         parent_run_id=os.environ.get(PARENT_VARIABLE),
         enabled=cfg.tracking.enabled,
         system_metrics=cfg.tracking.system_metrics,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ssd.data.sample import Annotation
 from ssd.evaluation.evaluate import Curve
 from ssd.figures.style import FEW, GREY, colour_bar, dress, hex_colours, nothing, save
+from ssd.figures.text import plain
 
 (_BLUE,) = hex_colours(1)
 
@@ -34,12 +35,14 @@ def pr_curves(curves: Sequence[Curve], path: Path) -> None:
         recall, precision = _steps(curve)
         if curve.name in colours:
             colour = colours[curve.name]
-            axes.plot(recall, precision, color=colour, linewidth=1.4, label=f"{curve.name}  {curve.ap50:.3f}", zorder=3)
+            # the number first, as matplotlib leaves out labels that begin with an underscore
+            label = f"{curve.ap50:.3f}  {plain(curve.name)}"
+            axes.plot(recall, precision, color=colour, linewidth=1.4, label=label, zorder=3)
         else:
             axes.plot(recall, precision, color="0.8", linewidth=0.7)
     if by_ap:
         average = np.mean([_envelope(curve, grid) for curve in by_ap], axis=0)
-        label = f"mean of {len(by_ap)}  {np.mean([curve.ap50 for curve in by_ap]):.3f}"
+        label = f"{np.mean([curve.ap50 for curve in by_ap]):.3f}  mean of {len(by_ap)}"
         axes.plot(grid, average, color="black", linewidth=2.4, label=label, zorder=4)
         handles, labels = axes.get_legend_handles_labels()
         title = "AP50" if len(by_ap) <= FEW else "AP50, best and worst five"
@@ -73,12 +76,13 @@ def label_statistics(annotations: Sequence[Annotation], class_names: Sequence[st
 
 def _class_bars(axes: Axes, counts: NDArray[np.int64], class_names: Sequence[str], title: str) -> None:
     dress(axes, "", "objects", title)
-    crowded = len(counts) > 12
+    names = [plain(name) for name in class_names]
+    crowded = len(counts) > 12 or sum(map(len, names)) > 140
     size = 8.5 if len(counts) <= 40 else 7
     bars = axes.bar(range(len(counts)), counts, color=_BLUE, width=min(0.8, 0.08 * len(counts) + 0.1))
     figures = [f"{count:,}" if count else "" for count in counts]
     axes.bar_label(bars, figures, padding=3, fontsize=size, color=GREY, rotation=90 if crowded else 0)
-    axes.set_xticks(range(len(counts)), class_names, fontsize=size, rotation=90 if crowded else 0)
+    axes.set_xticks(range(len(counts)), names, fontsize=size, rotation=90 if crowded else 0)
     axes.set_xlim(-0.7, len(counts) - 0.3)
     axes.set_ylim(0, max(counts.max(initial=0), 1) * 1.18)  # room for the figures
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))

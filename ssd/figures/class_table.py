@@ -20,7 +20,7 @@ def class_table(evaluation: Evaluation, title: str) -> Table:
     return table
 
 
-def _cells(row: ClassRow) -> list[str]:
+def _cells(row: ClassRow) -> list[str | Text]:
     values = (row.precision, row.recall, row.ap50, row.ap)
     numbers = ["-" if value is None else f"{value:.3f}" for value in values]
-    return [row.name.replace("[", "\\["), str(row.images), str(row.objects), *numbers]  # "[" opens rich's markup
+    return [Text(row.name), str(row.images), str(row.objects), *numbers]  # no markup is read in a Text

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ssd.evaluation.overlaps import MATCH_IOU
 from ssd.figures.style import GREY, save
+from ssd.figures.text import plain
 
 _NORM = PowerNorm(0.5, 0, 1)  # an error in ten is seen beside nine that are right
 _MEANING = (
@@ -39,9 +40,9 @@ def confusion_matrix(
     figure = Figure(figsize=(max(side + 1.9, 4.6), side + 2.8), layout=ConstrainedLayoutEngine(h_pad=0.1))
     axes = figure.add_subplot()
     _cells(axes, confusion, letters)
-    places = np.arange(size) + 0.5
-    axes.set_xticks(places, [*class_names, "missed"], rotation=90, fontsize=max(letters, 7))
-    axes.set_yticks(places, [*class_names, "false"], fontsize=max(letters, 7))
+    places, names = np.arange(size) + 0.5, [plain(name) for name in class_names]
+    axes.set_xticks(places, [*names, "missed"], rotation=90, fontsize=max(letters, 7))
+    axes.set_yticks(places, [*names, "false"], fontsize=max(letters, 7))
     axes.axhline(size - 1, color="0.4", linewidth=1)
     axes.axvline(size - 1, color="0.4", linewidth=1)
     axes.tick_params(length=0)

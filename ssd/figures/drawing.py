@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ssd.figures.colours import class_colours, readable_on
 from ssd.figures.strokes import Rectangle, Stroke, outline
+from ssd.figures.text import drawable
 from ssd.inference.detections import Detections
 
 
@@ -66,7 +67,7 @@ def draw_tags(canvas: Image.Image, tags: Sequence[Tag], font_size: int) -> None:
         outline(pen, box, canvas.size, tag.stroke)
     taken = np.zeros((0, 4), np.int64)
     for box, tag in zip(boxes, tags, strict=True):
-        for text in tag.texts:
+        for text in map(drawable, tag.texts):
             place = _free_place(box, _label_size(text, font_size), canvas.size, taken)
             if place is not None:
                 taken = np.concatenate([taken, [place]])

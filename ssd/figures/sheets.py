@@ -10,6 +10,8 @@ from PIL import Image, ImageDraw
 
 from ssd.figures.drawing import Tag, draw_tags, font
 from ssd.figures.strokes import Stroke, outline
+from ssd.figures.text import drawable
+from ssd.runs.files import whole
 
 _GAP, _MARGIN, _LINE = 12, 24, 28  # pixels; the last is the height of a line of text
 _LETTERS, _TEXT, _HEADING = 14, 17, 21
@@ -64,6 +66,7 @@ def save_sheet(sections: Sequence[Section], legend: Sequence[Entry], columns: in
     """
     sections = [section for section in sections if section.cells]
     width = 2 * _MARGIN + columns * side + (columns - 1) * _GAP
+    legend = [Entry(drawable(entry.text), entry.stroke) for entry in legend]
     entries = _legend_places([entry.text for entry in legend], width)
     top = _MARGIN // 2 + (entries[-1][1] + _LINE + _GAP if entries else 0)
     height = top + sum(_height(section, columns) for section in sections) + (_MARGIN if sections else 2 * _LINE)
@@ -79,7 +82,8 @@ def save_sheet(sections: Sequence[Section], legend: Sequence[Entry], columns: in
         top += _height(section, columns)
     if not sections:
         pen.text((width / 2, top + _LINE), "no images", _GREY, font(_TEXT), anchor="mm")
-    sheet.save(path, format="PNG")
+    with whole(path) as part:
+        sheet.save(part, format="PNG")
 
 
 def _rows(section: Section, columns: int) -> list[Sequence[Cell]]:
@@ -99,7 +103,7 @@ def _draw_section(sheet: Image.Image, section: Section, columns: int, side: int,
     for row in _rows(section, columns):
         for column, (caption, picture) in enumerate(row):
             left = _MARGIN + column * (side + _GAP)
-            pen.text((left, top + _LINE // 2), _shortened(caption, side), _INK, font(_TEXT), anchor="lm")
+            pen.text((left, top + _LINE // 2), _shortened(drawable(caption, 120), side), _INK, font(_TEXT), anchor="lm")
             sheet.paste(picture, (left, top + _LINE))
         top += max(picture.height for _, picture in row) + _LINE + _GAP
 

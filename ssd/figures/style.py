@@ -3,6 +3,7 @@
 Drawn with matplotlib's objects: pyplot's global state would leak figures in a long training and is not thread safe.
 """
 
+import warnings
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -11,10 +12,14 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
 from ssd.figures.colours import class_colours
+from ssd.runs.files import whole
 
 FEW = 10  # curves that can be told apart by colour, and named in a legend
 GREY = "0.45"
 _DPI = 130
+
+# A letter that the font lacks is drawn as a box; to say so for every one would bury what matters.
+warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
 
 
 def hex_colours(count: int) -> list[str]:
@@ -53,4 +58,5 @@ def shorten(text: str, limit: int) -> str:
 
 def save(figure: Figure, path: Path) -> None:
     """Writes the PNG."""
-    FigureCanvasAgg(figure).print_figure(path, dpi=_DPI, format="png", facecolor="white")
+    with whole(path) as part:
+        FigureCanvasAgg(figure).print_figure(part, dpi=_DPI, format="png", facecolor="white")

@@ -6,9 +6,8 @@ the jobs of a sweep.
 
 from pathlib import Path
 
-from omegaconf import OmegaConf
-
-from ssd.runs.folder import CONFIG
+from ssd.errors import UserError
+from ssd.runs.started import best_by_of, config_of
 
 BEST_BY = ("val/mAP", "val/mAP50", "val/mAP50_07")  # the validated columns of which more is better
 DEFAULT = "val/mAP"
@@ -26,14 +25,18 @@ def main_metrics(best_by: str) -> tuple[str, ...]:
 
 
 def recorded_best_by(folder: Path) -> str | None:
-    """The `training.best_by` that the run in a folder has; None where it has not begun."""
-    return (_stored(folder) or EARLIER) if (folder / CONFIG).is_file() else None
+    """The `training.best_by` that the run in a folder has; None where it has not begun.
+
+    Raises:
+        UserError: its configuration is damaged.
+    """
+    recorded = best_by_of(folder, BEST_BY)
+    return recorded or (None if config_of(folder) is None else EARLIER)
 
 
 def is_older(folder: Path) -> bool:
-    """Whether the run in a folder was begun when there was no `training.best_by`."""
-    return (folder / CONFIG).is_file() and _stored(folder) is None
-
-
-def _stored(folder: Path) -> str | None:
-    return OmegaConf.select(OmegaConf.load(folder / CONFIG), "training.best_by")
+    """Whether the run in a folder is known to have begun when there was no `training.best_by`."""
+    try:
+        return config_of(folder) is not None and best_by_of(folder, BEST_BY) is None
+    except UserError:
+        return False

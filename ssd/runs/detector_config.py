@@ -9,9 +9,8 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-MOST_DETECTIONS = 100_000  # per class into NMS, and per image out of it
-MOST_FILTERS = 2**16
-MOST_PIXELS = 4096  # of a kernel, a stride or a padding, as of an image
+_MOST_DETECTIONS = 100_000  # per class into NMS, and per image out of it
+_MOST_IN_EXTRAS = 2**16
 _MOST_NAMES = 10_000
 _MOST_LEVELS = 32
 
@@ -47,11 +46,11 @@ def _names(value: Any) -> bool:
 
 
 _EXTRA: dict[str, Rule] = {
-    "squeeze": _whole(1, MOST_FILTERS),
-    "filters": _whole(1, MOST_FILTERS),
-    "kernel": _whole(1, MOST_PIXELS),
-    "stride": _whole(1, MOST_PIXELS),
-    "padding": _whole(0, MOST_PIXELS),
+    "squeeze": _whole(1, _MOST_IN_EXTRAS),
+    "filters": _whole(1, _MOST_IN_EXTRAS),
+    "kernel": _whole(1, _MOST_IN_EXTRAS),
+    "stride": _whole(1, _MOST_IN_EXTRAS),
+    "padding": _whole(0, _MOST_IN_EXTRAS),
 }
 _PRIORS: dict[str, Rule] = {
     "scales": lambda v: _numbers(v, _MOST_LEVELS + 1) and all(a < b for a, b in pairwise(v)),
@@ -64,8 +63,8 @@ _PRIORS: dict[str, Rule] = {
 _NMS: dict[str, Rule] = {
     "score_threshold": _share,
     "iou": _share,
-    "max_per_class": _whole(1, MOST_DETECTIONS),
-    "max_detections": _whole(1, MOST_DETECTIONS),
+    "max_per_class": _whole(1, _MOST_DETECTIONS),
+    "max_detections": _whole(1, _MOST_DETECTIONS),
 }
 _DETECTOR: dict[str, Rule] = {
     "name": _text,

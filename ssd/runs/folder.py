@@ -4,17 +4,19 @@ import logging
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
 
 log = logging.getLogger(__name__)
 
-# Of a run.
-OVERRIDES = Path(".hydra", "overrides.yaml")  # its command; a folder that has it is a run's
-HYDRA = Path(".hydra", "hydra.yaml")  # Hydra's own node
+# Of a run; a folder that has one of the first two is a run's.
+OVERRIDES = Path(".hydra", "overrides.yaml")  # its command
+HYDRA = Path(".hydra", "hydra.yaml")  # Hydra's own node, the command among it
 CONFIG = Path("config.yaml")  # the whole configuration, resolved
 BEST = Path("checkpoints", "best.keras")  # the best detector, by training.best_by
 LAST = Path("checkpoints", "last.keras")  # the detector and optimizer to go on with
+HISTORY = Path("checkpoints", "history.csv")  # the same as results.csv, should that be lost
 LOG = Path("run.log")  # set in conf/config.yaml
 RESULTS = Path("results.csv")
 METRICS = Path("metrics.json")  # of the best checkpoint
@@ -35,7 +37,7 @@ PRUNED_FILE = Path("pruned.txt")  # after which epoch it was given up, one line
 
 def is_run(folder: Path) -> bool:
     """Whether a folder is that of a run, or of a sweep's job."""
-    return (folder / OVERRIDES).is_file()
+    return (folder / OVERRIDES).is_file() or (folder / HYDRA).is_file()
 
 
 def run_of(checkpoint: Path) -> Path | None:
@@ -44,13 +46,18 @@ def run_of(checkpoint: Path) -> Path | None:
     return folder if is_run(folder) else None
 
 
-def overrides_of(folder: Path) -> list[str]:
-    """The overrides that a run was started with."""
-    return [str(line) for line in OmegaConf.load(folder / OVERRIDES)]
+def as_typed(overrides: list[str]) -> list[str]:
+    """A job's overrides, a list of OmegaConf's, with their interpolations as they are: to iterate resolves them."""
+    lines: Any = OmegaConf.to_container(overrides, resolve=False)  # type: ignore[arg-type]
+    return [str(line) for line in lines]
 
 
 def reserve(folder: Path) -> Path:
-    """Makes `folder`, or `folder_2`, `folder_3`, ...: the first that no other run has, however close they start."""
+    """Makes `folder`, or `folder_2`, `folder_3`, ...: the first that no other run has, however close they start.
+
+    Raises:
+        OSError: it cannot be made.
+    """
     number = 1
     while True:
         candidate = folder if number == 1 else folder.with_name(f"{folder.name}_{number}")
@@ -58,6 +65,8 @@ def reserve(folder: Path) -> Path:
             candidate.mkdir(parents=True)
             return candidate
         except FileExistsError:
+            if not os.path.lexists(candidate):  # it is a folder above that is none: a link that leads nowhere
+                raise
             number += 1
 
 

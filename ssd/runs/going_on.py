@@ -8,15 +8,37 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from ssd.console import say
 from ssd.errors import UserError
 from ssd.runs.files import write_text
 from ssd.runs.flat import flatten
-from ssd.runs.folder import BEST, CONFIG, HYDRA, LAST, OVERRIDES, RESULTS
-from ssd.runs.results import read_results
+from ssd.runs.folder import (
+    BEST,
+    CONFIG,
+    HISTORY,
+    HYDRA,
+    LAST,
+    LOG,
+    METRICS,
+    OVERRIDES,
+    PLOTS,
+    REPORT,
+    REPORT_PAGE,
+    RESULTS,
+    RUN_ID_FILE,
+    as_typed,
+)
+from ssd.runs.reading import read_yaml
+from ssd.runs.results import readable_results
+from ssd.runs.started import called_from, config_of
 
 # What a continued training may change and stays the same experiment; of these sections and keys all.
 _FREE = ("task", "tracking", "pipeline", "sweep", "name", "gpu_memory_growth", "score_threshold")
 _FREE_KEYS = ("training.epochs", "training.patience", "training.evaluate_every")
+# What a run writes.
+_FILES = (OVERRIDES, HYDRA, CONFIG, BEST, LAST, HISTORY, LOG, RESULTS, METRICS, REPORT, REPORT_PAGE, RUN_ID_FILE)
+_FOLDERS = (OVERRIDES.parent, LAST.parent, PLOTS)
+# Of these keys nothing is left when the command is over.
 _OF_ONE_COMMAND = (
     "resume",
     "checkpoint",
@@ -33,6 +55,8 @@ _OF_ONE_COMMAND = (
 def check_can_go_on(folder: Path, given: str) -> None:
     """Refuses a folder that has results but nothing to go on from: to begin anew would write over them.
 
+    And one in which something else is in the place of what the run writes.
+
     Args:
         folder: of the run.
         given: how the user named it.
@@ -40,7 +64,13 @@ def check_can_go_on(folder: Path, given: str) -> None:
     Raises:
         UserError: saying what is missing, and what can be done.
     """
-    if (folder / LAST).is_file() or not (read_results(folder / RESULTS) or (folder / BEST).is_file()):
+    for name in (*_FILES, *_FOLDERS):
+        place = folder / name
+        if place.exists() and place.is_file() != (name in _FILES):
+            here, belongs = ("a folder", "a file") if name in _FILES else ("a file", "a folder")
+            raise UserError(f"resume={given}: {name} in it is {here}, where {belongs} of the run belongs; move it away")
+    rows, problem = readable_results(folder / RESULTS)
+    if (folder / LAST).is_file() or not (rows or problem or (folder / BEST).is_file()):
         return
     best = f"; a new training can start from the best one: checkpoint={given}" if (folder / BEST).is_file() else ""
     raise UserError(
@@ -60,13 +90,17 @@ def check_same_experiment(folder: Path, given: str, now: Mapping[str, Any]) -> N
     Raises:
         UserError: listing what differs.
     """
-    if now["allow_changes"] or not (folder / CONFIG).is_file():
+    if now["allow_changes"]:
         return
-    before = OmegaConf.to_container(OmegaConf.load(folder / CONFIG), resolve=True)
-    called_from = OmegaConf.select(OmegaConf.load(folder / HYDRA), "hydra.runtime.cwd") or "."
-    had, has = flatten(before), flatten(now)  # type: ignore[arg-type]
-    differing = [key for key in had if key in has and not _is_free(key)]
-    differing = [key for key in differing if not _is_same(had[key], has[key], Path(str(called_from)))]
+    if (config := config_of(folder)) is None:
+        if (folder / LAST).is_file():
+            say(f"{given} has no {CONFIG} to compare with; it is made again from the command")
+        return
+    had, has = flatten(config), flatten(now)
+    differing = [key for key in had if key in has and not _is_free(key) and had[key] != has[key]]
+    if differing:  # perhaps only as a path has become absolute since
+        home = called_from(folder)
+        differing = [key for key in differing if not _is_same(had[key], has[key], home)]
     if differing:
         listed = ", ".join(f"{key} {had[key]} → {has[key]}" for key in differing)
         raise UserError(
@@ -78,9 +112,9 @@ def check_same_experiment(folder: Path, given: str, now: Mapping[str, Any]) -> N
 def note_command(cfg: DictConfig, folder: Path) -> None:
     """Notes with what a training goes on, once it does; what was noted before is kept as `.hydra.1`, `.hydra.2`, …"""
     hydra = HydraConfig.get()
-    lines = [line for line in hydra.overrides.task if not line.startswith("resume=")]
+    lines = [line for line in as_typed(hydra.overrides.task) if not line.startswith("resume=")]
     kept = folder / OVERRIDES.parent
-    if hydra.output_subdir is None and OmegaConf.to_container(OmegaConf.load(folder / OVERRIDES)) != lines:
+    if hydra.output_subdir is None and _noted(folder) != lines:
         number = 1 + sum(1 for _ in folder.glob(f"{kept.name}.*"))
         shutil.copytree(kept, folder / f"{kept.name}.{number}")
         write_text(folder / HYDRA, OmegaConf.to_yaml(OmegaConf.create({"hydra": hydra})))
@@ -88,10 +122,19 @@ def note_command(cfg: DictConfig, folder: Path) -> None:
     write_text(folder / CONFIG, OmegaConf.to_yaml(cfg))
 
 
+def _noted(folder: Path) -> Any:
+    """The command as it was noted; None where that, or what else Hydra notes, is damaged and is to be noted anew."""
+    try:
+        read_yaml(folder / HYDRA, "")
+        return read_yaml(folder / OVERRIDES, "")
+    except UserError:
+        return None
+
+
 def _is_free(key: str) -> bool:
     return key in (*_FREE_KEYS, *_OF_ONE_COMMAND) or key.split(".")[0] in _FREE
 
 
-def _is_same(had: str, has: str, called_from: Path) -> bool:
-    """Whether two values are one; a path may have become absolute since."""
-    return had == has or (Path(has).is_absolute() and (called_from / had).resolve() == Path(has).resolve())
+def _is_same(had: str, has: str, home: Path) -> bool:
+    """Whether two values are one path, which may have become absolute since."""
+    return Path(has).is_absolute() and (home / had).resolve() == Path(has).resolve()

@@ -5,6 +5,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+# What would not be shown as it is, in a cell: names of classes and settings come from users.
+_MARKUP = re.compile(r"[\\|`*<\[~$]|&(?=#?\w+;)|(?<!\w)_|_(?!\w)", re.ASCII)
+
 
 def markdown_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """A Markdown table with the first row's keys as header; floats with 3 decimals, None and NaN empty.
@@ -25,4 +28,4 @@ def _cell(value: Any) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     text = f"{value:.3f}" if isinstance(value, float) else str(value)
-    return " ".join(text.replace("|", "\\|").split())
+    return _MARKUP.sub(r"\\\g<0>", " ".join(text.split()))

@@ -5,7 +5,11 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ssd.errors import UserError
 from ssd.runs.files import write_text
+from ssd.runs.reading import read_text
+
+_REMEDY = "remove it: a training that goes on makes it again"
 
 COLUMNS = (
     "epoch",
@@ -25,42 +29,69 @@ COLUMNS = (
 )
 
 
-def append_result(path: Path, row: Mapping[str, float]) -> None:
-    """Adds one epoch to results.csv; the row of the same epoch, if there is one, is replaced.
-
-    Args:
-        path: of results.csv; made with its header on the first call.
-        row: values for some of `COLUMNS`, `epoch` among them; what is not given stays empty (not validated then).
-
-    Raises:
-        ValueError: a key that is not in `COLUMNS`, or no `epoch`.
-    """
-    unknown = set(row) - set(COLUMNS)
-    if unknown or "epoch" not in row:
-        raise ValueError(f"a row of results.csv needs epoch and only {', '.join(COLUMNS)}; got {', '.join(row)}")
-    _write_results(path, [*(old for old in read_results(path) if old["epoch"] != row["epoch"]), row])
-
-
 def as_written(row: Mapping[str, float]) -> dict[str, float]:
     """A row as `read_results` will give it back: the columns it has, with the digits that are kept."""
     return {name: float(_number(row[name])) for name in COLUMNS if name in row}
 
 
-def truncate_results(path: Path, epoch: int) -> None:
-    """Drops the rows after `epoch`: what a stopped run wrote later than the checkpoint it is resumed from."""
-    if path.exists():
-        _write_results(path, [row for row in read_results(path) if row["epoch"] <= epoch])
-
-
 def read_results(path: Path) -> list[dict[str, float]]:
-    """The rows of results.csv in order, each without its empty fields; none if the file does not exist."""
+    """The rows of results.csv in order, each without its empty fields; none if the file does not exist.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    rows, problem = readable_results(path)
+    if problem is not None:
+        raise UserError(f"{problem}; {_REMEDY}")
+    return rows
+
+
+def readable_results(path: Path) -> tuple[list[dict[str, float]], str | None]:
+    """The rows that can be read, and what is wrong with the file, naming it; None where nothing is."""
     if not path.exists():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
+        return [], None
+    try:
+        text = read_text(path, _REMEDY)
+    except UserError as error:
+        return [], str(error).removesuffix(f"; {_REMEDY}")
+    header, *lines = text.replace("\r\n", "\n").split("\n")
+    names = header.split(",")
+    if "epoch" not in names or not set(names) <= set(COLUMNS):
+        return [], f"{path} cannot be read (its first line names no columns of a training)"
+    rows: list[dict[str, float]] = []
+    for number, line in enumerate(lines[:-1], start=2):
+        row = _parsed(names, line)
+        if row is None or row["epoch"] in (other["epoch"] for other in rows):
+            return rows, f"{path} cannot be read beyond its line {number} (that is damaged)"
+        rows.append(row)
+    if lines[-1:] != [""]:
+        return rows, f"{path} is cut short"
+    return rows, None
 
 
-def _write_results(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
+def _parsed(names: Sequence[str], line: str) -> dict[str, float] | None:
+    """One row; None where it is none."""
+    values = line.split(",")
+    try:
+        row = {name: float(value) for name, value in zip(names, values, strict=True) if value}
+    except ValueError:  # more or fewer values than columns, or one that is no number
+        return None
+    return row if row.get("epoch", 0) >= 1 and row["epoch"].is_integer() else None
+
+
+def write_results(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
+    """Writes results.csv.
+
+    Args:
+        path: of the file.
+        rows: values for some of `COLUMNS`, `epoch` among them; what is not given stays empty (not validated then).
+
+    Raises:
+        ValueError: a key that is not in `COLUMNS`, or no `epoch`.
+    """
+    for row in rows:
+        if not {"epoch"} <= set(row) <= set(COLUMNS):
+            raise ValueError(f"a row of results.csv needs epoch and only {', '.join(COLUMNS)}; got {', '.join(row)}")
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)

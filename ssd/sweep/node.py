@@ -10,6 +10,7 @@ from pathlib import Path
 from hydra.conf import HydraConf
 
 from ssd.config.overrides import key_of
+from ssd.runs.folder import as_typed
 
 CONTINUED = "SSD_SWEEP_CONTINUED"  # in hydra.job.env_set: it reaches every job and is none of its settings
 
@@ -22,7 +23,7 @@ def is_continued(hydra: HydraConf) -> bool:
 def own_overrides(hydra: HydraConf) -> dict[str, str]:
     """What a job of a sweep has for itself, key → value as it was typed: the part of its folder's name."""
     shared = hydra.job.config.override_dirname.exclude_keys
-    pairs = [(key_of(line), line.partition("=")[2]) for line in hydra.overrides.task]
+    pairs = [(key_of(line), line.partition("=")[2]) for line in as_typed(hydra.overrides.task)]
     return {key: value for key, value in pairs if key not in shared}
 
 

@@ -10,6 +10,7 @@ import rich
 from omegaconf import DictConfig
 
 from ssd.console import waiting
+from ssd.data.damage import warn_of_damage
 from ssd.data.digest import dataset_label
 from ssd.data.sample import Dataset
 from ssd.device import set_memory_growth
@@ -42,6 +43,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
         start = monotonic()
         validation = validate(Predictor(model, model.nms), batches, cfg.score_threshold)
         minutes = (monotonic() - start) / 60
+        warn_of_damage((dataset, index) for index in sorted(batches.suspects))
         evaluation = validation.evaluation
         tracker.log_metrics({f"val/{name}": value for name, value in evaluation.metrics.items()}, 0)
         pictures = publish.draw_evaluation(folder, evaluation)

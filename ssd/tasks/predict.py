@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from ssd.console import counting, waiting
-from ssd.data.images import MAX_PIXELS, decode_image
+from ssd.data.damage import decode_files, say_damaged
+from ssd.data.images import MAX_PIXELS
 from ssd.device import set_memory_growth
 from ssd.experiment import build
 from ssd.figures.drawing import draw_detections
 from ssd.inference.detections import Detections
 from ssd.inference.predictor import Predictor
 from ssd.inference.sources import ImageFile, image_files
-from ssd.runs.files import write_json
+from ssd.runs.files import whole, write_json
 
 log = logging.getLogger(__name__)
 
@@ -37,10 +38,11 @@ def run(cfg: DictConfig, folder: Path) -> float:
     predictor = Predictor(model, nms, batch_size=min(BATCH_SIZE, len(files)))
     limit = cfg.dataset.get("max_pixels", MAX_PIXELS)
     records: list[dict[str, Any]] = []
-    seconds = 0.0
+    seconds, damaged = 0.0, list[str]()
     with counting("predicting", len(files)) as advance:
         for part in _parts(files, BATCH_SIZE):
-            images = [decode_image(file.path.read_bytes(), str(file.path), limit) for file in part]
+            images, damaged_here = decode_files([file.path for file in part], limit)
+            damaged += damaged_here
             start = monotonic()
             found = [detections.above(cfg.score_threshold) for detections in predictor.predict(images)]
             seconds += monotonic() - start
@@ -50,6 +52,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
                 records.append(as_record(file.path, image.shape[:2], detections, predictor.class_names))
                 log.info("%s: %s", file.path, _in_words(detections, predictor.class_names))
                 advance()
+    say_damaged(damaged)
     write_json(folder / "detections.json", {"images": records})
     log.info("%d images in %.1f s; pictures and detections.json are in %s", len(files), seconds, folder)
     return float(sum(len(record["objects"]) for record in records))
@@ -75,9 +78,9 @@ def as_record(file: Path, size: tuple[int, int], detections: Detections, class_n
 
 def _write_picture(image: NDArray[np.uint8], place: Path) -> None:
     """As a JPEG whose name tells the image's kind; from bytes, as OpenCV cannot open files of every name everywhere."""
-    place.parent.mkdir(parents=True, exist_ok=True)
     encoded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
-    place.with_name(f"{place.stem}{place.suffix.replace('.', '_')}.jpg").write_bytes(encoded.tobytes())
+    with whole(place.with_name(f"{place.stem}{place.suffix.replace('.', '_')}.jpg")) as part:
+        part.write_bytes(encoded.tobytes())
 
 
 def _parts(files: Sequence[ImageFile], size: int) -> Iterator[Sequence[ImageFile]]:

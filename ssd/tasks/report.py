@@ -13,7 +13,7 @@ from ssd.config.overrides import key_of
 from ssd.errors import UserError
 from ssd.experiment.latency import track_latency, with_latency
 from ssd.runs.best_by import metric_of
-from ssd.runs.folder import SWEEP_PAGE, SWEEP_REPORT
+from ssd.runs.folder import SWEEP_PAGE, SWEEP_REPORT, as_typed
 from ssd.sweep.report.jobs import JobResult, ranked, read_job, read_jobs
 from ssd.sweep.report.recorded import recorded_jobs
 from ssd.sweep.report.sources import Sources, read_source
@@ -38,7 +38,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
     jobs = _read(source, cfg.tracking.uri)
     place = source.sweeps[0].resolve() if source.one_sweep and os.access(source.sweeps[0], os.W_OK) else folder
     if cfg.sweep.latency:
-        jobs = with_latency(jobs)
+        jobs = with_latency(jobs, cfg.trust)
     with _tracker(cfg, folder, source, jobs) or nullcontext() as tracker:
         if cfg.sweep.latency and tracker is not None:
             track_latency(jobs, tracker.uri, cfg.tracking.experiment)
@@ -68,7 +68,7 @@ def _tracker(cfg: DictConfig, folder: Path, source: Sources, jobs: list[JobResul
     if not ids or not cfg.tracking.enabled:
         return None
     uri = cfg.tracking.uri
-    asked = "tracking.uri" in map(key_of, HydraConfig.get().overrides.task)
+    asked = "tracking.uri" in map(key_of, as_typed(HydraConfig.get().overrides.task))
     if not asked and not source.ids:  # its default is of the folder one calls from, and the jobs know theirs
         uri = next((job.settings["tracking.uri"] for job in jobs if "tracking.uri" in job.settings), uri)
     parent = parent_of(uri, ids)

@@ -28,16 +28,20 @@ from ssd.models.detector import SSD
 from ssd.runs.best_by import main_metrics, metric_of
 from ssd.runs.folder import PLOTS, PRUNED_FILE, RESULTS
 from ssd.runs.going_on import check_can_go_on, note_command
-from ssd.runs.results import read_results, truncate_results
+from ssd.runs.reading import note_in
+from ssd.runs.results import read_results, write_results
 from ssd.sweep.search.pruning import pruning_of_this_job
 from ssd.tracking.tracker import Tracker
 from ssd.training.checkpoints import Checkpoints, Place
-from ssd.training.loop import History, Trainer
+from ssd.training.history import History
+from ssd.training.loop import Trainer
 from ssd.training.step import make_train_step
 from ssd.training.validator import Validator
 from ssd.weights.transfer import transfer
 
 log = logging.getLogger(__name__)
+
+_SOON_SEEN = 1000  # images, a second or two's work
 
 
 def run(cfg: DictConfig, folder: Path) -> float:
@@ -46,7 +50,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
     set_memory_growth(cfg.gpu_memory_growth)
     with waiting("reading the data set"):
         splits = build_splits(cfg)
-    if cfg.training.limit_batches is None:  # else few are needed
+    if cfg.training.limit_batches is None or len(splits.train) + len(splits.val) <= _SOON_SEEN:  # else few are needed
         look_at_images([splits.train, splits.val])
     with waiting("building the network"):
         model = _build_in_precision(cfg, splits.train.class_names)
@@ -69,7 +73,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
             pictures = publish.draw_data(folder, batches)
         history = trainer.run()
         if (pruned := folder / PRUNED_FILE).exists():
-            tracker.set_tags({"pruned": pruned.read_text(encoding="utf-8").strip()})
+            tracker.set_tags({"pruned": note_in(pruned)})
         evaluation, pictures = _finish(cfg, folder, trainer, history, splits, pictures)
         with waiting("closing the run in MLflow"):
             stack.close()
@@ -109,8 +113,8 @@ def _begin(
     cfg: DictConfig, folder: Path, model: SSD, optimizer: keras.optimizers.Optimizer, steps_per_epoch: int
 ) -> Place:
     """Where the training begins: at the beginning, or where a resumed run stopped, with its weights."""
-    if cfg.resume is None:
-        truncate_results(folder / RESULTS, 0)
+    if cfg.resume is None and (folder / RESULTS).exists():
+        write_results(folder / RESULTS, [])
     if not build.goes_on(cfg):
         check_can_go_on(folder, os.path.relpath(folder))
         return Place(steps_per_epoch=steps_per_epoch)
@@ -134,11 +138,6 @@ def _trainer(
     """The parts of the training."""
     val_batches = build.build_val_batches(cfg, splits.val, model.image_size)
     encode_targets, loss = build.build_target_encoder(cfg, model), build.build_loss(cfg)
-
-    def go_on() -> None:
-        truncate_results(folder / RESULTS, begin.epoch)
-        note_command(cfg, folder)
-
     return Trainer(
         model=model,
         optimizer=optimizer,
@@ -151,9 +150,9 @@ def _trainer(
         best_by=cfg.training.best_by,
         patience=cfg.training.patience,
         stop=pruning_of_this_job(folder, cfg.training.best_by),
-        on_first_step=go_on if cfg.resume is not None else lambda: None,
+        on_first_step=(lambda: note_command(cfg, folder)) if cfg.resume is not None else lambda: None,
         checkpoints=Checkpoints(folder),
-        results=folder / RESULTS,
+        folder=folder,
         sheet=ValidationSheet(folder, splits.val, cfg.task.pictures, cfg.score_threshold),
         tracker=tracker,
     )
@@ -174,7 +173,7 @@ def _finish(
     evaluation = validation.evaluation
     curves = folder / PLOTS / "curves.png"
     with waiting("drawing the results"):
-        curves_from_csv(trainer.results, curves, trainer.best_by)
+        curves_from_csv(folder / RESULTS, curves, trainer.best_by)
         pictures = {"Loss and mAP": curves, **pictures, **publish.draw_evaluation(folder, evaluation)}
         pictures["Right, missed and false"] = trainer.sheet.draw(validation.detections)
         trainer.tracker.log_image(trainer.sheet.closeup(validation.detections), "closeup", 0)
@@ -188,7 +187,7 @@ def _finish(
             minutes=history.minutes,
             facts={
                 "epoch": epoch,
-                "images_per_second": read_results(trainer.results)[-1]["train/images_per_second"],
+                "images_per_second": read_results(folder / RESULTS)[-1]["train/images_per_second"],
             },
             datasets={"train": splits.train, "val": splits.val},
             pictures=pictures,

@@ -4,8 +4,8 @@ What a run writes is in `ssd.tracking.tracker`, which takes mlflow from here.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import mlflow
@@ -13,13 +13,14 @@ from filelock import FileLock
 from mlflow import entities
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from ssd.errors import UserError
 from ssd.tracking import view as mlflow_view
-from ssd.tracking.values import SQLITE, absolute_uri, database_file, shorten
+from ssd.tracking.values import SQLITE, absolute_uri, database_file, reason
 
 for _noisy in ("mlflow", "alembic", "urllib3.connectionpool"):  # what goes wrong is said in a sentence
-    logging.getLogger(_noisy).setLevel(logging.ERROR)
+    logging.getLogger(_noisy).setLevel(logging.CRITICAL)
 
 __all__ = [
     "RecordedRun",
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 _PARENT = "mlflow.parentRunId"
+_HEAD = b"SQLite format 3\0"  # of every database; a new one is an empty file
 
 
 @dataclass(frozen=True)
@@ -64,19 +66,21 @@ def read_runs(uri: str, ids: Sequence[str], curves: Sequence[str]) -> list[Recor
     Raises:
         UserError: the store cannot be read, or has no such run.
     """
-    client = _client(uri)
     found: dict[str, Run] = {}
-    for run_id in ids:
-        run = _get(client, uri, run_id)
-        found |= {job.info.run_id: job for job in _children(client, run) or [run]}
-    return [_recorded(client, run, curves) for run in found.values()]
+    with _reading(uri):
+        client = _client(uri)
+        for run_id in ids:
+            run = _get(client, uri, run_id)
+            found |= {job.info.run_id: job for job in _children(client, run) or [run]}
+        return [_recorded(client, run, curves) for run in found.values()]
 
 
 def parent_of(uri: str, ids: Sequence[str]) -> str | None:
     """The run of the sweep whose jobs these all are; None if there is no such one, or the store cannot be read."""
     try:
-        client = _client(uri)
-        parents = {_get(client, uri, run_id).data.tags.get(_PARENT) for run_id in ids}
+        with _reading(uri):
+            client = _client(uri)
+            parents = {_get(client, uri, run_id).data.tags.get(_PARENT) for run_id in ids}
     except UserError:
         return None
     return parents.pop() if len(parents) == 1 else None
@@ -104,8 +108,9 @@ def register_model(uri: str, run_id: str, name: str, alias: str, tags: Mapping[s
     Raises:
         UserError: the run logged no model, or MLflow refuses.
     """
-    client = _client(uri)
-    run = _get(client, uri, run_id)
+    with _reading(uri):
+        client = _client(uri)
+        run = _get(client, uri, run_id)
     models = run.outputs.model_outputs if run.outputs is not None else []
     if not models:
         raise UserError(f"run {run_id} has no model; train with tracking.log_model=true")
@@ -130,7 +135,11 @@ def open_experiment(uri: str, name: str, dataset: str | None = None) -> str:
         uri: of the store.
         name: of the experiment.
         dataset: a data set that the experiment is to have a view for.
+
+    Raises:
+        UserError: a sqlite store whose file is none.
     """
+    _check_file(uri)
     views = mlflow_view.tags(dataset)
     location: str | None = None
     lock: AbstractContextManager = nullcontext()
@@ -157,13 +166,10 @@ def find_experiment(uri: str, name: str) -> str:
     Raises:
         UserError: the store cannot be read, or has no such experiment.
     """
-    client = _client(uri)
-    try:
-        names = [experiment.name for experiment in client.search_experiments()]
+    with _reading(uri):
+        names = [experiment.name for experiment in _client(uri).search_experiments()]
         if name in names:
             return open_experiment(absolute_uri(uri), name)
-    except MlflowException as error:
-        raise UserError(f"MLflow at {uri} cannot be read: {shorten(' '.join(str(error).split()), 250)}") from error
     others = ", ".join(sorted(other for other in names if other != "Default")) or "none"
     raise UserError(f"MLflow at {uri} has no experiment {name}; give tracking.experiment=... (there: {others})")
 
@@ -173,7 +179,33 @@ def _client(uri: str) -> mlflow.MlflowClient:
     if uri.startswith(SQLITE) and not database_file(uri).exists():
         # MLflow would make an empty one
         raise UserError(f"tracking.uri={uri}: there is no such file; give tracking.uri=... of the runs' store")
+    _check_file(uri)
     return mlflow.MlflowClient(uri)
+
+
+def _check_file(uri: str) -> None:
+    """Refuses at once a file that is no database, which MLflow would try to open for minutes."""
+    if not uri.startswith(SQLITE) or not (file := database_file(uri)).exists():
+        return
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(len(_HEAD))
+    except OSError as error:
+        raise UserError(f"tracking.uri={uri}: {error.strerror}; give tracking.uri=... of another store") from error
+    if head not in (b"", _HEAD):
+        raise UserError(f"tracking.uri={uri} is no SQLite database; put it back, or give tracking.uri=... of another")
+
+
+@contextmanager
+def _reading(uri: str) -> Iterator[None]:
+    """What a store or its database says that is damaged, locked or gone becomes one sentence."""
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError) as error:
+        raise UserError(
+            f"MLflow at {uri} cannot be read: {reason(error)}; give tracking.uri=... of another store, or put this one "
+            "back"
+        ) from error
 
 
 def _get(client: mlflow.MlflowClient, uri: str, run_id: str) -> Run:
@@ -182,7 +214,7 @@ def _get(client: mlflow.MlflowClient, uri: str, run_id: str) -> Run:
     except MlflowException as error:
         if error.error_code == "RESOURCE_DOES_NOT_EXIST":
             raise UserError(f"MLflow at {uri} has no run {run_id}; give tracking.uri=... of its store") from error
-        raise UserError(f"MLflow at {uri} cannot be read: {' '.join(str(error).split())}") from error
+        raise
 
 
 def _children(client: mlflow.MlflowClient, run: Run) -> list[Run]:

@@ -166,13 +166,16 @@ class Tracker:
         ]
         self._run.add(sent)
 
-    def steps(self, name: str) -> set[int]:
-        """The steps of a metric that a continued run has already."""
-        found: set[int] = set()
+    def curves(self, names: Sequence[str]) -> dict[int, dict[str, float]]:
+        """Step → the values that a continued run has of some metrics already, rounded as they were sent."""
+        found: dict[int, dict[str, float]] = {}
 
         def read(client: mlflow.MlflowClient, run: str) -> None:
-            key, _ = values.chart_of(name, 0)
-            found.update(metric.step for metric in client.get_metric_history(run, values.clean(key)))
+            for name in names:
+                key, _ = values.chart_of(name, 0)
+                history = client.get_metric_history(run, values.clean(key))
+                for metric in sorted(history, key=lambda metric: metric.timestamp):
+                    found.setdefault(metric.step, {})[name] = metric.value
 
         self._run.record("read a metric", read)
         return found

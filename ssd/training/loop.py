@@ -1,8 +1,8 @@
 """The training loop, read from top to bottom: epochs, validation, checkpoints, early stopping."""
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
@@ -13,49 +13,20 @@ from ssd.data.pipeline import Batch, Batches
 from ssd.errors import UserError
 from ssd.figures.validation_sheet import ValidationSheet
 from ssd.models.detector import SSD
-from ssd.runs.best_by import BEST_BY, main_metrics, metric_of
-from ssd.runs.results import append_result, as_written, read_results
+from ssd.runs.best_by import main_metrics
+from ssd.runs.checkpoint import check_checkpoint
+from ssd.runs.folder import HISTORY, RESULTS
+from ssd.runs.results import as_written, write_results
 from ssd.tracking.tracker import Tracker
 from ssd.training.checkpoints import Checkpoints, Place
+from ssd.training.history import History
 from ssd.training.loss import Losses
 from ssd.training.meter import LossMeter
+from ssd.training.past import past_epochs
 from ssd.training.progress import TrainingProgress, in_words
 from ssd.training.validator import Validator
 
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class History:
-    """What happened so far, also before a resume: minutes of training, the best validation and how long ago it was.
-
-    Its rows are those of results.csv, digits included, so that a resumed run compares what an undisturbed one does.
-
-    Attributes:
-        best_by: the column that the best validation has most of.
-    """
-
-    best_by: str
-    minutes: float = 0.0
-    best: dict[str, float] = field(default_factory=dict)
-    last: dict[str, float] = field(default_factory=dict)
-    validations_since_best: int = 0
-
-    def add(self, row: Mapping[str, float]) -> bool:
-        """Takes an epoch's row in; True where it is the best validation so far."""
-        self.last, self.minutes = dict(row), row["minutes"]
-        if self.best_by not in row:
-            return False
-        if not self.best or row[self.best_by] > self.best[self.best_by]:
-            self.best, self.validations_since_best = dict(row), 0
-            return True
-        self.validations_since_best += 1
-        return False
-
-    def tracked(self, row: Mapping[str, float]) -> dict[str, float]:
-        """What is tracked of the row taken in last, which may hold more than results.csv."""
-        metrics = {name: value for name, value in row.items() if name not in ("epoch", "step")}
-        return metrics | {f"best/{metric_of(name)}": self.best[name] for name in BEST_BY if name in self.best}
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +45,8 @@ class Trainer:
         patience: validations without a better one before it stops; None: never.
         stop: asked after each validation but the last epoch's, with its row: True ends the training.
         on_first_step: called once the training goes on.
-        checkpoints, results, sheet, tracker: where things are written.
+        folder: of the run.
+        checkpoints, sheet, tracker: where things are written.
     """
 
     model: SSD
@@ -90,7 +62,7 @@ class Trainer:
     stop: Callable[[Mapping[str, float]], bool] | None
     on_first_step: Callable[[], object]
     checkpoints: Checkpoints
-    results: Path
+    folder: Path
     sheet: ValidationSheet
     tracker: Tracker
 
@@ -118,12 +90,14 @@ class Trainer:
                     row = {"epoch": epoch + 1, **self._train(epoch, skip, progress)}
                     row |= {"step": self._steps_done(), "lr": float(self.optimizer.learning_rate)}
                     row["minutes"] = (monotonic() - start) / 60
-                    append_result(self.results, as_written(row))
+                    history.note(as_written(row))
+                    self._write(history)
                     self._save(self._steps_done() - before)
                     self._end_epoch(row, history, start)
+                self._write(history)  # where no epoch was left, and its file was lost
         except KeyboardInterrupt:
             self._save(self._steps_done() - before)
-            log.warning("interrupted at step %d; continue with resume=%s", self._steps_done(), self.results.parent)
+            log.warning("interrupted at step %d; continue with resume=%s", self._steps_done(), self.folder)
             raise
         return history
 
@@ -133,17 +107,47 @@ class Trainer:
         place = Place(self.begin.epoch + epochs, step, len(self.batches))
         self.checkpoints.save_last(self.model, self.optimizer, place)
 
+    def _write(self, history: History) -> None:
+        for file in (RESULTS, HISTORY):
+            write_results(self.folder / file, history.rows)
+
     def _past(self) -> History:
-        """The epochs in results.csv; those that a killed run could not send any more are tracked now."""
+        """The epochs that are through; those that a killed run could not send any more are tracked now."""
         history = History(self.best_by)
-        # rows of later epochs are of a run that was stopped before it could save them
-        rows = [row for row in read_results(self.results) if row["epoch"] <= self.begin.epoch]
-        tracked = self.tracker.steps("train/loss") if rows else set()
+        rows, unsure = past_epochs(self.folder, self.begin, self.tracker)
+        tracked = set(self.tracker.curves(("train/loss",))) if rows else set()
         for row in rows:
             history.add(row)
             if int(row["epoch"]) not in tracked and not (row is rows[-1] and self._lacks_validation(row)):
                 self.tracker.log_metrics(history.tracked(row), int(row["epoch"]))
+        if history.best or unsure:
+            self._look_at_best(history, unsure)
         return history
+
+    def _look_at_best(self, history: History, unsure: Sequence[int]) -> None:
+        """A lost best checkpoint is replaced; one of an epoch that is not known exactly is validated once more.
+
+        Or a worse epoch would take its place.
+        """
+        best = self.checkpoints.best
+        try:
+            if not best.exists():
+                raise UserError(f"{best} is missing")
+            check_checkpoint(best)
+        except UserError as error:
+            log.warning("%s; the best of the epochs from here on is kept", str(error).partition(";")[0])
+            history.best, history.validations_since_best = {}, 0
+            if self.begin.step == 0 and self.best_by in history.last:  # the present weights are those of that row
+                history.add(history.last)
+                self.checkpoints.save_best(self.model)
+            return
+        if unsure:
+            last = self.model.get_weights()
+            self.checkpoints.restore_best(self.model)
+            metrics = {f"val/{name}": value for name, value in self.validator()[1].evaluation.metrics.items()}
+            self.model.set_weights(last)
+            log.info("the best checkpoint, validated once more: %s %.4g", self.best_by, metrics[self.best_by])
+            history.correct_best(as_written({"epoch": unsure[-1], **metrics}), unsure)
 
     def _lacks_validation(self, row: Mapping[str, float]) -> bool:
         """Whether a run was stopped between an epoch's last step and the end of its validation."""
@@ -199,7 +203,7 @@ class Trainer:
         row["minutes"] = (monotonic() - start) / 60
         if history.add(as_written(row)):
             self.checkpoints.save_best(self.model)
-        append_result(self.results, as_written(row))
+        self._write(history)
         self.tracker.log_metrics(history.tracked(row), epoch)
         validated = (f"val/{name}" for name in main_metrics(self.best_by))
         shown = ("train/loss", "val/loss", *validated, "train/images_per_second", "lr", "minutes")

@@ -129,7 +129,7 @@ def test_exit_status(calls: list[Call], capsys: pytest.CaptureFixture[str], seed
     assert ("damaged" in log, "a fault of ours" in log) == (seed == 13, seed == 14)
 
 
-@pytest.mark.parametrize("target", ["nowhere.run", "json.nothing", "run"])
+@pytest.mark.parametrize("target", ["nowhere.run", "json.nothing"])
 def test_a_task_that_cannot_be_imported_is_one_sentence(target: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main([f"task._target_={target}", QUIET])

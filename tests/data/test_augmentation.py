@@ -149,5 +149,46 @@ def test_lists_without_geometry_keep_the_boxes(transforms: list[alb.BasicTransfo
 
 
 def test_an_image_that_is_no_longer_uint8_is_refused() -> None:
-    with pytest.raises(UserError, match=r"augmentation\.transforms gave an image of type float32.*uint8 RGB"):
+    with pytest.raises(
+        UserError, match=r"augmentation\.transforms \(Normalize\) made of sample an image of type float32.*uint8 RGB"
+    ):
         Augmentation([alb.Normalize()])(make_sample(), (0, 0, 0))
+
+
+class Failing(alb.ImageOnlyTransform):
+    """A user's own transform that does not work."""
+
+    def __init__(self, what: str, p: float = 1.0) -> None:
+        super().__init__(p=p)
+        self.what = what
+
+    def apply(self, img: np.ndarray, **_: object) -> object:
+        if self.what == "raises":
+            raise ValueError("no luck\nand more of it")
+        if self.what == "fills the memory":
+            raise MemoryError
+        return {"nothing": None, "a text": "image", "an empty image": img[:0], "grey": img[..., 0]}[self.what]
+
+
+@pytest.mark.parametrize(
+    ("transforms", "sentence"),
+    [
+        ([Failing("raises")], r"Failing failed on the image sample \(ValueError: no luck\); correct its arguments"),
+        (
+            [alb.NoOp(), alb.OneOf([Failing("raises")], p=1)],
+            r"Failing failed on the image sample \(ValueError: no luck",
+        ),
+        ([Failing("fills the memory")], r"Failing failed on the image sample \(MemoryError"),
+        ([Failing("nothing")], r"Failing failed on the image sample"),
+        ([Failing("a text")], r"Failing failed on the image sample"),
+        ([Failing("an empty image")], r"\(Failing\) made of sample an image of type uint8 and shape \(0, 60, 3\)"),
+        ([Failing("grey")], r"\(Failing\) made of sample an image of type uint8 and shape \(40, 60\)"),
+        ([alb.RandomCrop(500, 500)], r"RandomCrop failed on the image sample \(CropSizeError: "),
+        ([alb.NoOp(), lambda **given: given], r"transforms\[1\] is a function and not a transform of albumentations"),
+    ],
+)
+def test_a_transform_that_fails_is_named_with_its_image(transforms: list[Any], sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence) as error:
+        Augmentation(transforms)(make_sample(), (0, 0, 0))
+    assert str(error.value).startswith("augmentation.transforms")
+    assert "\n" not in str(error.value)

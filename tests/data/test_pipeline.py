@@ -223,13 +223,16 @@ def test_a_damaged_image_is_the_users_error_with_its_name() -> None:
     assert len(all_of(make_batches(make_dataset(12, damaged=[6]), limit=1))) == 1
 
 
-def test_a_failing_transform_is_raised_as_it_is() -> None:
+def test_a_failing_transform_is_named_with_its_image_and_its_trace_kept(caplog: pytest.LogCaptureFixture) -> None:
     class Broken(alb.ImageOnlyTransform):
         def apply(self, img: np.ndarray, **params: Any) -> np.ndarray:
             raise ZeroDivisionError("in a transform")
 
-    with pytest.raises(ZeroDivisionError, match="in a transform"):
-        all_of(make_batches(make_dataset(4), augmentation=Augmentation([Broken(p=1)])))
+    batches = make_batches(make_dataset(4), augmentation=Augmentation([Broken(p=1)]))
+    with pytest.raises(UserError, match=r"Broken failed on the image .* \(ZeroDivisionError: in a transform\)"):
+        all_of(batches)
+    assert caplog.records[-1].name == "ssd.record"  # run.log's
+    assert "in apply" in caplog.text
 
 
 def test_objects_that_an_augmentation_repeats_are_cut_to_the_largest() -> None:

@@ -203,13 +203,6 @@ def test_an_image_listed_twice_is_refused(root: Path) -> None:
         _read(root)
 
 
-def test_images_in_both_splits_are_reported(root: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (root / "ImageSets" / "Main" / "val.txt").write_text("two\none\n")
-    with caplog.at_level(logging.WARNING):
-        _read(root)
-    assert "1 images are in train and in val too, such as one" in caplog.text
-
-
 def test_without_lists_the_split_is_seeded_and_complete(root: Path) -> None:
     shutil.rmtree(root / "ImageSets")
     splits = _read(root)

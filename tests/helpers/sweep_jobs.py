@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from ssd.runs.results import append_result
+from ssd.runs.results import write_results
 from ssd.sweep.report.jobs import JobResult, ranked
 
 
@@ -43,7 +43,7 @@ def write_job(sweep: Path, number: int, given: list[str], mAP50: float | None, r
     OmegaConf.save({"hydra": {"job": {"num": number}}}, folder / ".hydra" / "hydra.yaml")
     if mAP50 is not None:
         (folder / "metrics.json").write_text(json.dumps({"name": "a", "mAP50": mAP50, "mAP": None, "per_class": []}))
-        append_result(folder / "results.csv", {"epoch": 1, "train/loss": 3.0, "val/mAP50": mAP50})
+        write_results(folder / "results.csv", [{"epoch": 1, "train/loss": 3.0, "val/mAP50": mAP50}])
     if run_id is not None:
         (folder / "mlflow_run.txt").write_text(f"{run_id}\n")
     return folder

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 
 from ssd.runs.files import write_json
+from ssd.runs.folder import point_latest
 from ssd.runs.markdown import markdown_table
-from ssd.runs.results import append_result, read_results, truncate_results
+from ssd.runs.results import read_results, write_results
 
 
 def test_results_round_trip_with_empty_fields(tmp_path: Path) -> None:
     path = tmp_path / "results.csv"
-    append_result(path, {"epoch": 1, "step": 125, "minutes": 0.5, "train/loss": 3.25, "lr": 1e-3})
-    append_result(path, {"epoch": 2, "step": 250, "train/loss": 2.123456789, "val/mAP50": 0.0, "lr": 0.0005})
+    first = {"epoch": 1, "step": 125, "minutes": 0.5, "train/loss": 3.25, "lr": 1e-3}
+    write_results(path, [first, {"epoch": 2, "step": 250, "train/loss": 2.123456789, "val/mAP50": 0.0, "lr": 0.0005}])
     lines = path.read_text().splitlines()
     assert lines[0].startswith("epoch,step,minutes,lr,train/loss,")
     assert lines[1].startswith("1,125,0.5,0.001,3.25,")
@@ -25,17 +26,7 @@ def test_results_round_trip_with_empty_fields(tmp_path: Path) -> None:
     ]
 
 
-def test_a_resumed_run_drops_later_epochs_and_replaces_its_own(tmp_path: Path) -> None:
-    path = tmp_path / "results.csv"
-    for epoch in (1, 2, 3):
-        append_result(path, {"epoch": epoch, "train/loss": 10 - epoch})
-    truncate_results(path, 2)
-    append_result(path, {"epoch": 2, "train/loss": 0.5})
-    assert read_results(path) == [{"epoch": 1, "train/loss": 9}, {"epoch": 2, "train/loss": 0.5}]
-
-
 def test_results_of_a_run_that_has_none(tmp_path: Path) -> None:
-    truncate_results(tmp_path / "results.csv", 5)
     assert read_results(tmp_path / "results.csv") == []
     assert list(tmp_path.iterdir()) == []
 
@@ -43,11 +34,11 @@ def test_results_of_a_run_that_has_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize("row", [{"epoch": 1, "val/accuracy": 0.5}, {"train/loss": 0.5}])
 def test_a_row_outside_of_the_columns_is_refused(tmp_path: Path, row: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="needs epoch and only"):
-        append_result(tmp_path / "results.csv", row)
+        write_results(tmp_path / "results.csv", [row])
 
 
 def test_diverged_losses_survive(tmp_path: Path) -> None:
-    append_result(tmp_path / "results.csv", {"epoch": 1, "train/loss": float("nan"), "val/loss": float("inf")})
+    write_results(tmp_path / "results.csv", [{"epoch": 1, "train/loss": float("nan"), "val/loss": float("inf")}])
     (row,) = read_results(tmp_path / "results.csv")
     assert np.isnan(row["train/loss"])
     assert row["val/loss"] == float("inf")
@@ -91,3 +82,22 @@ def test_markdown_tables_escape_and_round() -> None:
         "| a\\|b c | 0.123 | 7 |",
         "| d |  |  |",
     ]
+
+
+def test_a_link_to_the_latest_run_replaces_a_dangling_one_and_no_folder(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    link, run = tmp_path / "outputs" / "latest", tmp_path / "run"
+    run.mkdir()
+    link.parent.mkdir()
+    link.symlink_to("gone")
+    point_latest(link, run)
+    assert (link.resolve(), caplog.messages) == (run, [])
+    link.unlink()
+    link.mkdir()
+    (link / "mine.txt").touch()
+    point_latest(link, run)
+    assert [path.name for path in link.parent.iterdir()] == ["latest"]
+    assert (link / "mine.txt").exists()
+    assert len(caplog.messages) == 1
+    assert "latest was not updated: " in caplog.messages[0]

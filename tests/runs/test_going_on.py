@@ -12,7 +12,7 @@ from ssd.errors import UserError
 from ssd.runs.folder import BEST, CONFIG, HYDRA, LAST, RESULTS
 from ssd.runs.going_on import check_can_go_on, check_same_experiment
 from ssd.runs.lock import locked
-from ssd.runs.results import append_result
+from ssd.runs.results import write_results
 
 BEFORE: dict[str, dict[str, Any]] = {
     "training": {"epochs": 3, "batch_size": 8, "patience": None},
@@ -56,7 +56,7 @@ def test_another_experiment_is_refused_with_what_differs_unless_asked_for(run: P
 
 def test_results_without_a_checkpoint_are_not_written_over(tmp_path: Path) -> None:
     check_can_go_on(tmp_path, "run")  # nothing is there yet: it begins anew
-    append_result(tmp_path / RESULTS, {"epoch": 1, "train/loss": 2.0})
+    write_results(tmp_path / RESULTS, [{"epoch": 1, "train/loss": 2.0}])
     with pytest.raises(UserError, match=r"has results, but no checkpoints/last\.keras .* put that file back$"):
         check_can_go_on(tmp_path, "run")
     write_detector(tmp_path / BEST)

@@ -1,15 +1,18 @@
 """Images and a COCO instances JSON (https://cocodataset.org/#format-data)."""
 
 import json
-import math
-import os
+import logging
 from pathlib import Path
 from typing import Any
 
 from ssd.data.images import ImageFiles
 from ssd.data.readers.annotations import Objects, build_annotations, warn_of_empty
+from ssd.data.readers.coco_fields import Fields
+from ssd.data.readers.names import check_class_names, check_file_name
 from ssd.data.sample import Dataset, Splits
 from ssd.errors import UserError
+
+log = logging.getLogger(__name__)
 
 
 def coco_json(
@@ -43,15 +46,11 @@ def _read(path: Path, folder: Path, split: str, name: str) -> Dataset:
     content = _load(path)
     if not folder.is_dir():
         raise UserError(f"dataset.{split}_images={folder} is not a folder: give the one that holds the images.")
-    categories = sorted(
-        (_id(c, "id", path, "category"), str(_get(c, "name", path, "category"))) for c in content["categories"]
-    )
-    class_names = tuple(str(category_name) for _, category_name in categories)
-    if not categories or len({i for i, _ in categories}) < len(categories) or len(set(class_names)) < len(categories):
-        raise UserError(f"{path} needs at least one category, and no id or name of a category twice.")
-    ids, sizes, rows = _images(content["images"], path)
-    labels = {category: label for label, (category, _) in enumerate(categories)}
-    objects, numbers = _objects(content["annotations"], path, rows, labels)
+    fields = Fields(path)
+    labels, class_names = _categories(content["categories"], fields)
+    ids, sizes, rows = _images(content["images"], fields)
+    objects, numbers = _objects(content["annotations"], fields, rows, labels)
+    fields.say_text()
 
     def describe(i: int) -> str:
         return f"annotation {numbers[i]} ({class_names[objects.label[i]]}, image {ids[objects.image[i]]}) in {path}"
@@ -61,13 +60,21 @@ def _read(path: Path, folder: Path, split: str, name: str) -> Dataset:
 
 
 def _load(path: Path) -> dict[str, Any]:
+    if path.exists() and not path.is_file():
+        raise UserError(f"The annotations {path} are a folder, not a file: give the JSON file in it.")
     try:
         content = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise UserError(f"The annotations {path} do not exist: check the path.") from None
     except RecursionError:
         raise UserError(f"The annotations {path} are nested deeper than any COCO file: it is none.") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except MemoryError:
+        raise UserError(f"The annotations {path} do not fit into memory: take a file with fewer objects.") from None
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"The annotations {path} are not UTF-8 (byte {error.start + 1}): save them as JSON in UTF-8."
+        ) from None
+    except (OSError, ValueError) as error:  # json's own errors are among the latter
         raise UserError(
             f"The annotations {path} are not readable JSON ({error}): correct or copy the file again."
         ) from None
@@ -79,61 +86,43 @@ def _load(path: Path) -> dict[str, Any]:
     return content
 
 
-def _get(item: dict[str, Any], key: str, path: Path, what: str) -> Any:
-    try:
-        return item[key]
-    except (KeyError, TypeError):
-        raise UserError(f"An entry of {path} has no {key!r}: add it to {what} {str(item)[:80]}.") from None
+def _categories(categories: list[Any], fields: Fields) -> tuple[dict[int, int], tuple[str, ...]]:
+    """Category id → label, and the names in the order of the ids."""
+    names: dict[int, str] = {}
+    for category in categories:
+        number, name = fields.whole(category, "id", "category"), fields.value(category, "name", "category")
+        name = str(name) if isinstance(name, int | float) and not isinstance(name, bool) else name
+        check_class_names([name], str(fields.path))
+        if number in names or name in names.values():
+            raise UserError(
+                f"{fields.path} has two categories with the id {number} or the name {name}: it needs no id or name of "
+                "a category twice."
+            )
+        names[number] = name
+    if not names:
+        raise UserError(f"{fields.path} needs at least one category.")
+    return {number: label for label, number in enumerate(sorted(names))}, tuple(names[i] for i in sorted(names))
 
 
-def _id(item: dict[str, Any], key: str, path: Path, what: str) -> int:
-    """A number; text that is one is taken for it, as some exports write it."""
-    value = _get(item, key, path, what)
-    try:
-        number = int(value)
-    except (TypeError, ValueError, OverflowError):
-        number = None
-    if number is None or isinstance(value, bool) or number != float(value):
-        raise UserError(f"{path} has the {key} {value!r} in {what} {str(item)[:80]}: it must be a whole number.")
-    return number
-
-
-def _file_name(image: dict[str, Any], path: Path) -> str:
-    """The image's file, below the folder of the images."""
-    name = _get(image, "file_name", path, "image")
-    if not isinstance(name, str) or not name or "\0" in name:
-        raise UserError(f"{path} has the file_name {name!r}: it must be the name of a file.")
-    if Path(name).is_absolute() or os.path.normpath(name).split(os.sep)[0] == os.pardir:
-        raise UserError(f"{path} has the file_name {name!r}, which leads out of the folder of the images: correct it.")
-    return name
-
-
-def _images(images: list[dict[str, Any]], path: Path) -> tuple[list[str], list[tuple[int, int]], dict[Any, int]]:
+def _images(images: list[Any], fields: Fields) -> tuple[list[str], list[tuple[int, int]], dict[int, int]]:
     """File names, sizes (height, width) and image id → row."""
-    ids = [_file_name(image, path) for image in images]
-    sizes = [(_side(image, "height", path), _side(image, "width", path)) for image in images]
-    rows: dict[Any, int] = {}
+    where = f"{fields.path} has the file_name"
+    ids = [check_file_name(fields.value(image, "file_name", "image"), where) for image in images]
+    sizes = [(fields.side(image, "height"), fields.side(image, "width")) for image in images]
+    rows: dict[int, int] = {}
     for row, image in enumerate(images):
-        number = _id(image, "id", path, "image")
+        number = fields.whole(image, "id", "image")
         if number in rows:
             raise UserError(
-                f"{path} has two images with the id {number}, {ids[rows[number]]} and {ids[row]}: ids are unique."
+                f"{fields.path} has two images with the id {number}, {ids[rows[number]]} and {ids[row]}: ids are "
+                "unique."
             )
         rows[number] = row
     return ids, sizes, rows
 
 
-def _side(image: dict[str, Any], key: str, path: Path) -> int:
-    side = _get(image, key, path, "image")
-    if not isinstance(side, int) or side < 1:
-        raise UserError(
-            f"The image {image['file_name']} in {path} has {key} {side!r}: it must be a positive whole number."
-        )
-    return side
-
-
 def _objects(
-    annotations: list[dict[str, Any]], path: Path, rows: dict[Any, int], labels: dict[Any, int]
+    annotations: list[Any], fields: Fields, rows: dict[int, int], labels: dict[int, int]
 ) -> tuple[Objects, list[Any]]:
     """All objects and their annotation ids. Boxes without width or height are left out, counted in one warning.
 
@@ -141,51 +130,39 @@ def _objects(
     """
     objects, numbers, empty = Objects(), [], []
     for position, item in enumerate(annotations):
-        x, y, width, height = _bbox(item, path)
+        x, y, width, height = fields.bbox(item)
         number = item.get("id", f"at position {position}")
-        row, label = (
-            rows.get(_id(item, "image_id", path, "annotation")),
-            labels.get(_id(item, "category_id", path, "annotation")),
-        )
+        row = rows.get(fields.whole(item, "image_id", "annotation"))
+        label = labels.get(fields.whole(item, "category_id", "annotation"))
         if row is None or label is None:
             key = "image_id" if row is None else "category_id"
-            raise UserError(f"Annotation {number} in {path} has the {key} {item[key]}, which the file does not list.")
+            raise UserError(
+                f"Annotation {number} in {fields.path} has the {key} {item[key]}, which the file does not list."
+            )
         if width == 0 or height == 0:
             empty.append(number)
             continue
-        crowd = item.get("iscrowd") or 0
-        if crowd not in (0, 1):
-            raise UserError(f"Annotation {number} in {path} has iscrowd {crowd!r}: it must be 0 or 1.")
-        objects.add(row, (y, x, y + height, x + width), label, crowd=bool(crowd), area=_area(item, path))
+        crowd, area = fields.is_crowd(item), fields.area(item)
+        objects.add(row, (y, x, y + height, x + width), label, crowd=crowd, area=area)
         numbers.append(number)
-    warn_of_empty(str(path), "annotations ", empty)
+    warn_of_empty(str(fields.path), "annotations ", empty)
+    _warn_of_repeated_ids([item["id"] for item in annotations if "id" in item], fields.path)
     return objects, numbers
 
 
-def _area(item: dict[str, Any], path: Path) -> float:
-    """In pixels; NaN where none is given."""
-    area = item.get("area") or math.nan
-    if not isinstance(area, int | float) or area < 0:
-        raise UserError(f"Annotation {item.get('id')} in {path} has the area {area!r}: it must be a positive number.")
-    return float(area)
-
-
-def _bbox(item: dict[str, Any], path: Path) -> tuple[float, float, float, float]:
-    box = _get(item, "bbox", path, "annotation")
-    try:
-        if not isinstance(box, list):
-            raise TypeError
-        x, y, width, height = (float(value) for value in box)
-    except (TypeError, ValueError):
-        raise UserError(
-            f"Annotation {item.get('id')} in {path} has the bbox {box!r}: it must be x, y, width and height."
-        ) from None
-    return x, y, width, height
+def _warn_of_repeated_ids(numbers: list[Any], path: Path) -> None:
+    seen: set[str] = set()
+    twice = [number for number in map(str, numbers) if number in seen or seen.add(number)]  # type: ignore[func-returns-value]
+    if twice:
+        log.warning("%s: %d annotations have the id of another one; the first is %.80s.", path, len(twice), twice[0])
 
 
 def _existing(folder: Path, ids: list[str], path: Path) -> list[Path]:
     """The image files, each known to exist. One listing of the folder is much faster than a question per image."""
-    present = {entry.name for entry in folder.iterdir()}
+    try:
+        present = {entry.name for entry in folder.iterdir()}
+    except OSError as error:
+        raise UserError(f"The folder {folder} cannot be listed ({error.strerror}): check its rights.") from None
     missing = [i for i in ids if i not in present and not (folder / i).is_file()]
     if missing:
         more = f" and {len(missing) - 1} more images" if len(missing) > 1 else ""

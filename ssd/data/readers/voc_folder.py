@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from ssd.data.images import ImageFiles, image_size
 from ssd.data.readers.annotations import Objects, build_annotations
+from ssd.data.readers.names import check_class_names
+from ssd.data.readers.voc_splits import split_stems
 from ssd.data.readers.voc_xml import VOCFile, parse_voc_xml
 from ssd.data.sample import Dataset, Splits
 from ssd.errors import UserError, nearest
@@ -57,8 +57,10 @@ def voc_folder(
                 f"dataset.path={path} has no folder {folder}: give the folder that holds Annotations and JPEGImages"
                 f"{_nearby(root)}."
             )
+    if class_names is not None:
+        check_class_names(class_names, "dataset.class_names")
     images = _image_index(root / "JPEGImages")
-    stems = _split_stems(root, train, val, val_fraction, seed)
+    stems = split_stems(root, train, val, val_fraction, seed)
     parts = [_read_part(root, split, stems[split], images) for split in dict.fromkeys((train, val))]
     names = _class_names(parts, class_names, root)
     built = {part.name: _dataset(part, names, name) for part in parts}
@@ -71,63 +73,21 @@ def _nearby(root: Path) -> str:
 
 
 def _image_index(folder: Path) -> dict[str, Path]:
-    """Lower-case file names (`a.jpg`) and stems (`a`) → image file."""
+    """Lower-case file names (`a.jpg`) and stems (`a`) → image file; several of one stem are said."""
     index: dict[str, Path] = {}
+    twice: dict[str, Path] = {}
     for file in sorted(folder.iterdir()):
         if file.suffix.lower() in _EXTENSIONS:
             index.setdefault(file.name.lower(), file)
-            index.setdefault(file.stem.lower(), file)
-    return index
-
-
-def _split_stems(root: Path, train: str, val: str, val_fraction: float, seed: int) -> dict[str, list[str]]:
-    """Names of the annotations in each split, from ImageSets/Main or at random."""
-    annotated = sorted(file.stem for file in (root / "Annotations").glob("*.xml"))
-    lists = {file.stem: file for file in sorted((root / "ImageSets" / "Main").glob("*.txt"))}
-    if not lists:
-        return _random_split(root, annotated, train, val, val_fraction, seed)
-    stems = {key: _listed(split, lists, key, set(annotated)) for key, split in (("train", train), ("val", val))}
-    both = set(stems["train"]) & set(stems["val"])
-    if both and train != val:
+            if index.setdefault(file.stem.lower(), file) is not file:
+                twice.setdefault(file.stem.lower(), file)
+    if twice:
+        stem, other = next(iter(twice.items()))
         log.warning(
-            "%s: %d images are in %s and in %s too, such as %s: the validation is not a fair one.",
-            *(root, len(both), train, val, min(both)),
+            "%s: %d names have several images, such as %s and %s; the one in <filename> is taken, else the first.",
+            *(folder, len(twice), index[stem].name, other.name),
         )
-    return {train: stems["train"], val: stems["val"]}
-
-
-def _listed(split: str, lists: dict[str, Path], key: str, annotated: set[str]) -> list[str]:
-    if split not in lists:
-        raise UserError(
-            f"dataset.{key}={split} is not a split in {next(iter(lists.values())).parent}{nearest(split, lists)}"
-        )
-    lines = [line.strip() for line in lists[split].read_text(encoding="utf-8-sig").splitlines()]
-    # The devkit's per-class lists have a second column, -1, 0 or 1; a name of the user's may have spaces in it.
-    stems = [line if line in annotated else line.split()[0] for line in lines if line]
-    if not stems:
-        raise UserError(f"The split {lists[split]} is empty: list the names of its images, one a line.")
-    return stems
-
-
-def _random_split(
-    root: Path, annotated: list[str], train: str, val: str, val_fraction: float, seed: int
-) -> dict[str, list[str]]:
-    if train == val:
-        raise UserError(
-            f"dataset.train and dataset.val are both {train}, but {root} has no ImageSets/Main/{train}.txt."
-        )
-    if not 0 < val_fraction < 1:
-        raise UserError(f"dataset.val_fraction={val_fraction:g} must lie between 0 and 1, both excluded.")
-    if len(annotated) < 2:
-        raise UserError(f"{root / 'Annotations'} has {len(annotated)} XML files: a split needs at least two.")
-    count = min(max(round(len(annotated) * val_fraction), 1), len(annotated) - 1)
-    chosen = set(np.random.default_rng(seed).permutation(len(annotated))[:count].tolist())
-    log.info("%s has no ImageSets/Main: %d of %d images, drawn with seed %d, are %s.",
-             root, count, len(annotated), seed, val)  # fmt: skip
-    return {
-        train: [stem for i, stem in enumerate(annotated) if i not in chosen],
-        val: [stem for i, stem in enumerate(annotated) if i in chosen],
-    }
+    return index
 
 
 def _read_part(root: Path, split: str, stems: list[str], images: dict[str, Path]) -> _Part:
@@ -138,7 +98,9 @@ def _read_part(root: Path, split: str, stems: list[str], images: dict[str, Path]
 
 def _image_of(xml: Path, file: VOCFile, images: dict[str, Path]) -> Path:
     """The image of the annotation's own stem, else `<filename>`, which is often stale after files were renamed."""
-    found = images.get(xml.stem.lower()) or images.get(file.filename.lower())
+    named = images.get(file.filename.lower())
+    found = named if named is not None and named.stem.lower() == xml.stem.lower() else images.get(xml.stem.lower())
+    found = found or named
     if found is None:
         raise UserError(
             f"The annotation {xml} has no image: neither {xml.stem} with {', '.join(_EXTENSIONS)} nor its <filename> "

@@ -1,10 +1,14 @@
 """One Pascal VOC annotation file: parsing only, boxes as the file says them."""
 
+import stat
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from pathlib import Path
 
+from ssd.data.readers.names import check_class_names
 from ssd.errors import UserError
+
+_MOST_BYTES = 10_000_000  # of one image's file, about 30,000 objects; in memory it is 40 times as much
 
 
 @dataclass(frozen=True)
@@ -37,11 +41,18 @@ def parse_voc_xml(path: Path) -> VOCFile:
         UserError: the file is missing, is not XML, or an object lacks its name or a number of its box.
     """
     try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # a pipe would be waited for
+            raise UserError(f"The annotation {path} is a folder or a device, not a file: put the annotation there.")
+        if (size := found.st_size) > _MOST_BYTES:
+            raise UserError(f"The annotation {path} has {size / 1e6:.0f} MB, which no image's has: correct the file.")
         root = ElementTree.parse(path).getroot()
     except FileNotFoundError:
         raise UserError(f"The annotation {path} does not exist: put it there, or take it out of the split.") from None
-    except (ElementTree.ParseError, UnicodeDecodeError, LookupError, OSError) as error:
+    except (ElementTree.ParseError, ValueError, LookupError, OSError) as error:
         raise UserError(f"The annotation {path} is not readable XML ({error}): correct the file.") from None
+    if root.tag != "annotation":
+        raise UserError(f"The annotation {path} is not one of VOC: it begins with <{root.tag[:80]}>, not <annotation>.")
     objects = [_parse_object(node, path, i) for i, node in enumerate(root.findall("object"), start=1)]
     return VOCFile((root.findtext("filename") or "").strip(), (_size(root, "height"), _size(root, "width")), objects)
 
@@ -57,6 +68,7 @@ def _parse_object(node: ElementTree.Element, path: Path, number: int) -> VOCObje
     name = (node.findtext("name") or "").strip()
     if not name:
         raise UserError(f"Object {number} of the annotation {path} has no <name>: add its class.")
+    check_class_names([name], f"Object {number} of the annotation {path}")
     corners = node.find("bndbox")
     if corners is None:
         raise UserError(f"Object {number} ({name}) of the annotation {path} has no <bndbox>: add its box.")

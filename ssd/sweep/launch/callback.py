@@ -17,7 +17,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from ssd.errors import UserError
 from ssd.runs.files import write_text
-from ssd.runs.folder import FAILURE_FILE, RUN_ID_FILE, SWEEP_PAGE, SWEEP_REPORT
+from ssd.runs.folder import FAILURE_FILE, RUN_ID_FILE, SWEEP_PAGE, SWEEP_REPORT, as_typed
+from ssd.runs.started import recorded_run
 from ssd.sweep.node import is_continued, sweep_name
 from ssd.sweep.report.terminal import print_table
 from ssd.sweep.report.write import write_report
@@ -55,13 +56,12 @@ class Sweep(Callback):
         from ssd.tracking.tracker import Tracker
 
         hydra, folder = config.hydra, Path(config.hydra.sweep.dir).absolute()
-        id_file = folder / RUN_ID_FILE
         self._tracker = Tracker(
             config.tracking.uri,
             config.tracking.experiment,
             sweep_name(hydra),
             folder,
-            run_id=id_file.read_text(encoding="utf-8").strip() if is_continued(hydra) and id_file.is_file() else None,
+            run_id=recorded_run(folder) if is_continued(hydra) else None,
             tags={"task": "sweep"},
         )
         atexit.register(self._end, "KILLED")  # where the sweep does not come to its end
@@ -69,9 +69,12 @@ class Sweep(Callback):
             self._tracker.__enter__()
         if self._tracker.run_id is not None:
             os.environ[PARENT_VARIABLE] = self._tracker.run_id
-            write_text(id_file, f"{self._tracker.run_id}\n")
+            try:
+                write_text(folder / RUN_ID_FILE, f"{self._tracker.run_id}\n")
+            except OSError as error:
+                log.warning("%s: %s; a continued sweep will have another run", error.filename, error.strerror)
         grid = OmegaConf.select(config, "hydra.sweeper.params") or {}
-        command = shlex.join(["python", "run.py", "-m", *hydra.overrides.task])
+        command = shlex.join(["python", "run.py", "-m", *as_typed(hydra.overrides.task)])
         self._tracker.log_config({**({"sweep": dict(grid)} if grid else {}), "command": command})
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
@@ -85,7 +88,10 @@ class Sweep(Callback):
         error = job_return._return_value
         kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
         reason = " ".join(f"{kind}{error}".split())
-        write_text(Path(config.hydra.runtime.output_dir) / FAILURE_FILE, reason + "\n")
+        try:
+            write_text(Path(config.hydra.runtime.output_dir) / FAILURE_FILE, reason + "\n")
+        except OSError as unwritten:  # a full disk, perhaps the reason itself
+            log.error("the job failed (%s), which %s could not note (%s)", reason, FAILURE_FILE, unwritten.strerror)
         if config.hydra.sweeper._target_.endswith(".BasicSweeper"):
             job_return.status = JobStatus.COMPLETED
             job_return.return_value = 0.0
@@ -98,7 +104,13 @@ class Sweep(Callback):
         """
         folder = Path(config.hydra.sweep.dir).absolute()
         register, alias = (OmegaConf.select(config, f"sweep.{key}") for key in ("register", "alias"))
-        report = write_report(folder, self._tracker, register=register, alias=alias)
+        try:
+            report = write_report(folder, self._tracker, register=register, alias=alias)
+        except OSError as error:  # Hydra would warn of it, and end well
+            again = f"task=report source={os.path.relpath(folder)}"
+            log.error("%s: %s; make room for the report, then write it by %s", error.filename, error.strerror, again)
+            self._end("FAILED")
+            raise SystemExit(1) from None
         if report.jobs:
             print_table(report.jobs)
             log.info("Compared in %s, and in one file in %s", folder / SWEEP_REPORT, folder / SWEEP_PAGE)

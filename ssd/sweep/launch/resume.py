@@ -19,14 +19,25 @@ from ssd.config.overrides import key_of, quote, without
 from ssd.errors import UserError
 from ssd.runs.best_by import EARLIER, is_older
 from ssd.runs.files import write_text
-from ssd.runs.folder import CONFIG, DONE_FILE, FAILURE_FILE, METRICS, PRUNED_FILE, SWEEP_FILE
+from ssd.runs.folder import CONFIG, DONE_FILE, FAILURE_FILE, METRICS, PRUNED_FILE, SWEEP_FILE, as_typed
 from ssd.runs.lock import locked
+from ssd.runs.reading import Kinds, damaged, is_text, is_texts, read_json, read_text
 from ssd.sweep.node import CONTINUED
 
 log = logging.getLogger(__name__)
 
 # What may differ in a continued sweep: sections that say nothing about what is trained.
-_FREE = ("hydra", "pipeline", "sweep", "tracking", "gpu_memory_growth")
+_FREE = ("hydra", "pipeline", "sweep", "tracking", "gpu_memory_growth", "trust")
+
+_REMEDY = "put the file back, or go on with each job by itself: resume=FOLDER_OF_THE_JOB"
+_KINDS: Kinds = {
+    "command": is_texts,
+    "overrides": is_texts,
+    "jobs": lambda value: isinstance(value, list) and all(map(is_texts, value)),
+    "called_from": is_text,
+    "config_name": lambda value: value is None or is_text(value),
+    "config_dir": lambda value: value is None or is_text(value),
+}
 
 Task = Callable[[DictConfig, Path], float]
 
@@ -61,11 +72,11 @@ class StoredSweep:
         """
         if not folder.exists():
             raise UserError(f"sweep.resume={folder}: there is no such folder; paths are relative to {Path.cwd()}")
-        if not (folder / SWEEP_FILE).is_file():
+        if not (folder / SWEEP_FILE).exists():
             single = (folder / ".hydra").is_dir()
             hint = f"; it is a single run, which goes on with resume={folder}" if single else ""
             raise UserError(f"sweep.resume={folder} is not the folder of a sweep: it has no {SWEEP_FILE}{hint}")
-        stored = cls(folder.resolve(), **json.loads((folder / SWEEP_FILE).read_text(encoding="utf-8")))
+        stored = cls(folder.resolve(), **read_json(folder / SWEEP_FILE, _REMEDY, _KINDS))
         home = Path(stored.called_from)
         if home != Path.cwd() and home.is_dir():
             raise UserError(f"sweep.resume={folder} was started in {home}; go there first: cd {home}")
@@ -113,7 +124,7 @@ class StoredSweep:
 
 def job_overrides(job: DictConfig) -> list[str]:
     """The overrides of a composed job, without Hydra's own."""
-    return [str(line) for line in job.hydra.overrides.task]
+    return as_typed(job.hydra.overrides.task)
 
 
 def _compared(lines: Sequence[str]) -> list[str]:
@@ -140,7 +151,7 @@ def find_sweep(resume: Override | None, multirun: bool) -> StoredSweep | None:
 
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
-    """Keeps a sweep for this process, to the end of the context or of the process; interrupted, says how to go on.
+    """Keeps a sweep for this process, to the end of the context or of the process; stopped, says how to go on.
 
     Raises:
         UserError: another process is running it.
@@ -148,7 +159,7 @@ def hold(folder: Path) -> Iterator[None]:
     with locked(folder):
         try:
             yield
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, OSError):  # stopped, or by a full disk
             log.warning("go on with: python run.py -m sweep.resume=%s", folder)
             raise
 
@@ -160,8 +171,7 @@ def run_unless_done(cfg: DictConfig, folder: Path, continued: bool, run: Task) -
     """
     done = folder / DONE_FILE
     with locked(folder, wait=True):
-        if continued and done.is_file():
-            value = float(done.read_text(encoding="utf-8"))
+        if continued and done.exists() and (value := _result(folder, cfg.task.name)) is not None:
             print(f"{folder.name} is done: {value:.4g}")
             return value
         for file in (done, *(folder / name for name in (FAILURE_FILE, PRUNED_FILE, METRICS))):
@@ -171,3 +181,20 @@ def run_unless_done(cfg: DictConfig, folder: Path, continued: bool, run: Task) -
         value = run(cfg, folder)
         write_text(done, f"{value!r}\n")
         return value
+
+
+def _result(folder: Path, task: str) -> float | None:
+    """What a job that is done returned; None, which is said, where it has to go on to have its results again."""
+    try:
+        text = read_text(folder / DONE_FILE, "")
+        if (folder / METRICS).exists() or task == "train":
+            read_json(folder / METRICS, "")
+        if not text.endswith("\n"):
+            raise damaged(folder / DONE_FILE, "it is cut short", "")
+        return float(text)
+    except UserError as error:
+        reason = str(error).removesuffix("; ")
+    except ValueError:
+        reason = f"{folder / DONE_FILE} holds no number"
+    log.warning("%s; the job goes on, and makes it again", reason)
+    return None

@@ -1,32 +1,26 @@
 """The jobs of a multirun: what was asked of each, and what became of it, from their folders."""
 
-import json
+import logging
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-from omegaconf import OmegaConf
 
 from ssd.config.overrides import by_key, key_of
 from ssd.errors import UserError
 from ssd.runs.best_by import DEFAULT, EARLIER, metric_of
 from ssd.runs.flat import flatten
-from ssd.runs.folder import (
-    CONFIG,
-    FAILURE_FILE,
-    HYDRA,
-    METRICS,
-    OVERRIDES,
-    PRUNED_FILE,
-    RESULTS,
-    RUN_ID_FILE,
-    overrides_of,
-)
-from ssd.runs.results import read_results
+from ssd.runs.folder import CONFIG, DONE_FILE, FAILURE_FILE, LAST, METRICS, OVERRIDES, PRUNED_FILE, RESULTS
+from ssd.runs.reading import note_in, read_json
+from ssd.runs.results import readable_results
+from ssd.runs.started import Started, config_of, overrides_of, recorded_run, started
 
+log = logging.getLogger(__name__)
+
+# What tells that a folder is a job's, whichever of it is left.
+_MARKS = (OVERRIDES.parent, CONFIG, DONE_FILE, FAILURE_FILE, METRICS, LAST)
 # Sections of the configuration that say nothing about what is trained.
 _NOT_COMPARED = ("name", "task", "resume", "sweep", "tracking", "hydra")
 _ORDER = ("done", "pruned", "running", "failed", "missing")
@@ -96,15 +90,15 @@ def read_jobs(folder: Path) -> list[JobResult]:
     """The jobs of a multirun, best first, those without a result last.
 
     Args:
-        folder: of the multirun; every folder in it with .hydra/overrides.yaml is a job's.
+        folder: of the multirun.
     """
     return ranked([read_job(job) for job in job_folders(folder)])
 
 
 def job_folders(folder: Path) -> list[Path]:
     """The run folders directly in a folder; links such as outputs/latest are left out."""
-    found = (file.parent.parent for file in folder.glob(f"*/{OVERRIDES}"))
-    return [job for job in found if not job.is_symlink()]
+    found = sorted(job for job in folder.glob("*/") if not job.is_symlink())
+    return [job for job in found if any((job / mark).exists() for mark in _MARKS)]
 
 
 def ranked(jobs: Sequence[JobResult]) -> list[JobResult]:
@@ -147,49 +141,57 @@ def varying(jobs: Sequence[JobResult]) -> list[str]:
 
 
 def read_job(folder: Path) -> JobResult:
-    """One job, or a single run, from its folder."""
-    hydra = OmegaConf.load(folder / HYDRA).hydra
-    config = folder / CONFIG
+    """One job, or a single run, from its folder; it counts as failed where that is damaged, with the file that is."""
+    try:
+        run = started(folder)
+        given = tuple(overrides_of(folder))
+        config = config_of(folder)
+    except UserError as error:
+        number = re.match(r"\d+", folder.name)
+        return JobResult(int(number[0]) if number else 0, (), "failed", _without_remedy(error), folder=folder)
     metrics, status, reason = _outcome(folder)
-    id_file = folder / RUN_ID_FILE
+    epochs, problem = readable_results(folder / RESULTS)
+    if problem is not None:
+        log.warning("%s; its curves lack what is not there", problem)
     return JobResult(
-        job=int(OmegaConf.select(hydra, "job.num") or 0),
-        given=tuple(overrides_of(folder)),
+        job=run.job,
+        given=given,
         status=status,
         reason=reason,
         metrics=metrics,
-        settings=flatten(OmegaConf.to_container(OmegaConf.load(config))) if config.is_file() else {},  # type: ignore[arg-type]
-        epochs=read_results(folder / RESULTS),
+        settings={} if config is None else flatten(config),
+        epochs=epochs,
         folder=folder,
-        run_id=id_file.read_text(encoding="utf-8").strip() if id_file.is_file() else None,
-        flags=_flags(hydra),
+        run_id=recorded_run(folder),
+        flags=_flags(run),
     )
 
 
 def _outcome(folder: Path) -> tuple[dict[str, float], str, str]:
     """Metrics, status and reason."""
-    try:
-        values = json.loads((folder / METRICS).read_text(encoding="utf-8"))
-        metrics = {key: float(value) for key, value in values.items() if isinstance(value, int | float)}
-        status, reason = "done", ""
-    except FileNotFoundError:
-        metrics, status, reason = {}, "missing", f"no {METRICS}: it was stopped, or is still running"
-    except ValueError as error:
-        metrics, status, reason = {}, "failed", f"{METRICS} cannot be read: {error}"
+    metrics, status, reason = dict[str, float](), "missing", f"no {METRICS}: it was stopped, or is still running"
+    if (folder / METRICS).exists():
+        try:
+            values = read_json(folder / METRICS, "")
+            metrics = {key: float(value) for key, value in values.items() if isinstance(value, int | float)}
+            status, reason = "done", ""
+        except UserError as error:
+            status, reason = "failed", _without_remedy(error)
     for file, told in ((PRUNED_FILE, "pruned"), (FAILURE_FILE, "failed")):
-        if (folder / file).is_file():
-            status, reason = told, (folder / file).read_text(encoding="utf-8").strip()
+        if (folder / file).exists():
+            status, reason = told, note_in(folder / file)
     return metrics, status, reason
 
 
-def _flags(hydra: Any) -> tuple[str, ...]:
+def _without_remedy(error: UserError) -> str:
+    return str(error).partition("; ")[0]
+
+
+def _flags(run: Started) -> tuple[str, ...]:
     """`--config-name` and `--config-dir`, where they were given."""
-    name = OmegaConf.select(hydra, "job.config_name") or "config"
-    sources = OmegaConf.select(hydra, "runtime.config_sources") or []
-    folders = [str(source.path) for source in sources if source.provider == "command-line"]
     return (
-        *(() if name == "config" else (f"--config-name={name}",)),
-        *(f"--config-dir={folder}" for folder in folders),
+        *(() if run.config_name == "config" else (f"--config-name={run.config_name}",)),
+        *(f"--config-dir={folder}" for folder in run.config_dirs),
     )
 
 

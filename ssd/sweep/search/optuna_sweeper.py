@@ -17,8 +17,20 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from ssd.runs.files import write_text
 from ssd.sweep.search.space import Space, read_space
-from ssd.sweep.search.study import ask, batches, distribution, jobs_of, open_study, tell, typed, unfinished
+from ssd.sweep.search.study import (
+    ask,
+    batches,
+    distribution,
+    jobs_of,
+    open_study,
+    storage_at,
+    storage_of,
+    tell,
+    typed,
+    unfinished,
+)
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -95,15 +107,16 @@ class OptunaSweeper(Sweeper):
             UserError: the storage has such a study already.
         """
         hydra = self._config.hydra
-        OmegaConf.save(self._config, Path(hydra.sweep.dir) / "multirun.yaml")
+        write_text(Path(hydra.sweep.dir) / "multirun.yaml", OmegaConf.to_yaml(self._config))
         space = read_space(hydra.sweeper.params, arguments, self._parser)
         ranges = {key: distribution(key, override) for key, override in space.varying.items()}
         study = open_study(hydra, create=True)
-        for batch in batches(unfinished(study, ranges), hydra.sweeper.n_jobs):
-            self._run(study, space, batch)
-        while (first := len(jobs_of(study))) < hydra.sweeper.n_trials:
-            numbers = range(first, min(first + hydra.sweeper.n_jobs, hydra.sweeper.n_trials))
-            self._run(study, space, {job: ask(study, job, ranges, hydra.sweeper.sampler) for job in numbers})
+        with storage_at(storage_of(hydra)):
+            for batch in batches(unfinished(study, ranges), hydra.sweeper.n_jobs):
+                self._run(study, space, batch)
+            while (first := len(jobs_of(study))) < hydra.sweeper.n_trials:
+                numbers = range(first, min(first + hydra.sweeper.n_jobs, hydra.sweeper.n_trials))
+                self._run(study, space, {job: ask(study, job, ranges, hydra.sweeper.sampler) for job in numbers})
 
     def _run(self, study: "Study", space: Space, batch: "Mapping[int, BaseTrial]") -> None:
         """Jobs with consecutive numbers, from the lowest on."""

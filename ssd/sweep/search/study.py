@@ -5,6 +5,7 @@ optuna is imported where a search runs, not at every start.
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig
 
 from ssd.config.instantiate import instantiate
-from ssd.errors import UserError
+from ssd.errors import UserError, first_line
 from ssd.runs.folder import PRUNED_FILE, STUDY_FILE
 from ssd.sweep.node import is_continued
 from ssd.sweep.search.space import Space
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
+    from optuna.storages import RDBStorage
     from optuna.trial import BaseTrial, FrozenTrial
 
 JOB = "job"  # a trial's attribute: the number of its job
@@ -37,25 +39,59 @@ def open_study(hydra: HydraConf, create: bool = False) -> "Study":
         create: make it first; where the sweep is continued, it may be there.
 
     Raises:
-        UserError: a study to be made is there.
+        UserError: a study to be made is there, or the storage cannot be used.
     """
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    settings = hydra.sweeper
-    url = settings.storage or f"sqlite:///{Path(hydra.sweep.dir).absolute() / STUDY_FILE}"
+    settings, url = hydra.sweeper, storage_of(hydra)
     options = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}  # while another job is writing
-    storage = optuna.storages.RDBStorage(url, engine_kwargs=options)
     pruner = make_pruner(settings.pruner)
-    if not create:
+    with storage_at(url):
+        storage = optuna.storages.RDBStorage(url, engine_kwargs=options)
+        if create:
+            return _make_study(settings, storage, url, pruner, is_continued(hydra))
         return optuna.load_study(study_name=settings.study_name, storage=storage, pruner=pruner)
+
+
+def storage_of(hydra: HydraConf) -> str:
+    """The address of the database with a sweep's trials."""
+    return str(hydra.sweeper.storage or f"sqlite:///{Path(hydra.sweep.dir).absolute() / STUDY_FILE}")
+
+
+@contextmanager
+def storage_at(url: str) -> Iterator[None]:
+    """What a database says that is damaged, locked, full or gone becomes one sentence.
+
+    Raises:
+        UserError: in its place.
+    """
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (StorageInternalError, SQLAlchemyError) as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None:  # the database's own word
+            cause = cause.__cause__
+        file = url.removeprefix("sqlite:///")
+        raise UserError(
+            f"the search's trials in {file} cannot be used ({first_line(cause)}); free its disk, or move it away: "
+            "-m sweep.resume=FOLDER makes it again from the jobs that are done"
+        ) from error
+
+
+def _make_study(settings: Any, storage: "RDBStorage", url: str, pruner: "BasePruner", is_continued: bool) -> "Study":
+    import optuna
+
     try:
         return optuna.create_study(
             study_name=settings.study_name,
             storage=storage,
             direction="maximize",
             pruner=pruner,
-            load_if_exists=is_continued(hydra),
+            load_if_exists=is_continued,
         )
     except optuna.exceptions.DuplicatedStudyError:
         raise UserError(
