@@ -12,7 +12,7 @@ from ssd.data.pipeline import Batches
 from ssd.data.sample import Dataset
 from ssd.errors import UserError
 from ssd.experiment.own_parts import as_backbone, as_optimizer, as_schedule, as_transform
-from ssd.models.checkpoint import load_detector
+from ssd.models.checkpoint import check_storable, load_detector
 from ssd.models.detector import SSD, NMSSettings, PriorSpec
 from ssd.models.extras import ExtraLevel
 from ssd.runs.checkpoint import checkpoint_file
@@ -72,7 +72,7 @@ def build_detector(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
     detector = cfg.detector
     made = instantiate(OmegaConf.create(arguments), "backbone", image_size=detector.image_size)
     backbone = as_backbone(made, cfg.backbone["_target_"], detector.image_size)
-    return SSD(
+    model = SSD(
         backbone,
         class_names,
         extras=[ExtraLevel(**extra) for extra in detector.extras],
@@ -87,6 +87,8 @@ def build_detector(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
         nms=NMSSettings(detector.score_threshold, detector.nms_iou, detector.max_per_class, detector.max_detections),
         name=cfg.detector.name,
     )
+    check_storable(model)
+    return model
 
 
 def _starts_from_checkpoint(cfg: DictConfig) -> bool:

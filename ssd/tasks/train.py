@@ -166,7 +166,7 @@ def _finish(
         missing = f"no {metric_of(history.best_by)} and no best model"
         raise UserError(f"{splits.val.name} has no object to find, hence {missing}; check dataset.val")
     best = trainer.model
-    best.load_weights(trainer.checkpoints.best)  # into the network that is compiled already
+    trainer.checkpoints.restore_best(best)  # into the network that is compiled already
     epoch = int(history.best["epoch"])
     log.info("evaluating the best checkpoint, of epoch %d", epoch)
     validation = validate(trainer.validator.predictor, trainer.validator.batches, cfg.score_threshold)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import keras
 
-import ssd.training.schedules  # noqa: F401  (registers what a checkpoint's optimizer refers to)
 from ssd.errors import UserError
-from ssd.models.checkpoint import load_detector, read_notes, save_detector
+from ssd.models.checkpoint import restore
 from ssd.models.detector import SSD
+from ssd.models.save import save_detector
 from ssd.runs.folder import BEST, LAST, point_latest
 
 
@@ -41,6 +41,10 @@ class Checkpoints:
         """Writes the detector without an optimizer."""
         save_detector(model, self.best)
 
+    def restore_best(self, model: SSD) -> None:
+        """Puts the best checkpoint's weights into the network that wrote them."""
+        restore(self.best, model)
+
     def save_last(self, model: SSD, optimizer: keras.optimizers.Optimizer, place: Place) -> None:
         """Writes the detector with the optimizer's state; from its first one on the run is `outputs/latest`."""
         is_first = not self.last.exists()
@@ -61,24 +65,13 @@ class Checkpoints:
         Raises:
             UserError: where the configuration has changed so that they do not fit.
         """
-        stored = load_detector(self.last, with_optimizer=True)
-        if stored.class_names != model.class_names:
-            raise UserError(
-                f"{self.last} detects {', '.join(stored.class_names)}, but the data set has "
-                f"{', '.join(model.class_names)}; resume with the run's own data set"
-            )
-        if _shapes(stored.variables) != _shapes(model.variables):
-            raise UserError(f"{self.last} holds another network; resume with the run's own backbone and detector")
-        if _shapes(stored.optimizer.variables) != _shapes(optimizer.variables):
-            raise UserError(f"{self.last} was written with another optimizer; resume with the run's own optimizer")
-        model.set_weights(stored.get_weights())
-        for variable, value in zip(optimizer.variables, stored.optimizer.variables, strict=True):
-            variable.assign(value)
-        if not (notes := read_notes(self.last)):  # older than these: epochs had the steps that they have now
+        notes = restore(self.last, model, optimizer)
+        if not notes:  # older than these: epochs had the steps that they have now
             return Place(*divmod(int(optimizer.iterations), steps_per_epoch), steps_per_epoch)
-        place = Place(**notes)
+        try:
+            place = Place(**notes)
+        except TypeError as error:
+            raise UserError(
+                f"{self.last} does not say how far its training is; a new one can start from it: checkpoint={self.last}"
+            ) from error
         return place if place.steps_per_epoch == steps_per_epoch else Place(place.epoch, 0, steps_per_epoch)
-
-
-def _shapes(variables: list[keras.Variable]) -> list[tuple[int, ...]]:
-    return [tuple(variable.shape) for variable in variables]

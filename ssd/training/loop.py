@@ -143,7 +143,7 @@ class Trainer:
             return
         if unsure:
             last = self.model.get_weights()
-            self.model.load_weights(best)
+            self.checkpoints.restore_best(self.model)
             metrics = {f"val/{name}": value for name, value in self.validator()[1].evaluation.metrics.items()}
             self.model.set_weights(last)
             log.info("the best checkpoint, validated once more: %s %.4g", self.best_by, metrics[self.best_by])

@@ -24,7 +24,11 @@ def write_rows(file: Path, *rows: dict[str, float]) -> None:
 def checkpoints(folder: Path, **actions: Any) -> SimpleNamespace:
     """Checkpoints that are there, and stay as they are."""
     best = write_detector(folder / BEST)
-    return SimpleNamespace(**{"best": best, "save_best": lambda model: None, **actions})
+
+    def restore_best(model: Any) -> None:
+        model.weights = best.stem
+
+    return SimpleNamespace(**{"best": best, "save_best": lambda model: None, "restore_best": restore_best, **actions})
 
 
 def make_trainer(results: Path, sent: list, tracked: set[int], **options: Any) -> Trainer:
@@ -143,9 +147,6 @@ class Model:
 
     def set_weights(self, weights: str) -> None:
         self.weights = weights
-
-    def load_weights(self, file: Path) -> None:
-        self.weights = file.stem
 
 
 def validator(model: Model) -> Any:
