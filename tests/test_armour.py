@@ -129,11 +129,11 @@ def png_header(width: int, height: int) -> bytes:
 
 
 def zip_bomb() -> None:
-    """2 MB that unpack to 2 GB."""
+    """400 kB that unpack to 400 MB."""
     with zipfile.ZipFile("x.keras", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("config.json", '{"class_name": "SSD", "config": {"class_names": ["cat"]}}')
         with archive.open("model.weights.h5", "w") as part:
-            for _ in range(2_000):
+            for _ in range(400):
                 part.write(bytes(1_000_000))
 
 

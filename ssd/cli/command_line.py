@@ -27,6 +27,7 @@ _NEEDED = {item.name for item in fields(Config)}
 
 # What people type who come from other projects, and what a key was called before.
 ALIASES = {
+    "from": "resume_from",
     "conf": "score_threshold",
     "threshold": "score_threshold",
     "task.score_threshold": "score_threshold",

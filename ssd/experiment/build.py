@@ -7,6 +7,7 @@ import keras
 from omegaconf import DictConfig, OmegaConf
 
 from ssd.config.instantiate import instantiate
+from ssd.config.schemas import ResumeFrom
 from ssd.data.augmentation import Augmentation
 from ssd.data.pipeline import Batches
 from ssd.data.sample import Dataset
@@ -97,7 +98,7 @@ def _starts_from_checkpoint(cfg: DictConfig) -> bool:
 
 def goes_on(cfg: DictConfig) -> bool:
     """Whether a training has a checkpoint of its own to go on from."""
-    return cfg.resume is not None and (Path(cfg.resume) / LAST).exists()
+    return cfg.resume is not None and (cfg.resume_from == ResumeFrom.best or (Path(cfg.resume) / LAST).exists())
 
 
 def read_trained(cfg: DictConfig) -> TrainedWeights | None:

@@ -9,6 +9,7 @@ import keras
 import rich
 from omegaconf import DictConfig
 
+from ssd.config.schemas import ResumeFrom
 from ssd.console import waiting
 from ssd.data.digest import dataset_label
 from ssd.data.look import look_at_images
@@ -119,7 +120,11 @@ def _begin(
         check_can_go_on(folder, os.path.relpath(folder))
         return Place(steps_per_epoch=steps_per_epoch)
     checkpoints = Checkpoints(folder)
-    begin = checkpoints.restore(model, optimizer, steps_per_epoch)
+    if cfg.resume_from == ResumeFrom.best:
+        begin = checkpoints.go_back_to_best(model, optimizer, steps_per_epoch)
+        log.info("the optimizer starts afresh, at step %d of its schedule", int(optimizer.iterations))
+    else:
+        begin = checkpoints.restore(model, optimizer, steps_per_epoch)
     checkpoints.become_latest()
     log.info("resuming after %d epochs and %d steps; the best is by %s", begin.epoch, begin.step, cfg.training.best_by)
     return begin

@@ -1,5 +1,6 @@
 """The two checkpoints of a training: the best detector, and the last with its optimizer, for resuming."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -37,9 +38,9 @@ class Checkpoints:
         """The detector and optimizer to go on with."""
         return self.folder / LAST
 
-    def save_best(self, model: SSD) -> None:
-        """Writes the detector without an optimizer."""
-        save_detector(model, self.best)
+    def save_best(self, model: SSD, place: Place | None = None) -> None:
+        """Writes the detector without an optimizer, with how far the training was, if it comes out of one."""
+        save_detector(model, self.best, notes=None if place is None else asdict(place))
 
     def restore_best(self, model: SSD) -> None:
         """Puts the best checkpoint's weights into the network that wrote them."""
@@ -68,10 +69,27 @@ class Checkpoints:
         notes = restore(self.last, model, optimizer)
         if not notes:  # older than these: epochs had the steps that they have now
             return Place(*divmod(int(optimizer.iterations), steps_per_epoch), steps_per_epoch)
-        try:
-            place = Place(**notes)
-        except TypeError as error:
-            raise UserError(
-                f"{self.last} does not say how far its training is; a new one can start from it: checkpoint={self.last}"
-            ) from error
+        place = _place(notes, self.last)
         return place if place.steps_per_epoch == steps_per_epoch else Place(place.epoch, 0, steps_per_epoch)
+
+    def go_back_to_best(self, model: SSD, optimizer: keras.optimizers.Optimizer, steps_per_epoch: int) -> Place:
+        """Puts the best checkpoint's weights into a model, and brings a fresh optimizer to that place of its schedule.
+
+        Returns:
+            The end of the epoch that was the best one.
+
+        Raises:
+            UserError: it is of another network, or does not say of which epoch it is.
+        """
+        place = _place(restore(self.best, model), self.best)
+        optimizer.iterations.assign(place.epoch * steps_per_epoch)
+        return Place(place.epoch, 0, steps_per_epoch)
+
+
+def _place(notes: Mapping[str, int], file: Path) -> Place:
+    try:
+        return Place(notes["epoch"], notes["step"], notes["steps_per_epoch"])
+    except KeyError as error:
+        raise UserError(
+            f"{file} does not say how far its training is; a new one can start from it: checkpoint={file}"
+        ) from error

@@ -28,7 +28,9 @@ def checkpoints(folder: Path, **actions: Any) -> SimpleNamespace:
     def restore_best(model: Any) -> None:
         model.weights = best.stem
 
-    return SimpleNamespace(**{"best": best, "save_best": lambda model: None, "restore_best": restore_best, **actions})
+    return SimpleNamespace(
+        **{"best": best, "save_best": lambda model, place: None, "restore_best": restore_best, **actions}
+    )
 
 
 def make_trainer(results: Path, sent: list, tracked: set[int], **options: Any) -> Trainer:
@@ -90,7 +92,7 @@ def test_the_best_is_by_what_was_asked_for(
     results, sent, saved = tmp_path / "results.csv", list[tuple[int, dict]](), list[object]()
     write_rows(results, {"val/loss": 2.0, **LOOSE}, {})
     monkeypatch.setattr(Trainer, "_validate", lambda self, epoch: {"val/loss": 1.0, **TIGHT})
-    kept = checkpoints(tmp_path, save_best=saved.append)
+    kept = checkpoints(tmp_path, save_best=lambda model, place: saved.append(model))
     trainer = make_trainer(results, sent, {1}, best_by=best_by, checkpoints=kept, model="the second")
     history = trainer.run()
     assert (history.best["epoch"], history.validations_since_best) == (best, since)
@@ -185,7 +187,7 @@ def test_a_best_that_is_damaged_is_replaced_by_what_is_there(
 ) -> None:
     results, saved = tmp_path / "results.csv", list[object]()
     write_rows(results, {"val/loss": 1.0, "val/mAP50": 0.5}, {"val/loss": 1.0, "val/mAP50": 0.3})
-    kept = checkpoints(tmp_path, save_best=saved.append)
+    kept = checkpoints(tmp_path, save_best=lambda model, place: saved.append(model))
     damage(kept.best)
     history = make_trainer(results, [], {1, 2}, checkpoints=kept, model="the last").run()
     assert (history.best["epoch"], saved) == (2, ["the last"])
