@@ -98,11 +98,11 @@ def check_ranges(values: dict[str, Any]) -> None:
     Raises:
         UserError: naming the key, its value and the rule.
     """
+    _check_finite(values, "")
     for key, (holds, sentence) in RANGES.items():
         value = value_at(values, key)
         if isinstance(value, int | float) and not isinstance(value, bool) and not holds(value):
             raise UserError(f"{key}={value} {sentence}")
-    _check_finite(values, "")
     for key, (holds, sentence) in LISTS.items():
         value = value_at(values, key)
         if isinstance(value, list) and not holds(value):

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import yaml
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra._internal.core_plugins import file_config_source
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult
@@ -15,8 +15,11 @@ from ssd.runs.yaml_structure import LOADER, check_structure
 _LARGEST = 1_000_000  # bytes; the largest of ours has six thousand
 
 
-class CheckedFiles(FileConfigSource):
-    """Hydra's source of files, which refuses with a sentence what is no configuration."""
+class FileConfigSource(file_config_source.FileConfigSource):
+    """Hydra's source of files, which refuses with a sentence what is no configuration.
+
+    It has the name of Hydra's own, because a job's process finds both and Hydra compares their names.
+    """
 
     def load_config(self, config_path: str) -> ConfigResult:
         """Raises:
@@ -29,7 +32,7 @@ class CheckedFiles(FileConfigSource):
 def register() -> None:
     """Makes Hydra read files with it; may be called again."""
     Plugins.instance()  # brings in Hydra's own source
-    SourcesRegistry.instance().types["file"] = CheckedFiles
+    SourcesRegistry.instance().types["file"] = FileConfigSource
 
 
 def check_yaml(file: Path) -> None:
