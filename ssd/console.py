@@ -21,7 +21,7 @@ class ConsoleHandler(logging.StreamHandler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            get_console().print(Text(self.format(record)), soft_wrap=True)
+            get_console().print(_line(self.format(record)), soft_wrap=True)
         except OSError:  # a terminal that is gone, or a full disk that its lines go to
             pass
         except Exception:  # as every handler: a log line must not end what it tells of
@@ -46,9 +46,14 @@ class LogFile(logging.FileHandler):
             super().close()
 
 
+def _line(text: str) -> Text:
+    """The text as it is; the name of a file may have bytes that are no letter in UTF-8."""
+    return Text(text.encode("utf-8", "backslashreplace").decode("utf-8"))
+
+
 def say(line: str) -> None:
     """One plain line, above whatever bar is being drawn."""
-    get_console().print(Text(line), soft_wrap=True)
+    get_console().print(_line(line), soft_wrap=True)
 
 
 @contextmanager

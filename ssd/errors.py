@@ -23,6 +23,30 @@ def is_writable(letter: str) -> bool:
     return unicodedata.category(letter) not in ("Cc", "Cs", "Zl", "Zp")
 
 
+def innermost(error: BaseException) -> BaseException:
+    """The exception that all others in its chain were raised because of, or while it was handled."""
+    seen = {id(error)}
+    while (cause := error.__cause__ or (None if error.__suppress_context__ else error.__context__)) is not None:
+        if id(cause) in seen:
+            break
+        seen.add(id(cause))
+        error = cause
+    return error
+
+
+def reason(error: BaseException, longest: int = 300) -> str:
+    """What went wrong, in one line, for a sentence: the innermost cause's kind and message, cut where it goes on."""
+    cause = innermost(error)
+    said = " ".join(str(cause).split())
+    said = f"{said[:longest]}…" if len(said) > longest else said
+    return f"{type(cause).__name__}: {said}" if said else type(cause).__name__
+
+
+def kind_of(value: object) -> str:
+    """What a value is, for "gave …": None, or its type's name."""
+    return "None" if value is None else f"a {type(value).__name__}"
+
+
 def closest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The known name most like `name`, whatever its capitals; None where none is like it.
 
@@ -39,6 +63,8 @@ def closest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
 def nearest(name: str, known: Iterable[str]) -> str:
     """ "; did you mean 'x'?" where a known name is like `name`, else "; choose one of: …" of at most a dozen names."""
     names = list(known)
+    if not names:
+        return ""
     if (found := closest(name, names)) is not None:
         return f"; did you mean '{found}'?"
     shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")

@@ -29,6 +29,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
+@pytest.fixture(autouse=True)
+def _absl_closes_no_file_of_pytests() -> None:
+    """TensorFlow's logging keeps the stderr of the test that imported it, and closes it when Hydra sets up logging."""
+    if (logging := sys.modules.get("absl.logging")) is not None:
+        logging.get_absl_handler().python_handler.stream = sys.__stderr__
+
+
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MLflow's database without a run, made once: its migrations take seconds."""

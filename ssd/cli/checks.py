@@ -4,6 +4,7 @@ Every check raises UserError with the key's name. What only the built model can 
 size leaves a map for each level) is checked where it is built.
 """
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
@@ -16,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ssd import tasks
 from ssd.cli.hydra_errors import explain, unknown_key
+from ssd.cli.names import check_names, check_store
 from ssd.cli.ranges import check_ranges, value_at
 from ssd.errors import UserError, nearest
 from ssd.runs.best_by import BEST_BY
@@ -33,10 +35,6 @@ PATHS: dict[str, tuple[Sequence[str], str]] = {
     "checkpoint": (("train", "evaluate", "predict"), "run folder or .keras file"),
     "source": (("predict",), "image or folder"),
 }
-
-_LONGEST_NAME = 150  # a file system's names have 255 bytes, the date among them
-# mlflow.tracking's schemes: databases (with their driver), servers, folders
-_STORES = re.compile(r"(sqlite|postgresql|mysql|mssql)(\+\w+)?://|https?://.|file:|databricks|uc:")
 
 OPEN_GROUPS = ("task", "backbone", "dataset", "optimizer", "schedule")
 
@@ -59,14 +57,15 @@ def check(cfg: DictConfig) -> None:
         if not (isinstance(values[group], dict) and isinstance(values[group].get("_target_"), str)):
             raise UserError(f"{group} has no `_target_`; its YAML must name the class or function to call")
     _check_task_name(values)
+    _check_open_groups(values)
     check_ranges(values)
     _check_best_by(values["training"]["best_by"])
     _check_levels(values)
     _check_threshold(values)
-    _check_name(values["name"])
-    _check_store(values["tracking"])
     _check_task(values)
     _check_paths(values)
+    check_names(values)
+    check_store(values["tracking"])
     _check_sweep(values)
 
 
@@ -93,6 +92,19 @@ def check_keys(node: Any, prefix: str = "") -> None:
             check_keys(child, f"{key}.")
 
 
+def _check_open_groups(values: dict[str, Any]) -> None:
+    """What the program itself reads of a user's own optimizer and transforms."""
+    rate = values["optimizer"].get("learning_rate")
+    if not isinstance(rate, int | float) or isinstance(rate, bool):
+        given = "has no value" if rate is None else f"is {rate!r}"
+        raise UserError(f"optimizer.learning_rate {given}; it must be a number, such as 1.0e-3")
+    for index, transform in enumerate(values["augmentation"]["transforms"]):
+        if not (isinstance(transform, dict) and isinstance(transform.get("_target_"), str)):
+            raise UserError(
+                f"augmentation.transforms[{index}] has no `_target_`; write each as `- _target_: albumentations.NAME`"
+            )
+
+
 def _check_best_by(column: str) -> None:
     if column not in BEST_BY:
         raise UserError(f"training.best_by={column} is no validated mAP of results.csv{nearest(column, BEST_BY)}")
@@ -113,23 +125,6 @@ def _check_levels(values: dict[str, Any]) -> None:
             )
 
 
-def _check_name(name: str) -> None:
-    """It is a part of the run folder's name."""
-    if len(name) > _LONGEST_NAME or not name.isprintable():
-        raise UserError(
-            f"name={name[:40]!r}… has {len(name)} letters; a folder is named after it: at most {_LONGEST_NAME}, and no "
-            "line breaks"
-        )
-
-
-def _check_store(tracking: dict[str, Any]) -> None:
-    if tracking["enabled"] and not _STORES.match(tracking["uri"]):
-        raise UserError(
-            f"tracking.uri={tracking['uri']} is no store of MLflow; give sqlite:///FILE, a server such as "
-            "http://HOST:5000, or tracking.enabled=false"
-        )
-
-
 def _check_threshold(values: dict[str, Any]) -> None:
     """Precision and recall are of detections that mAP has too; a prediction lowers the decoder's own threshold."""
     shown, decoded = values["score_threshold"], values["detector"]["score_threshold"]
@@ -143,6 +138,10 @@ def _check_threshold(values: dict[str, Any]) -> None:
 def _check_task_name(values: dict[str, Any]) -> None:
     """A task is chosen as an option of its group; of ours the name alone says nothing."""
     name, target = values["task"].get("name"), values["task"]["_target_"]
+    if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)+", target):
+        raise UserError(
+            f"task._target_={target[:60]} is no function of a module; write MODULE.FUNCTION, such as mine.run"
+        )
     ours = sorted(module.name for module in iter_modules(tasks.__path__))
     if not isinstance(name, str):
         raise UserError("task.name has no value; give it a name in its YAML")
@@ -209,7 +208,7 @@ def _check_paths(values: dict[str, Any]) -> None:
         if key == "backbone.weights" and (values["resume"] or given in _downloads(values["backbone"]["_target_"])):
             continue
         path = Path(given)
-        if not path.exists():
+        if not os.path.exists(path):  # False too for what no file system takes
             raise UserError(f"{key}={given}: there is no such {kind}; paths are relative to {Path.cwd()}")
         if kind == "folder" and not path.is_dir():
             raise UserError(f"{key}={given} is a file; it must be a folder")

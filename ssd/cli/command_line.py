@@ -1,23 +1,33 @@
 """From what the shell delivered to override lines that Hydra reads as they were meant."""
 
+import os
 import re
 import shlex
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
+from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
 
 from ssd.cli.checks import PATHS
 from ssd.config.overrides import at_home, by_key, is_readable, key_of, quote
+from ssd.config.schemas import Config
 from ssd.errors import UserError
 
 # Keys whose value is a path as it is, whatever characters are in it; beside them all that are called like one.
 _PATH_KEYS = {*PATHS, "weights", "resume", "sweep.resume", "hydra.run.dir", "hydra.sweep.dir", "dataset.data_dir"}
 _PATH_NAMES = ("path", "folder", "dir", "file", "root", "uri")
 
+_LONGEST = 10_000  # letters of an override
+_LONGEST_PART = 255  # bytes of a name in a path, as file systems have it
+_LONGEST_SHOWN = 200
+_NEEDED = {item.name for item in fields(Config)}
+
 # What people type who come from other projects, and what a key was called before.
 ALIASES = {
+    "from": "resume_from",
     "conf": "score_threshold",
     "threshold": "score_threshold",
     "task.score_threshold": "score_threshold",
@@ -33,13 +43,53 @@ def parse(argv: Sequence[str]) -> Namespace:
     Raises:
         UserError: an override that Hydra cannot read, with the command that it can.
     """
-    args = get_args_parser().parse_intermixed_args(list(argv))
+    parser = get_args_parser()
+    parser.error = _refuse_flag  # type: ignore[method-assign]  # which would print ten lines and leave
+    args = parser.parse_intermixed_args(list(argv))
+    for line in args.overrides:
+        _check_length(line)
     lines = [_meant(line, args.multirun) for line in args.overrides]
     for given, line in zip(args.overrides, lines, strict=True):
+        _check_key(line)
         if not is_readable(line):
             raise UserError(_corrected(argv, given))
     args.overrides = lines
     return args
+
+
+def _refuse_flag(message: str) -> NoReturn:
+    """What argparse says, in a sentence."""
+    unknown = re.match(r"unrecognized arguments: -+([\w.]+)(=?)(.*)", message, re.DOTALL)
+    if unknown and (unknown[2] or "." in unknown[1]):
+        raise UserError(f"--{unknown[1]} is no flag; a key is set without dashes: {unknown[1]}={unknown[3] or '...'}")
+    if unknown:
+        raise UserError(f"--{unknown[1]} is no flag; python run.py --help and --hydra-help show what there is")
+    flags, _, said = message.removeprefix("argument ").partition(": ")
+    raise UserError(f"{flags}: {said or 'not understood'}; python run.py --hydra-help shows the flags")
+
+
+def _check_length(line: str) -> None:
+    """Hydra's parser takes minutes for what is this long, and no file system has such a path."""
+    key, shown = key_of(line), f"{line[:60]}…"
+    if len(line) > _LONGEST or len(key) > _LONGEST_PART:
+        hint = "put such a value into a YAML of your own (--config-dir FOLDER)"
+        raise UserError(f"{shown} has {len(line)} letters, and at most {_LONGEST} are read; {hint}")
+    path = line.partition("=")[2]
+    if _is_path(key) and any(len(os.fsencode(part)) > _LONGEST_PART for part in re.split(r"[/,]", path)):
+        raise UserError(f"{shown} cannot be a path: a name in it has more than {_LONGEST_PART} letters")
+
+
+def _check_key(line: str) -> None:
+    """What is left out or empty where something must be."""
+    key, _, value = line.partition("=")
+    if not key_of(line):
+        raise UserError(f"'{line}' cannot be read; write key=value")
+    if _is_path(key) and line != key and value in ("", "''", '""'):
+        raise UserError(f"{key}= has no value; give a path, or leave {key} out")
+    if key_of(line) == "task" and re.search(r"[,(]", value):
+        raise UserError(f"task takes one value; run the command once for each of {value}")
+    if line.startswith("~") and (name := key_of(line)) in _NEEDED:
+        raise UserError(f"{line}: {name} cannot be left out; give it a value instead: {name}=...")
 
 
 def renamed(line: str) -> str:
@@ -78,6 +128,8 @@ def _is_quoted(value: str) -> bool:
 def _corrected(argv: Sequence[str], line: str) -> str:
     """The sentence on a line that cannot be read: with the whole command, its value quoted, where that helps."""
     head, equals, value = line.partition("=")
+    if len(line) > _LONGEST_SHOWN or not line.isprintable():
+        return f"{line[:_LONGEST_SHOWN]!r} cannot be read; write key=value, of characters that can be printed"
     quoted = f'{head}="{value}"' if '"' not in value and not value.endswith("\\") else f"{head}={quote(value)}"
     if not equals or not is_readable(quoted):
         return f"'{line}' cannot be read; write key=value"

@@ -3,8 +3,10 @@
 Imports nothing heavy: a wrong key must be answered before TensorFlow is loaded.
 """
 
+import os
 import re
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
@@ -12,17 +14,21 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
+from ssd.cli import yaml_files
 from ssd.cli.hydra_errors import explain
+from ssd.cli.hydra_node import check_hydra
 from ssd.config import schemas
 from ssd.config.dataset_name import folder_name
 from ssd.config.groups import MEMBERS
 from ssd.config.overrides import quote
 from ssd.environment import ROOT
-from ssd.errors import UserError
+from ssd.errors import UserError, nearest
 from ssd.sweep.launch import config as launcher_config
 from ssd.sweep.launch import launchers
 from ssd.sweep.search import optuna_sweeper
@@ -30,6 +36,7 @@ from ssd.sweep.search.space import read_space
 from ssd.sweep.search.study import check_one_aim, check_search
 
 CONF = ROOT / "conf"
+_MOST_JOBS = 2000  # of a grid
 
 
 def register() -> None:
@@ -44,6 +51,7 @@ def register() -> None:
             store.store(group="schema/launcher", name=name, node=node)
     optuna_sweeper.register()
     launchers.register()
+    yaml_files.register()
     OmegaConf.register_new_resolver("ssd.cwd", lambda: str(Path.cwd()), replace=True)
     OmegaConf.register_new_resolver("ssd.slug", slug, replace=True)
     OmegaConf.register_new_resolver("ssd.folder", folder_name, replace=True)
@@ -66,15 +74,45 @@ def compose_jobs(
         UserError: for every mistake that Hydra or OmegaConf finds.
     """
     register()
-    if config_dir is not None and not Path(config_dir).is_dir():
-        raise UserError(f"--config-dir {config_dir}: there is no such folder")
+    if config_dir is not None and not os.path.isdir(config_dir):
+        raise UserError(f"--config-dir {config_dir[:200]}: there is no such folder")
     folders = [ROOT] if config_dir is None else [Path(config_dir).resolve(), ROOT]
     search_path = ",".join(quote(f"file://{folder}") for folder in folders)
     try:
         with initialize_config_dir(str(CONF), version_base="1.3", job_name="run"):
-            return _compose_jobs([f"hydra.searchpath=[{search_path}]", *overrides], multirun, config_name)
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
-        raise UserError(explain(error)) from error
+            jobs = _compose_jobs([f"hydra.searchpath=[{search_path}]", *overrides], multirun, config_name)
+    except RecursionError as error:
+        typed = " ".join(line for line in overrides if not line.startswith("hydra."))[:200]
+        raise UserError(
+            "the defaults list of a YAML names that YAML itself, directly or through others; look at what "
+            f"{typed} chooses"
+        ) from error
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
+        raise UserError(_of_two(error, overrides) or explain(error)) from error
+    if any(name not in jobs[0] for name in ("task", "tracking")):
+        raise UserError(f"--config-name {config_name} is no whole configuration; leave it out, or choose config")
+    for job in jobs:
+        check_hydra(job, multirun)
+    return jobs
+
+
+def _of_two(error: Exception, overrides: Sequence[str]) -> str | None:
+    """The sentence on two files that do not go together; None where it is no such error."""
+    twice = re.match(r"Multiple values for (\S+)\. To override a value use 'override \S+: (\S+)'", str(error))
+    if twice is not None and not any(line.startswith(f"+{twice[1]}=") for line in overrides):
+        return f"a defaults list chooses {twice[1]} a second time; write there: - override /{twice[1]}: {twice[2]}"
+    if isinstance(error, MissingConfigException) and (missing := error.missing_cfg_file or "").count("/") == 1:
+        line = missing.replace("/", "=")
+        if not re.match(r"In '(?!config')", str(error)) and not any(given.endswith(line) for given in overrides):
+            hint = nearest(line.partition("=")[2], error.options or [])
+            return f"a defaults list chooses {line}, which does not exist{hint}"
+    chosen = dict(line.split("=", 1) for line in overrides if re.fullmatch(r"\w+=[\w.-]+", line))
+    file = re.match(r"In 'experiment/([^']+)': ", str(error))
+    key = re.search(r"full_key: (\w+)\.\S+", str(error))
+    if file is None or key is None or key[1] not in chosen or chosen.get("experiment") != file[1]:
+        return None
+    full_key, option = key[0].removeprefix("full_key: "), f"{key[1]}={chosen[key[1]]}"
+    return f"experiment={file[1]} sets {full_key}, which {option} does not have; leave one of the two out"
 
 
 def _compose_jobs(overrides: Sequence[str], multirun: bool, config_name: str) -> list[DictConfig]:
@@ -84,6 +122,8 @@ def _compose_jobs(overrides: Sequence[str], multirun: bool, config_name: str) ->
     shared = [parsed.input_line for parsed in parser.parse_overrides(list(overrides)) if not parsed.is_sweep_override()]
     base = compose(config_name, [str(line) for line in shared], return_hydra_config=True)
     sweeper = base.hydra.sweeper
+    if not isinstance(sweeper, DictConfig) or not isinstance(sweeper.get("_target_"), str):
+        raise UserError("hydra.sweeper is no sweeper; choose one: hydra/sweeper=basic or hydra/sweeper=optuna")
     if sweeper._target_ == optuna_sweeper.TARGET:
         space = read_space(sweeper.params, overrides, parser)
         check_search(sweeper, space)
@@ -93,6 +133,7 @@ def _compose_jobs(overrides: Sequence[str], multirun: bool, config_name: str) ->
         parsed = parser.parse_overrides([*grid, *overrides])
         if endless := [override.input_line for override in parsed if override.is_interval_sweep()]:
             raise UserError(f"{endless[0]} has no end of values; a search can draw from it: add hydra/sweeper=optuna")
+        _check_number(parsed)
         (jobs,) = BasicSweeper.split_arguments(parsed, None)
     else:
         return [base]
@@ -100,6 +141,23 @@ def _compose_jobs(overrides: Sequence[str], multirun: bool, config_name: str) ->
     if sweeper._target_ == optuna_sweeper.TARGET:
         check_one_aim(composed)
     return composed
+
+
+def _check_number(parsed: Sequence[Override]) -> None:
+    """Each job is composed and checked before the first one starts."""
+    jobs = 1
+    for override in parsed:
+        if not override.is_sweep_override():
+            continue
+        values = len(list(islice(override.sweep_iterator(), _MOST_JOBS + 1)))
+        if values == 0:
+            raise UserError(f"{override.input_line} gives no value at all; correct it")
+        jobs *= values
+        if jobs > _MOST_JOBS:
+            raise UserError(
+                f"{override.input_line}: the grid has more than {_MOST_JOBS} jobs; take fewer values, or draw from "
+                "them: hydra/sweeper=optuna"
+            )
 
 
 def without_hydra(cfg: DictConfig) -> DictConfig:

@@ -20,12 +20,12 @@ from ssd.console import say
 from ssd.errors import UserError
 from ssd.runs.best_by import recorded_best_by
 from ssd.runs.checkpoint import check_checkpoint
-from ssd.runs.folder import CONFIG, LAST, OVERRIDES, is_run, run_of
+from ssd.runs.folder import BEST, CONFIG, LAST, OVERRIDES, is_run, run_of
 from ssd.runs.going_on import check_can_go_on
 from ssd.runs.started import called_from, config_dir_of, config_of, overrides_of, own_store, started
 
 # What a stored command asked of that run only.
-_OF_ONE_RUN = ("task", "resume", "source", "allow_changes", "trust", "hydra.output_subdir")
+_OF_ONE_RUN = ("task", "resume", "resume_from", "source", "allow_changes", "trust", "hydra.output_subdir")
 _STARTED_FROM = ("checkpoint", "weights")
 # Of a backbone's settings those that its weights do not depend on.
 _NO_SHAPE = ("_target_", "name", "weights", "freeze_until", "freeze_batch_norm")
@@ -145,9 +145,11 @@ def _resumed(
     if not trusts(given):
         check_links(folder, f"resume={given_path}")
     _check_config_dir(folder, config_dir)
-    check_can_go_on(folder, str(given_path))
-    if (folder / LAST).is_file():
-        check_checkpoint(folder / LAST)
+    from_best = "resume_from" in given and given["resume_from"].value() == "best"
+    check_can_go_on(folder, str(given_path), from_best)
+    checkpoint = folder / (BEST if from_best else LAST)
+    if checkpoint.is_file():
+        _check_to_go_on(checkpoint, folder / BEST)
     mine = [*without(overrides, ("resume", "hydra.run.dir")), f"resume={quote(str(folder))}"]
     if "tracking.uri" not in given and (uri := own_store(folder)) is not None:
         # its default depends on the folder one calls from, and the run goes on in its own store
@@ -155,10 +157,19 @@ def _resumed(
     best_by = _same_best_by(folder, given)
     mine = [*without(mine, [key_of(line) for line in best_by]), *best_by]
     stored = without(_stored(folder, given), [key_of(line) for line in mine])
-    if (folder / LAST).is_file():
+    if checkpoint.is_file():
         stored = without(stored, _STARTED_FROM)  # before its first checkpoint a run starts again from where it did
     # Hydra would note the new command before it is known to be one that the run can go on with
     return [*stored, *mine, f"hydra.run.dir={quote(str(folder))}", "hydra.output_subdir=null"]
+
+
+def _check_to_go_on(checkpoint: Path, best: Path) -> None:
+    try:
+        check_checkpoint(checkpoint)
+    except UserError as error:
+        if checkpoint == best or not best.is_file():
+            raise
+        raise UserError(f"{error}, or go on from the best one: from=best") from error
 
 
 def _same_best_by(folder: Path, given: dict[str, Override]) -> list[str]:

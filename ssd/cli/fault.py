@@ -1,11 +1,16 @@
 """What is said of an exception that nobody expected: a fault of ours, of a library, a user's own part, or a disk."""
 
 import errno
+import logging
 import os
 import tempfile
+import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from ssd.errors import reason
 from ssd.runs.folder import LAST
 
 _LONGEST = 500  # letters of a reason that nobody has written for a user
@@ -63,3 +68,20 @@ def _kept(trace: str) -> Path | None:
     except OSError:
         return None
     return Path(name)
+
+
+@contextmanager
+def faults_of_threads_told() -> Iterator[None]:
+    """What goes wrong in a thread is said in a line, its trace goes to the log of the run; the run goes on."""
+    before = threading.excepthook
+
+    def tell(args: threading.ExceptHookArgs) -> None:
+        error = args.exc_value or args.exc_type()
+        logging.getLogger("ssd.record").error("in a thread", exc_info=error)
+        logging.getLogger("ssd").error("in a thread: %s; its trace is in run.log", reason(error))
+
+    threading.excepthook = tell
+    try:
+        yield
+    finally:
+        threading.excepthook = before

@@ -23,10 +23,21 @@ def look_at_inputs(jobs: Sequence[DictConfig]) -> None:
     """
     for checkpoint in {job.checkpoint for job in jobs if job.checkpoint is not None and job.task.name != "report"}:
         check_checkpoint(checkpoint)
-    for source in {job.source for job in jobs if job.task.name == "predict"}:
-        image_files(source)
+    for job in jobs:
+        if job.task.name == "predict":
+            _look_at_images(job)
     reading = [job for job in jobs if job.task.name in ("train", "evaluate")]
     with waiting("reading the annotations"):
         from ssd.experiment.splits import read_ahead  # numpy and OpenCV, which a mistake in a key need not wait for
 
         read_ahead([job for job in reading if any(job.dataset.get(key) is not None for key in _OWN_FILES)])
+
+
+def _look_at_images(job: DictConfig) -> None:
+    """Lists the images; a single one is decoded, so that what is wrong with it is said in a moment."""
+    files = image_files(job.source)
+    if len(files) == 1:
+        from ssd.data.damage import decode_files  # OpenCV, which a mistake in a key need not wait for
+        from ssd.data.images import MAX_PIXELS
+
+        decode_files([files[0].path], job.dataset.get("max_pixels", MAX_PIXELS))

@@ -8,10 +8,8 @@ import logging
 import os
 import signal
 import sys
-from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from importlib import import_module
 from pathlib import Path
 
 import hydra
@@ -23,16 +21,17 @@ from ssd import __version__, interrupts
 from ssd.cli.checks import check
 from ssd.cli.command_line import parse
 from ssd.cli.compose import CONF, register
-from ssd.cli.fault import describe_fault
+from ssd.cli.fault import describe_fault, faults_of_threads_told
 from ssd.cli.help import help_text
+from ssd.cli.own_task import import_task
 from ssd.cli.plan import carry_out, make_plan
 from ssd.console import waiting
-from ssd.errors import UserError, first_line
+from ssd.errors import UserError
 from ssd.native_output import native_output_to
 from ssd.runs.files import write_text
 from ssd.runs.folder import CONFIG, LOG
 from ssd.runs.lock import locked
-from ssd.sweep.launch.resume import Task, run_unless_done
+from ssd.sweep.launch.resume import run_unless_done
 from ssd.sweep.node import is_continued
 
 log = logging.getLogger("ssd")
@@ -45,17 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "--version" in given:
         print(f"ssd-experiments {__version__}")
         return 0
-    try:
-        args = parse(given)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    if args.help:
-        print(help_text())
-        return 0
-    with _stopped_by_signals() as received:
+    with _stopped_by_signals() as received, faults_of_threads_told():
         try:
-            status = _run(args)
+            status = _run(given)
         except Exception as error:  # a fault of ours, of a library or of a user's own part
             status = 1
             if not received:
@@ -87,10 +78,14 @@ def _stopped_by_signals() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _run(args: Namespace) -> int:
+def _run(argv: Sequence[str]) -> int:
     """Checks everything, then hands over to Hydra."""
     with ExitStack() as held:
         try:
+            args = parse(argv)
+            if args.help:
+                print(help_text())
+                return 0
             with waiting("reading the configuration"):
                 register()
                 plan = make_plan(args)
@@ -145,13 +140,4 @@ def run_task(cfg: DictConfig, folder: Path) -> float:
     if cfg.resume is None:
         write_text(folder / CONFIG, OmegaConf.to_yaml(cfg))
     with native_output_to(folder / LOG):
-        return _import_task(cfg.task._target_)(cfg, folder)
-
-
-def _import_task(target: str) -> Task:
-    module, _, name = target.rpartition(".")
-    try:
-        with waiting("importing TensorFlow"):  # by most tasks, and nothing else takes its time
-            return getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UserError(f"task._target_={target} cannot be imported ({first_line(error)}); correct it") from error
+        return import_task(cfg.task._target_)(cfg, folder)

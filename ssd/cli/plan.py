@@ -106,7 +106,7 @@ def carry_out(plan: Plan, held: ExitStack) -> list[str]:
     if plan.is_new_sweep:
         replace(plan.sweep, folder=folder, overrides=overrides).write()
     point_latest(Path("outputs", "latest_sweep"), folder)
-    held.enter_context(hold(folder))
+    held.enter_context(hold(folder, plan.sweep.config_dir))
     return [*overrides, *_name_jobs_by_what_varies(overrides)]
 
 

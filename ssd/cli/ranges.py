@@ -1,8 +1,8 @@
 """What numbers and lists of the configuration may be."""
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
+from math import isfinite
 from typing import Any
 
 from ssd.errors import UserError
@@ -11,6 +11,8 @@ Rule = tuple[Callable[[Any], bool], str]
 
 _AT_LEAST_0: Rule = (lambda v: v >= 0, "must not be negative")
 _AT_LEAST_1: Rule = (lambda v: v >= 1, "must be at least 1")
+_MILLION: Rule = (lambda v: 1 <= v <= 1_000_000, "must be between 1 and 1000000")
+_BELOW_1: Rule = (lambda v: 0 <= v < 1, "must be at least 0 and below 1")
 _POSITIVE: Rule = (lambda v: v > 0, "must be greater than 0")
 _SHARE: Rule = (lambda v: 0 <= v <= 1, "must be between 0 and 1")
 _POSITIVE_SHARE: Rule = (lambda v: 0 < v <= 1, "must be above 0 and at most 1")
@@ -19,39 +21,42 @@ _INSIDE: Rule = (lambda v: 0 < v < 1, "must be between 0 and 1, both excluded")
 # Numbers only: null (where the type allows it) and what an own YAML may put there instead are left alone.
 RANGES: dict[str, Rule] = {
     "seed": (lambda v: 0 <= v < 2**32, "must be between 0 and 2**32 - 1"),
-    "training.epochs": _AT_LEAST_1,
-    "training.batch_size": _AT_LEAST_1,
-    "training.evaluate_every": _AT_LEAST_1,
-    "training.patience": _AT_LEAST_1,
+    "training.epochs": _MILLION,
+    "training.batch_size": (lambda v: 1 <= v <= 65536, "must be between 1 and 65536"),
+    "training.evaluate_every": _MILLION,
+    "training.patience": _MILLION,
     "training.limit_batches": _AT_LEAST_1,
     "pipeline.workers": (lambda v: 1 <= v <= 1024, "must be between 1 and 1024"),
     "pipeline.cache_gb": _AT_LEAST_0,
     "score_threshold": _SHARE,
-    "task.pictures": _AT_LEAST_0,
+    "task.pictures": (lambda v: 0 <= v <= 10_000, "must be between 0 and 10000"),
     "task.port": (lambda v: 1 <= v <= 65535, "must be between 1 and 65535"),
-    "backbone.alpha": _POSITIVE,
+    "backbone.alpha": (lambda v: 0 < v <= 10, "must be above 0 and at most 10"),
     "detector.image_size": (lambda v: 32 <= v <= 4096, "must be between 32 and 4096 pixels"),
     "detector.match_iou": _POSITIVE_SHARE,
     "detector.negative_ratio": _POSITIVE,
     "detector.box_loss_weight": _AT_LEAST_0,
     "detector.score_threshold": _SHARE,
     "detector.nms_iou": _SHARE,
-    "detector.max_per_class": _AT_LEAST_1,
-    "detector.max_detections": _AT_LEAST_1,
-    "dataset.train_images": _AT_LEAST_1,
-    "dataset.val_images": _AT_LEAST_1,
+    "detector.max_per_class": (lambda v: 1 <= v <= 100_000, "must be between 1 and 100000"),
+    "detector.max_detections": (lambda v: 1 <= v <= 100_000, "must be between 1 and 100000"),
+    "dataset.train_images": _MILLION,
+    "dataset.val_images": _MILLION,
     "dataset.image_size": (lambda v: 64 <= v <= 4096, "must be between 64 and 4096 pixels to draw in"),
     # Pillow's own limit, which reads the headers
     "dataset.max_pixels": (lambda v: 1 <= v <= 178_956_970, "must be between 1 and 178956970"),
     "dataset.val_fraction": _INSIDE,
-    "dataset.seed": _AT_LEAST_0,
+    "dataset.seed": (lambda v: 0 <= v < 2**32, "must be between 0 and 2**32 - 1"),
     "optimizer.learning_rate": _POSITIVE,
-    "optimizer.momentum": (lambda v: 0 <= v < 1, "must be at least 0 and below 1"),
+    "optimizer.momentum": _BELOW_1,
+    "optimizer.beta_1": _BELOW_1,
+    "optimizer.beta_2": _BELOW_1,
+    "optimizer.epsilon": _POSITIVE,
     "optimizer.weight_decay": _AT_LEAST_0,
     "optimizer.global_clipnorm": _POSITIVE,
     "schedule.factor": _POSITIVE_SHARE,
     "schedule.final_factor": _SHARE,
-    "schedule.warmup_steps": _AT_LEAST_0,
+    "schedule.warmup_steps": (lambda v: 0 <= v <= 1_000_000_000, "must be between 0 and 1000000000"),
     "schedule.warmup_factor": _POSITIVE_SHARE,
 }
 
@@ -63,8 +68,12 @@ LISTS: dict[str, Rule] = {
     ),
     "detector.variances": (lambda v: len(v) == 4 and min(v) > 0, "must be four positive numbers"),
     "detector.extras": (
-        lambda v: all(min(e["squeeze"], e["filters"], e["kernel"], e["stride"]) >= 1 and e["padding"] >= 0 for e in v),
-        "must have squeeze, filters, kernel and stride of at least 1 and no negative padding",
+        lambda v: all(
+            all(1 <= e[key] <= 65536 for key in ("squeeze", "filters", "kernel", "stride"))
+            and 0 <= e["padding"] <= 65536
+            for e in v
+        ),
+        "must have squeeze, filters, kernel and stride between 1 and 65536 and no negative padding",
     ),
     "schedule.boundaries": (
         lambda v: all(a < b for a, b in pairwise([0, *v, 1])),
@@ -84,11 +93,12 @@ def value_at(values: dict[str, Any], key: str) -> Any:
 
 
 def check_ranges(values: dict[str, Any]) -> None:
-    """Refuses the first number or list that is out of its range. NaN and infinity are no number of any setting.
+    """Refuses the first number or list that is out of its range, and whatever is infinite or no number (nan).
 
     Raises:
         UserError: naming the key, its value and the rule.
     """
+    _check_finite(values, "")
     for key, (holds, sentence) in RANGES.items():
         value = value_at(values, key)
         if isinstance(value, int | float) and not isinstance(value, bool) and not holds(value):
@@ -97,18 +107,14 @@ def check_ranges(values: dict[str, Any]) -> None:
         value = value_at(values, key)
         if isinstance(value, list) and not holds(value):
             raise UserError(f"{key}={value} {sentence}")
-    for key, number in _numbers(values, ""):
-        if not isinstance(number, int) and not math.isfinite(number):
-            raise UserError(f"{key}={number} must be a finite number")
 
 
-def _numbers(value: Any, key: str) -> Iterator[tuple[str, float]]:
-    """Every number with its key; those of a list have the list's."""
+def _check_finite(value: Any, key: str) -> None:
     if isinstance(value, dict):
         for name, item in value.items():
-            yield from _numbers(item, f"{key}.{name}" if key else str(name))
+            _check_finite(item, f"{key}.{name}" if key else str(name))
     elif isinstance(value, list):
-        for item in value:
-            yield from _numbers(item, key)
-    elif isinstance(value, int | float):
-        yield key, value
+        for index, item in enumerate(value):
+            _check_finite(item, f"{key}[{index}]")
+    elif isinstance(value, float) and not isfinite(value):
+        raise UserError(f"{key}={value} must be a finite number")

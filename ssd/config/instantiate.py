@@ -1,13 +1,17 @@
 """Hydra's `instantiate` with a sentence for the user where a `_target_` or its arguments are wrong."""
 
+import logging
 import warnings
 from typing import Any
 
 import hydra.utils
-from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 
-from ssd.errors import UserError, first_line
+from ssd.errors import UserError, innermost, reason
+
+log = logging.getLogger("ssd.record")  # into run.log only
+
+_MISTAKES = (TypeError, ValueError, ImportError, AttributeError, UserWarning)  # what wrong arguments end in
 
 
 def instantiate(node: DictConfig, key: str, **arguments: Any) -> Any:
@@ -19,21 +23,25 @@ def instantiate(node: DictConfig, key: str, **arguments: Any) -> Any:
         arguments: given by the program.
 
     Raises:
-        UserError: the target does not exist or does not take an argument; UserErrors of the target itself pass.
+        UserError: the target does not exist, does not take an argument, or is one of the user's own and fails (then
+            its trace is in run.log); UserErrors of the target itself pass.
     """
     try:
         with warnings.catch_warnings():
             # albumentations only warns of an argument it does not know, and goes on without it
             warnings.filterwarnings("error", message=r"Argument\(s\) .* not valid for transform")
             return _build(node, arguments)
-    except InstantiationException as error:
-        cause = error.__cause__ or error.__context__
+    except UserError:
+        raise
+    except Exception as error:
+        cause = innermost(error)
         if isinstance(cause, UserError):
             raise cause from None
-        if isinstance(cause, TypeError | ValueError | ImportError | AttributeError | UserWarning | None):
-            reason = first_line(cause if cause is not None else error)
-            raise UserError(f"{key}: {node['_target_']} cannot be made ({reason}); correct it in the YAML") from error
-        raise
+        target = node["_target_"]
+        if target.startswith("ssd.") and not isinstance(cause, _MISTAKES):
+            raise  # no mistake of the user's, as far as one can tell
+        log.info("%s: %s cannot be made", key, target, exc_info=True)
+        raise UserError(f"{key}: {target} cannot be made ({reason(error)}); correct it in the YAML") from error
 
 
 def _build(node: DictConfig, arguments: dict[str, Any]) -> Any:

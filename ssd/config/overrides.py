@@ -70,7 +70,7 @@ def is_readable(line: str) -> bool:
     """Whether Hydra's grammar can read an override."""
     try:
         OverridesParser.create().parse_overrides([line])
-    except OverrideParseException:
+    except (OverrideParseException, RecursionError):  # brackets in brackets in brackets
         return False
     return True
 

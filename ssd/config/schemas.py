@@ -16,6 +16,13 @@ from ssd.config.groups import MEMBERS
 from ssd.runs.best_by import DEFAULT
 
 
+class ResumeFrom(Enum):
+    """The checkpoint that a training goes on from."""
+
+    last = "last"
+    best = "best"
+
+
 class Precision(Enum):
     """Arithmetic of the network; the loss and the decoding are float32 always."""
 
@@ -139,6 +146,7 @@ class Config:
     checkpoint: str | None = None  # evaluate, predict: a run folder or a .keras file; train: start from its weights
     weights: str | None = None  # instead of checkpoint, another project's: torchvision:FILE | amdegroot:FILE
     resume: str | None = None  # a run folder to continue
+    resume_from: ResumeFrom = ResumeFrom.last  # or best: what came after it is done again, with a fresh optimizer
     allow_changes: bool = False  # resume: also with settings that make another experiment of it
     trust: bool = False  # take from the folder of a run or sweep also what could run, write or read anything
     source: str | None = None  # predict: an image or a folder of images; report: see ssd/sweep/report/sources.py

@@ -9,12 +9,14 @@ import keras
 from omegaconf import DictConfig, OmegaConf
 
 from ssd.config.instantiate import instantiate
+from ssd.config.schemas import ResumeFrom
 from ssd.data.augmentation import Augmentation
 from ssd.data.one_pass import OnePass, is_one_pass
 from ssd.data.pipeline import Augment, Batches
 from ssd.data.sample import Dataset
 from ssd.errors import UserError
-from ssd.models.checkpoint import load_detector
+from ssd.experiment.own_parts import as_backbone, as_optimizer, as_schedule, as_transform
+from ssd.models.checkpoint import check_storable, load_detector
 from ssd.models.detector import SSD, NMSSettings, PriorSpec
 from ssd.models.extras import ExtraLevel
 from ssd.runs.checkpoint import checkpoint_file
@@ -30,7 +32,8 @@ from ssd.weights.transfer import transfer, weights_of
 def build_train_batches(cfg: DictConfig, dataset: Dataset) -> Batches:
     """Shuffled, augmented batches."""
     transforms = [
-        instantiate(node, f"augmentation.transforms[{index}]") for index, node in enumerate(cfg.augmentation.transforms)
+        as_transform(instantiate(node, key), node["_target_"], key)
+        for key, node in ((f"augmentation.transforms[{i}]", node) for i, node in enumerate(cfg.augmentation.transforms))
     ]
     return Batches(
         dataset,
@@ -78,9 +81,10 @@ def build_detector(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
     arguments = {key: value for key, value in cfg.backbone.items() if key != "name"}
     if "weights" in arguments and _starts_from_checkpoint(cfg):
         arguments["weights"] = None  # all weights are replaced: no download, no file needed
-    backbone = instantiate(OmegaConf.create(arguments), "backbone", image_size=cfg.detector.image_size)
     detector = cfg.detector
-    return SSD(
+    made = instantiate(OmegaConf.create(arguments), "backbone", image_size=detector.image_size)
+    backbone = as_backbone(made, cfg.backbone["_target_"], detector.image_size)
+    model = SSD(
         backbone,
         class_names,
         extras=[ExtraLevel(**extra) for extra in detector.extras],
@@ -95,6 +99,8 @@ def build_detector(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
         nms=NMSSettings(detector.score_threshold, detector.nms_iou, detector.max_per_class, detector.max_detections),
         name=cfg.detector.name,
     )
+    check_storable(model)
+    return model
 
 
 def _starts_from_checkpoint(cfg: DictConfig) -> bool:
@@ -103,7 +109,7 @@ def _starts_from_checkpoint(cfg: DictConfig) -> bool:
 
 def goes_on(cfg: DictConfig) -> bool:
     """Whether a training has a checkpoint of its own to go on from."""
-    return cfg.resume is not None and (Path(cfg.resume) / LAST).exists()
+    return cfg.resume is not None and (cfg.resume_from == ResumeFrom.best or (Path(cfg.resume) / LAST).exists())
 
 
 def read_trained(cfg: DictConfig) -> TrainedWeights | None:
@@ -146,13 +152,15 @@ def build_target_encoder(cfg: DictConfig, model: SSD) -> TargetEncoder:
 
 def build_optimizer(cfg: DictConfig, model: SSD, steps_per_epoch: int) -> keras.optimizers.Optimizer:
     """The optimizer with its schedule, built for the model, weight decay on kernels only."""
-    schedule = instantiate(
+    made = instantiate(
         cfg.schedule,
         "schedule",
         learning_rate=cfg.optimizer.learning_rate,
         total_steps=steps_per_epoch * cfg.training.epochs,
     )
-    optimizer = fused(instantiate(cfg.optimizer, "optimizer", learning_rate=schedule))
+    schedule = as_schedule(made, cfg.schedule["_target_"])
+    made = instantiate(cfg.optimizer, "optimizer", learning_rate=schedule)
+    optimizer = fused(as_optimizer(made, cfg.optimizer["_target_"]))
     exclude_from_weight_decay(optimizer, model)
     if model.dtype_policy.name == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)

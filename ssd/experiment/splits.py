@@ -10,7 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 from ssd.config.instantiate import instantiate
 from ssd.data.images import MAX_PIXELS
 from ssd.data.oddities import say_oddities
-from ssd.data.sample import Splits
+from ssd.data.sample import Dataset, Splits
+from ssd.errors import UserError, kind_of
 
 # Read ahead by `read_ahead`: the data set, and what its reader had to say, which belongs into the run's log.
 _ahead: dict[str, tuple[Splits, list[logging.LogRecord]]] = {}
@@ -52,6 +53,9 @@ def _key(cfg: DictConfig) -> str:
 def _build(cfg: DictConfig) -> Splits:
     arguments = {key: value for key, value in cfg.dataset.items() if key not in ("pretrained_weights", "max_pixels")}
     splits = instantiate(OmegaConf.create(arguments), "dataset")
+    if not isinstance(splits, Splits) or not all(isinstance(part, Dataset) for part in (splits.train, splits.val)):
+        target = cfg.dataset["_target_"]
+        raise UserError(f"dataset: {target} gave {kind_of(splits)}; it must give ssd.data.sample.Splits of two Dataset")
     limit = cfg.dataset.get("max_pixels", MAX_PIXELS)
     say_oddities(splits)
     return Splits(replace(splits.train, max_pixels=limit), replace(splits.val, max_pixels=limit))

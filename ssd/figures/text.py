@@ -11,6 +11,6 @@ def drawable(text: str, longest: int = 60) -> str:
     return "".join(letter if is_writable(letter) else _MARK for letter in shorten(text, longest))
 
 
-def plain(text: str) -> str:
-    """`drawable`, and shorter, for matplotlib, which would read what stands between two dollar signs as a formula."""
-    return drawable(text, 30).replace("$", r"\$")
+def plain(text: str, longest: int = 30) -> str:
+    """`drawable` for matplotlib, which would read what stands between two dollar signs as a formula."""
+    return drawable(text, longest).replace("$", r"\$")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ssd.errors import UserError
+from ssd.errors import UserError, is_writable
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
@@ -40,6 +40,11 @@ def image_files(source: str) -> list[ImageFile]:
         if not files:
             raise UserError(
                 f"source={part} holds no image ({', '.join(IMAGE_SUFFIXES)}); give an image or a folder of images"
+            )
+        if odd := [file for file in files if not all(map(is_writable, str(file)))]:
+            raise UserError(
+                f"source={part} holds {str(odd[0])!r}, whose name is not in UTF-8 or has control characters in it: "
+                "rename it"
             )
         taken = {file.place for file in found.values()}
         for file in files:

@@ -1,14 +1,17 @@
 """Finding and judging a checkpoint without reading its weights: nothing heavy is imported."""
 
-import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from ssd.errors import UserError, first_line
+from ssd.runs.detector_config import check_detector
 from ssd.runs.folder import BEST, LAST
+from ssd.runs.keras_config import check_network, shown
+from ssd.runs.keras_zip import BROKEN, CONFIG, NOTES, check_sums, opened, read_json
 
-_PARTS = ("config.json", "model.weights.h5")  # of a `.keras` file
+_DETECTOR = "ssd>SSD"  # as Keras registers it
 
 
 def checkpoint_file(checkpoint: str | Path) -> Path:
@@ -27,25 +30,52 @@ def checkpoint_file(checkpoint: str | Path) -> Path:
 
 
 def check_checkpoint(checkpoint: str | Path) -> None:
-    """Refuses a file that is no detector of this project, or is damaged.
+    """Refuses a file that is no detector of this project, is damaged, or asks for what could do harm.
 
     Raises:
         UserError: naming the file.
     """
     file = checkpoint_file(checkpoint)
     try:
-        with zipfile.ZipFile(file) as parts:
-            missing = [name for name in _PARTS if name not in parts.namelist()]
-            damaged = parts.testzip()
-            config = {} if missing else json.loads(parts.read(_PARTS[0]))
-    except (OSError, zipfile.BadZipFile, ValueError, EOFError, NotImplementedError) as error:
+        with opened(file) as archive:
+            read_settings(archive)
+            check_sums(archive)
+    except BROKEN as error:
         raise UserError(unreadable(file, first_line(error))) from error
-    if missing or damaged:
-        raise UserError(unreadable(file, f"{missing[0]} is missing" if missing else f"{damaged} is damaged"))
+
+
+def read_settings(archive: zipfile.ZipFile, is_registered: Callable[[str], bool] = lambda _: True) -> dict[str, Any]:
+    """The settings of a checkpoint's detector (`SSD.get_config`), of which all is known to be harmless.
+
+    Args:
+        archive: the checkpoint (`opened`).
+        is_registered: see `check_network`.
+
+    Raises:
+        ValueError: saying what is wrong.
+    """
+    config = read_json(archive, CONFIG)
     settings = config.get("config") if isinstance(config, dict) else None
-    if not isinstance(settings, dict) or "class_names" not in settings:
+    if not isinstance(settings, dict) or config.get("registered_name") != _DETECTOR:
         kind = config.get("class_name") if isinstance(config, dict) else None
-        raise UserError(f"{file} holds a {kind}, not a detector; give a checkpoint that this program wrote")
+        raise ValueError(
+            f"it holds a {shown(kind)}, not a detector" if isinstance(kind, str) else "it holds no detector"
+        )
+    check_network(settings, is_registered)
+    check_detector(settings)
+    return settings
+
+
+def read_notes(archive: zipfile.ZipFile) -> dict[str, int]:
+    """What a checkpoint was written with beside its detector; nothing where it is older than notes are.
+
+    Raises:
+        ValueError: they are no counts.
+    """
+    notes = read_json(archive, NOTES) if NOTES in archive.namelist() else {}
+    if not isinstance(notes, dict) or not all(type(count) is int and 0 <= count < 2**53 for count in notes.values()):
+        raise ValueError(f"{NOTES} holds no counts")
+    return notes
 
 
 def unreadable(file: Path, reason: str) -> str:

@@ -4,6 +4,7 @@ Every file is written beside its name and moved into place, so that a run that i
 leaves half a file.
 """
 
+import errno
 import json
 import math
 import os
@@ -26,8 +27,7 @@ def whole(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield part
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
+        _to_disk(part)
         os.replace(part, path)
     except OSError as error:
         if error.errno is None:  # a library's own, e.g. of a picture that cannot be encoded
@@ -36,6 +36,15 @@ def whole(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             part.unlink()
+
+
+def _to_disk(file: Path) -> None:
+    with file.open("rb+") as stream:
+        try:
+            os.fsync(stream.fileno())
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):  # of file systems that cannot tell
+                raise
 
 
 def write_text(path: Path, text: str) -> None:

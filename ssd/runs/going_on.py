@@ -41,6 +41,7 @@ _FOLDERS = (OVERRIDES.parent, LAST.parent, PLOTS)
 # Of these keys nothing is left when the command is over.
 _OF_ONE_COMMAND = (
     "resume",
+    "resume_from",
     "checkpoint",
     "weights",
     "source",
@@ -52,7 +53,7 @@ _OF_ONE_COMMAND = (
 )
 
 
-def check_can_go_on(folder: Path, given: str) -> None:
+def check_can_go_on(folder: Path, given: str, from_best: bool = False) -> None:
     """Refuses a folder that has results but nothing to go on from: to begin anew would write over them.
 
     And one in which something else is in the place of what the run writes.
@@ -60,6 +61,7 @@ def check_can_go_on(folder: Path, given: str) -> None:
     Args:
         folder: of the run.
         given: how the user named it.
+        from_best: whether it is to go on from its best checkpoint.
 
     Raises:
         UserError: saying what is missing, and what can be done.
@@ -69,10 +71,13 @@ def check_can_go_on(folder: Path, given: str) -> None:
         if place.exists() and place.is_file() != (name in _FILES):
             here, belongs = ("a folder", "a file") if name in _FILES else ("a file", "a folder")
             raise UserError(f"resume={given}: {name} in it is {here}, where {belongs} of the run belongs; move it away")
+    if from_best and not (folder / BEST).is_file():
+        raise UserError(f"resume={given} has no {BEST} to go on from; leave from=best out")
     rows, problem = readable_results(folder / RESULTS)
-    if (folder / LAST).is_file() or not (rows or problem or (folder / BEST).is_file()):
+    if from_best or (folder / LAST).is_file() or not (rows or problem or (folder / BEST).is_file()):
         return
-    best = f"; a new training can start from the best one: checkpoint={given}" if (folder / BEST).is_file() else ""
+    ways = f", go on from the best one (from=best), or start a new training from that (checkpoint={given})"
+    best = ways if (folder / BEST).is_file() else ""
     raise UserError(
         f"resume={given} has results, but no {LAST} to go on from, and to begin anew would write over them; put that "
         f"file back{best}"

@@ -10,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from ssd.errors import UserError, first_line
+from ssd.runs.yaml_structure import check_structure
 
 Kinds = Mapping[str, Callable[[Any], bool]]  # key → whether its value is of the kind that belongs there
 
@@ -81,6 +82,7 @@ def read_yaml(file: Path, remedy: str) -> Any:
     if not text.endswith("\n"):
         raise damaged(file, "it is cut short", remedy)
     try:
+        check_structure(text, str(file))
         loaded = OmegaConf.create(text)
         return OmegaConf.to_container(loaded, resolve=False)
     except (YAMLError, OmegaConfBaseException, ValueError, RecursionError, AssertionError) as error:

@@ -9,6 +9,7 @@ import keras
 import rich
 from omegaconf import DictConfig
 
+from ssd.config.schemas import ResumeFrom
 from ssd.console import waiting
 from ssd.data.digest import dataset_label
 from ssd.data.look import look_at_images
@@ -119,7 +120,11 @@ def _begin(
         check_can_go_on(folder, os.path.relpath(folder))
         return Place(steps_per_epoch=steps_per_epoch)
     checkpoints = Checkpoints(folder)
-    begin = checkpoints.restore(model, optimizer, steps_per_epoch)
+    if cfg.resume_from == ResumeFrom.best:
+        begin = checkpoints.go_back_to_best(model, optimizer, steps_per_epoch)
+        log.info("the optimizer starts afresh, at step %d of its schedule", int(optimizer.iterations))
+    else:
+        begin = checkpoints.restore(model, optimizer, steps_per_epoch)
     checkpoints.become_latest()
     log.info("resuming after %d epochs and %d steps; the best is by %s", begin.epoch, begin.step, cfg.training.best_by)
     return begin
@@ -166,7 +171,7 @@ def _finish(
         missing = f"no {metric_of(history.best_by)} and no best model"
         raise UserError(f"{splits.val.name} has no object to find, hence {missing}; check dataset.val")
     best = trainer.model
-    best.load_weights(trainer.checkpoints.best)  # into the network that is compiled already
+    trainer.checkpoints.restore_best(best)  # into the network that is compiled already
     epoch = int(history.best["epoch"])
     log.info("evaluating the best checkpoint, of epoch %d", epoch)
     validation = validate(trainer.validator.predictor, trainer.validator.batches, cfg.score_threshold)

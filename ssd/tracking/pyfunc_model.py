@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature, set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
+from ssd.errors import kind_of
 from ssd.inference.predictor import Predictor
 
 COLUMNS = {
@@ -51,8 +53,17 @@ class PyfuncDetector(PythonModel):
 
         Returns:
             DataFrame with image (row in the batch), class_name, label, score and ymin, xmin, ymax, xmax in pixels.
+
+        Raises:
+            MlflowException: the images or the threshold cannot be used.
         """
         threshold = float((params or {}).get("score_threshold", 0.5))
+        if not 0 <= threshold <= 1:
+            raise MlflowException.invalid_parameter_value(f"score_threshold={threshold} must be between 0 and 1")
+        if (wrong := what_is_wrong(model_input)) is not None:
+            raise MlflowException.invalid_parameter_value(f"{wrong}; give a numpy array (N, H, W, 3) of uint8, RGB")
+        if len(model_input) == 0:
+            return pd.DataFrame(columns=list(COLUMNS))
         predictor = self._predictor(threshold)
         names = predictor.class_names
         height, width = model_input.shape[1:3]
@@ -74,13 +85,27 @@ class PyfuncDetector(PythonModel):
         return self._lower[1]
 
 
+def what_is_wrong(images: Any) -> str | None:
+    """Says why something is no batch of images, without showing its pixels; None where it is one."""
+    if not isinstance(images, np.ndarray):
+        return f"the images are {kind_of(images)}"
+    if images.dtype != np.uint8:
+        return f"the images are of type {images.dtype}"
+    if images.ndim != 4 or images.shape[-1] != 3:
+        return f"the images have the shape {images.shape}"
+    return f"the images have the shape {images.shape}, no pixels" if len(images) and images.size == 0 else None
+
+
 def signature() -> ModelSignature:
     """What `PyfuncDetector.predict` takes and gives."""
-    return ModelSignature(
+    described = ModelSignature(
         inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, -1, -1, 3))]),
         outputs=Schema([ColSpec(kind, name) for name, kind in COLUMNS.items()]),
         params=ParamSchema([ParamSpec("score_threshold", DataType.double, 0.5)]),
     )
+    # MLflow's own check of inputs says what is wrong behind all the pixels; by this switch it leaves it to `predict`.
+    described._is_signature_from_type_hint = True
+    return described
 
 
 set_model(PyfuncDetector())

@@ -180,5 +180,4 @@ class MlflowRun:
 
 def say_lost(what: str, error: Exception) -> None:
     """One sentence on what could not be done, and why."""
-    reason = values.shorten(" ".join(str(error).split()) or type(error).__name__, 250)
-    log.warning("Could not %s (%s); the run goes on without it", what, reason)
+    log.warning("Could not %s (%s); the run goes on without it", what, values.reason(error))

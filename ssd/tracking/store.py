@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ssd.errors import UserError
 from ssd.tracking import view as mlflow_view
-from ssd.tracking.values import SQLITE, absolute_uri, database_file, shorten
+from ssd.tracking.values import SQLITE, absolute_uri, database_file, reason
 
 for _noisy in ("mlflow", "alembic", "urllib3.connectionpool"):  # what goes wrong is said in a sentence
     logging.getLogger(_noisy).setLevel(logging.CRITICAL)
@@ -203,8 +203,8 @@ def _reading(uri: str) -> Iterator[None]:
         yield
     except (MlflowException, SQLAlchemyError) as error:
         raise UserError(
-            f"MLflow at {uri} cannot be read: {shorten(' '.join(str(error).split()), 250)}; give tracking.uri=... of "
-            "another store, or put this one back"
+            f"MLflow at {uri} cannot be read: {reason(error)}; give tracking.uri=... of another store, or put this one "
+            "back"
         ) from error
 
 

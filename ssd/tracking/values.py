@@ -129,6 +129,16 @@ def clean(name: str) -> str:
     return re.sub(r"[^\w\-. /]", "_", name, flags=re.ASCII)[:MAX_NAME]
 
 
+def reason(error: Exception) -> str:
+    """What went wrong with a store, in one line, without the statement that a database was at.
+
+    >>> reason(ValueError("(sqlite3.Error) disk I/O error [SQL: SELECT 1] (Background on this error at: x)"))
+    '(sqlite3.Error) disk I/O error'
+    """
+    said = " ".join(str(error).split()) or type(error).__name__
+    return shorten(re.sub(r" \[SQL: .*| \(Background on this error at: .*", "", said), 250)
+
+
 def shorten(text: str, limit: int) -> str:
     """At most `limit` characters; the last one shows that some are missing."""
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,15 +1,15 @@
 """The two checkpoints of a training: the best detector, and the last with its optimizer, for resuming."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import keras
 
-import ssd.training.optimizers
-import ssd.training.schedules  # noqa: F401  (registers what a checkpoint's optimizer refers to)
 from ssd.errors import UserError
-from ssd.models.checkpoint import load_detector, read_notes, save_detector
+from ssd.models.checkpoint import restore
 from ssd.models.detector import SSD
+from ssd.models.save import save_detector
 from ssd.runs.folder import BEST, LAST, point_latest
 
 
@@ -38,9 +38,13 @@ class Checkpoints:
         """The detector and optimizer to go on with."""
         return self.folder / LAST
 
-    def save_best(self, model: SSD) -> None:
-        """Writes the detector without an optimizer."""
-        save_detector(model, self.best)
+    def save_best(self, model: SSD, place: Place | None = None) -> None:
+        """Writes the detector without an optimizer, with how far the training was, if it comes out of one."""
+        save_detector(model, self.best, notes=None if place is None else asdict(place))
+
+    def restore_best(self, model: SSD) -> None:
+        """Puts the best checkpoint's weights into the network that wrote them."""
+        restore(self.best, model)
 
     def save_last(self, model: SSD, optimizer: keras.optimizers.Optimizer, place: Place) -> None:
         """Writes the detector with the optimizer's state; from its first one on the run is `outputs/latest`."""
@@ -62,24 +66,30 @@ class Checkpoints:
         Raises:
             UserError: where the configuration has changed so that they do not fit.
         """
-        stored = load_detector(self.last, with_optimizer=True)
-        if stored.class_names != model.class_names:
-            raise UserError(
-                f"{self.last} detects {', '.join(stored.class_names)}, but the data set has "
-                f"{', '.join(model.class_names)}; resume with the run's own data set"
-            )
-        if _shapes(stored.variables) != _shapes(model.variables):
-            raise UserError(f"{self.last} holds another network; resume with the run's own backbone and detector")
-        if _shapes(stored.optimizer.variables) != _shapes(optimizer.variables):
-            raise UserError(f"{self.last} was written with another optimizer; resume with the run's own optimizer")
-        model.set_weights(stored.get_weights())
-        for variable, value in zip(optimizer.variables, stored.optimizer.variables, strict=True):
-            variable.assign(value)
-        if not (notes := read_notes(self.last)):  # older than these: epochs had the steps that they have now
+        notes = restore(self.last, model, optimizer)
+        if not notes:  # older than these: epochs had the steps that they have now
             return Place(*divmod(int(optimizer.iterations), steps_per_epoch), steps_per_epoch)
-        place = Place(**notes)
+        place = _place(notes, self.last)
         return place if place.steps_per_epoch == steps_per_epoch else Place(place.epoch, 0, steps_per_epoch)
 
+    def go_back_to_best(self, model: SSD, optimizer: keras.optimizers.Optimizer, steps_per_epoch: int) -> Place:
+        """Puts the best checkpoint's weights into a model, and brings a fresh optimizer to that place of its schedule.
 
-def _shapes(variables: list[keras.Variable]) -> list[tuple[int, ...]]:
-    return [tuple(variable.shape) for variable in variables]
+        Returns:
+            The end of the epoch that was the best one.
+
+        Raises:
+            UserError: it is of another network, or does not say of which epoch it is.
+        """
+        place = _place(restore(self.best, model), self.best)
+        optimizer.iterations.assign(place.epoch * steps_per_epoch)
+        return Place(place.epoch, 0, steps_per_epoch)
+
+
+def _place(notes: Mapping[str, int], file: Path) -> Place:
+    try:
+        return Place(notes["epoch"], notes["step"], notes["steps_per_epoch"])
+    except KeyError as error:
+        raise UserError(
+            f"{file} does not say how far its training is; a new one can start from it: checkpoint={file}"
+        ) from error

@@ -139,11 +139,11 @@ class Trainer:
             history.best, history.validations_since_best = {}, 0
             if self.begin.step == 0 and self.best_by in history.last:  # the present weights are those of that row
                 history.add(history.last)
-                self.checkpoints.save_best(self.model)
+                self.checkpoints.save_best(self.model, self.begin)
             return
         if unsure:
             last = self.model.get_weights()
-            self.model.load_weights(best)
+            self.checkpoints.restore_best(self.model)
             metrics = {f"val/{name}": value for name, value in self.validator()[1].evaluation.metrics.items()}
             self.model.set_weights(last)
             log.info("the best checkpoint, validated once more: %s %.4g", self.best_by, metrics[self.best_by])
@@ -206,7 +206,7 @@ class Trainer:
             row |= self._validate(epoch)
         row["minutes"] = (monotonic() - start) / 60
         if history.add(as_written(row)):
-            self.checkpoints.save_best(self.model)
+            self.checkpoints.save_best(self.model, Place(epoch, 0, len(self.batches)))
         self._write(history)
         self.tracker.log_metrics(history.tracked(row), epoch)
         validated = (f"val/{name}" for name in main_metrics(self.best_by))

@@ -1,6 +1,6 @@
 """Means of the losses over an epoch, and how long its steps waited for their batches."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from time import monotonic
 from typing import NamedTuple
 
@@ -31,11 +31,12 @@ class LossMeter:
         self._start = monotonic()
         self._waited = 0.0
 
-    def timed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+    def timed(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         """The same batches; the time until each is there counts as waiting for data."""
+        rest = iter(batches)
         while True:
             start = monotonic()
-            batch = next(batches, None)
+            batch = next(rest, None)
             self._waited += monotonic() - start
             if batch is None:
                 return

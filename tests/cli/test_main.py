@@ -1,6 +1,7 @@
 """The command line around a task: folders, exit statuses, resuming, and settings taken over from an earlier run."""
 
 import logging
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from safetensors.numpy import save_file
 
 from helpers.fake_checkpoint import write_detector
-from helpers.fake_voc import item, write_voc
+from helpers.fake_voc import encoded_image, item, write_voc
 from ssd import __version__
 from ssd.cli.earlier_run import with_earlier_run
 from ssd.cli.main import main
@@ -129,7 +130,7 @@ def test_exit_status(calls: list[Call], capsys: pytest.CaptureFixture[str], seed
     assert ("damaged" in log, "a fault of ours" in log) == (seed == 13, seed == 14)
 
 
-@pytest.mark.parametrize("target", ["nowhere.run", "json.nothing", "run"])
+@pytest.mark.parametrize("target", ["nowhere.run", "json.nothing"])
 def test_a_task_that_cannot_be_imported_is_one_sentence(target: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main([f"task._target_={target}", QUIET])
@@ -191,7 +192,7 @@ def test_evaluate_takes_over_the_settings_of_the_checkpoints_run(calls: list[Cal
 
 def test_a_checkpoint_outside_of_a_run_has_no_history(calls: list[Call], tmp_path: Path) -> None:
     write_detector(tmp_path / "shared.keras")
-    (tmp_path / "photo.jpg").touch()
+    (tmp_path / "photo.jpg").write_bytes(encoded_image(40, 50))
     assert main(["task=predict", "checkpoint=shared.keras", "source=.", QUIET]) == 0
     assert calls[0][1].checkpoint == str(tmp_path / "shared.keras")
     assert calls[0][1].backbone.name == "mobilenet_v2_small"
@@ -214,6 +215,7 @@ def test_resume_goes_on_in_the_same_folder_with_the_new_overrides(
     write_voc(tmp_path / "my data", IMAGES)
     main(["dataset=voc_folder", "dataset.path=my data", "backbone.weights=null", "training.epochs=3", QUIET])
     folder = calls[0][2]
+    sqlite3.connect(tmp_path / "mlflow.db").execute("CREATE TABLE runs (a)")
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert main([f"resume='{folder}'", "training.epochs=9"]) == 0

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,14 @@ def test_a_voc_folder(tmp_path: Path, spoil: Callable[[Path], Any], sentence: st
     assert re.match(sentence, str(error.value))
     assert "\n" not in str(error.value)
     assert _state(tmp_path) == before
+
+
+def test_a_file_whose_name_is_not_utf_8(tmp_path: Path) -> None:
+    _voc(tmp_path)
+    shutil.rmtree(tmp_path / "ImageSets")
+    os.rename(tmp_path / "Annotations" / "a.xml", bytes(tmp_path) + b"/Annotations/\xe9.xml")
+    with pytest.raises(UserError, match=r"Annotations has a file '\\udce9': it must be the name of a file"):
+        voc_folder(str(tmp_path), "train", "val", None, 0.2, 0)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from omegaconf import DictConfig
 
 from helpers.fake_checkpoint import write_detector
-from helpers.fake_voc import item, write_voc
+from helpers.fake_voc import encoded_image, item, write_voc
 from helpers.markdown import Block, blocks
 from ssd.cli.command_line import parse
 from ssd.cli.main import main
@@ -54,8 +54,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setattr("ssd.weights.reader.fetch", lambda project, name: folder / f"{name}_coco-a79551df.pth")
         patch.setattr("ssd.weights.reader.read_pth", lambda file: lite if "lite" in file.name else weights)
         write_voc(folder / "cells", {name: [item("cell", 2, 2, 20, 20)] for name in "abcd"})
-        for file in ("photo.jpg", "vgg16.weights.h5"):
-            (folder / file).touch()
+        (folder / "photo.jpg").write_bytes(encoded_image(40, 50))
+        (folder / "vgg16.weights.h5").touch()
         for file in ("ssd300_vgg16_coco-b556d3b4.pth", "ssdlite320_mobilenet_v3_large_coco-a79551df.pth"):
             (folder / file).touch()
         assert main(["-m", "seed=1,2", "tracking.enabled=false"]) == 0

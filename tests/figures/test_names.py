@@ -87,9 +87,9 @@ def test_no_name_is_missing_from_the_legend_or_read_as_a_formula(
     drawn: list[tuple[str, bool | str]] = []
     draw = RendererAgg.draw_text
 
-    def spy(self: Any, context: Any, x: Any, y: Any, text: str, *rest: Any, ismath: Any = False, **more: Any) -> None:
-        drawn.append((text, ismath))
-        draw(self, context, x, y, text, *rest, ismath=ismath, **more)
+    def spy(self: Any, context: Any, x: Any, y: Any, text: str, *rest: Any, **more: Any) -> None:
+        drawn.append((text, more["ismath"]))
+        draw(self, context, x, y, text, *rest, **more)
 
     monkeypatch.setattr(RendererAgg, "draw_text", spy)
     names = ("$x$", "_hidden", r"\$a$", "$5 or $6")

@@ -1,5 +1,6 @@
 """`source=` is a path, or several; what is in a folder is found at any depth."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,13 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
         image_files(str(tmp_path / "empty"))
     with pytest.raises(UserError, match="source=nowhere: there is no such image or folder"):
         image_files("nowhere")
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.jpg", b"two\nlines.jpg"])
+def test_a_name_that_cannot_be_written_down_is_refused(tmp_path: Path, name: bytes) -> None:
+    touch(Path(os.fsdecode(bytes(tmp_path) + b"/" + name)), tmp_path / "a.jpg")
+    with pytest.raises(
+        UserError, match=r"source=.* holds '.*(caf\\udce9|two\\nlines)\.jpg', whose name is not in UTF-8"
+    ) as error:
+        image_files(str(tmp_path))
+    str(error.value).encode()

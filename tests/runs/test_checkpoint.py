@@ -39,8 +39,9 @@ def test_a_folder_without_one_is_answered_with_the_newest_run_that_has_one(tmp_p
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "cannot be read as a checkpoint"),
-        (b"hello", "cannot be read as a checkpoint"),
+        (b"", r"cannot be read as a checkpoint \(it is empty\)"),
+        (b"hello", r"cannot be read as a checkpoint \(it is not a \.keras file\)"),
+        (b"\x89HDF\r\n\x1a\n", r"cannot be read as a checkpoint \(it is an HDF5 file, the format of older Keras"),
     ],
 )
 def test_what_is_no_archive_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
@@ -58,8 +59,11 @@ def test_other_and_damaged_archives_are_refused(tmp_path: Path) -> None:
     flipped.write_bytes(whole.read_bytes().replace(b"weightsweights", b"weightsweighty", 1))
     other = write_archive(tmp_path / "other.keras", {"config.json": FUNCTIONAL, "model.weights.h5": b""})
     part = write_archive(tmp_path / "part.keras", {"config.json": b"{}"})
+    twice = tmp_path / "twice.keras"
+    twice.write_bytes(whole.read_bytes() + b"more")
     for file, message in (
-        (cut, "cannot be read as a checkpoint"),
+        (cut, r"cannot be read as a checkpoint \(its end is missing or is not its own: it was cut short"),
+        (twice, "its end is missing or is not its own"),
         (flipped, r"model\.weights\.h5 is damaged"),
         (other, "holds a Functional, not a detector"),
         (part, r"model\.weights\.h5 is missing"),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ssd.runs.files import write_json
+from ssd.runs.folder import point_latest
 from ssd.runs.markdown import markdown_table
 from ssd.runs.results import read_results, write_results
 
@@ -81,3 +82,22 @@ def test_markdown_tables_escape_and_round() -> None:
         "| a\\|b c | 0.123 | 7 |",
         "| d |  |  |",
     ]
+
+
+def test_a_link_to_the_latest_run_replaces_a_dangling_one_and_no_folder(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    link, run = tmp_path / "outputs" / "latest", tmp_path / "run"
+    run.mkdir()
+    link.parent.mkdir()
+    link.symlink_to("gone")
+    point_latest(link, run)
+    assert (link.resolve(), caplog.messages) == (run, [])
+    link.unlink()
+    link.mkdir()
+    (link / "mine.txt").touch()
+    point_latest(link, run)
+    assert [path.name for path in link.parent.iterdir()] == ["latest"]
+    assert (link / "mine.txt").exists()
+    assert len(caplog.messages) == 1
+    assert "latest was not updated: " in caplog.messages[0]

@@ -60,7 +60,7 @@ def test_results_without_a_checkpoint_are_not_written_over(tmp_path: Path) -> No
     with pytest.raises(UserError, match=r"has results, but no checkpoints/last\.keras .* put that file back$"):
         check_can_go_on(tmp_path, "run")
     write_detector(tmp_path / BEST)
-    with pytest.raises(UserError, match=r"can start from the best one: checkpoint=run$"):
+    with pytest.raises(UserError, match=r"from the best one \(from=best\), or start a new .* \(checkpoint=run\)$"):
         check_can_go_on(tmp_path, "run")
     write_detector(tmp_path / LAST)
     check_can_go_on(tmp_path, "run")

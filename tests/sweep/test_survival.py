@@ -13,7 +13,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from helpers.tiny import TINY
+from helpers.tiny import CONFIG_DIR, TINY
 from helpers.warm import Process
 from ssd.runs.folder import LAST
 from ssd.runs.results import read_results
@@ -55,7 +55,7 @@ def stop_and_resume(work: Path, sweep: str, number: signal.Signals, varying: str
     first = [file for file in files if not file.name.startswith(".lock")]  # those tell who looked last
     written = {file: file.stat().st_mtime_ns for file in first}
     folders = sorted(folder.name for folder in (work / sweep).glob("*_seed=*"))
-    said = finish(Process(work, "-m", *again, f"sweep.resume={sweep}"))
+    said = finish(Process(work, "-m", CONFIG_DIR, *again, f"sweep.resume={sweep}"))
     return Stopped(status, parent, children, folders, written, said)
 
 

@@ -1,6 +1,7 @@
 """An interrupt at any moment of a training loses nothing: resumed, it has the rows of an undisturbed one."""
 
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from helpers.tiny import CONFIG_DIR, TINY
 from ssd.cli.main import main
 from ssd.inference.predictor import Predictor
+from ssd.runs.folder import LAST
 from ssd.runs.results import read_results
 from ssd.training.loop import Trainer
 from ssd.training.meter import LossMeter
@@ -90,3 +92,19 @@ def test_no_row_is_lost(
     assert main([CONFIG_DIR, f"resume={folder}"]) == 0
     differs = ("train/",) if method == "add" else ()  # an epoch that was stopped in tells the losses of its rest
     assert rows(folder, *differs) == rows(undisturbed, *differs)
+
+
+def test_without_its_last_checkpoint_a_run_goes_on_from_its_best(
+    work: Path, undisturbed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = work / "robbed"
+    shutil.copytree(undisturbed, folder)
+    (folder / LAST).unlink()
+    assert main([CONFIG_DIR, f"resume={folder}"]) == 2
+    assert "go on from the best one (from=best)" in " ".join(capsys.readouterr().err.split())
+    best = max(rows(undisturbed), key=lambda row: row.get("val/mAP", -1.0))["epoch"]
+    assert main([CONFIG_DIR, f"resume={folder}", "from=best", "training.epochs=3"]) == 0
+    assert [row["epoch"] for row in rows(folder)] == [1, 2, 3]
+    assert rows(folder)[: int(best)] == rows(undisturbed)[: int(best)]
+    assert f"resuming after {best:.0f} epochs and 0 steps" in (folder / "run.log").read_text()
+    assert (folder / LAST).is_file()

@@ -1,5 +1,6 @@
 """The whole way, small: train, kill, resume, evaluate, predict; what the run folder and MLflow then hold."""
 
+import io
 import json
 import os
 import re
@@ -8,9 +9,11 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import cv2
+import h5py
 import mlflow
 import numpy as np
 import pytest
@@ -69,11 +72,17 @@ def test_the_run_folder_can_be_published(trained):
     assert OmegaConf.load(trained / "config.yaml").detector.image_size == 64
 
 
+def _optimizer_state(file):
+    with zipfile.ZipFile(file) as archive, h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as weights:
+        return {name: value[()] for name, value in weights.get("optimizer/vars", {}).items()}
+
+
 def test_only_the_last_checkpoint_carries_the_optimizer(trained):
-    best, last = (load_detector(trained / name, with_optimizer=True) for name in (BEST, LAST))
-    assert getattr(best, "optimizer", None) is None
-    assert len(last.optimizer.variables) > 2 * len(last.trainable_variables)  # Adam keeps two values for each weight
-    assert int(last.optimizer.iterations) == 2 * 3
+    best, last = (_optimizer_state(trained / name) for name in (BEST, LAST))
+    assert not best
+    weights = load_detector(trained / LAST).trainable_variables
+    assert len(last) > 2 * len(weights)  # Adam keeps two values for each weight
+    assert last["0"] == 2 * 3  # steps
     assert (trained / LAST).stat().st_size > 1.5 * (trained / BEST).stat().st_size
 
 
@@ -194,8 +203,7 @@ def test_predicting_a_folder_leaves_the_images_alone(work, trained):
 def test_predicting_a_damaged_image_names_it(work, trained, capsys):
     broken = work / "broken.jpg"
     broken.write_bytes(cv2.imencode(".jpg", np.zeros((64, 64, 3), np.uint8))[1].tobytes()[:300])
-    with pytest.raises(SystemExit, match="2"):
-        main([CONFIG_DIR, "task=predict", f"checkpoint={trained}", f"source={broken}"])
+    assert main([CONFIG_DIR, "task=predict", f"checkpoint={trained}", f"source={broken}"]) == 2
     assert "broken.jpg" in capsys.readouterr().err
 
 

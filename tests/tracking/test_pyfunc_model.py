@@ -22,6 +22,18 @@ images = np.load(sys.argv[3])
 model = mlflow.pyfunc.load_model(sys.argv[2])
 every = model.predict(images, params={"score_threshold": 0.0})
 none = model.predict(images, params={"score_threshold": 1.0})
+refused = []
+for wrong in (None, [[1]], "a.jpg", images / 255.0, images.astype("int64"), images[0], images[..., :1], images[:, :0]):
+    try:
+        model.predict(wrong)
+    except Exception as error:
+        refused.append(str(error))
+try:
+    model.predict(images, params={"score_threshold": float("nan")})
+except Exception as error:
+    refused.append(str(error))
+assert list(model.predict(images[:0]).columns) == list(none.columns)
+print(json.dumps(refused))
 print(json.dumps([every.to_dict("records"), list(none.columns), len(none), sys.modules["ssd"].__file__]))
 """
 
@@ -48,7 +60,23 @@ def test_the_logged_model_detects_in_another_process(
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "UserWarning" not in done.stderr
-    rows, columns, above_one, source = json.loads(done.stdout.splitlines()[-1])
+    refused, (rows, columns, above_one, source) = map(json.loads, done.stdout.splitlines()[-2:])
+    assert refused == [
+        *(
+            f"the images {wrong}; give a numpy array (N, H, W, 3) of uint8, RGB"
+            for wrong in (
+                "are None",
+                "are a list",
+                "are a str",
+                "are of type float64",
+                "are of type int64",
+                "have the shape (40, 60, 3)",
+                "have the shape (2, 40, 60, 1)",
+                "have the shape (2, 0, 60, 3), no pixels",
+            )
+        ),
+        "score_threshold=nan must be between 0 and 1",
+    ]
 
     assert Path(source).parents[1].name == "code"  # the model brings its own
     assert columns == ["image", "class_name", "label", "score", "ymin", "xmin", "ymax", "xmax"]

@@ -1,11 +1,13 @@
 """The training loop around its steps: what a resumed run makes up for, and when it ends."""
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from helpers.damage import cut_short, empty, missing
 from helpers.fake_checkpoint import write_detector
 from ssd.runs.folder import BEST
 from ssd.runs.results import read_results, write_results
@@ -22,7 +24,13 @@ def write_rows(file: Path, *rows: dict[str, float]) -> None:
 def checkpoints(folder: Path, **actions: Any) -> SimpleNamespace:
     """Checkpoints that are there, and stay as they are."""
     best = write_detector(folder / BEST)
-    return SimpleNamespace(**{"best": best, "save_best": lambda model: None, **actions})
+
+    def restore_best(model: Any) -> None:
+        model.weights = best.stem
+
+    return SimpleNamespace(
+        **{"best": best, "save_best": lambda model, place: None, "restore_best": restore_best, **actions}
+    )
 
 
 def make_trainer(results: Path, sent: list, tracked: set[int], **options: Any) -> Trainer:
@@ -44,7 +52,7 @@ def make_trainer(results: Path, sent: list, tracked: set[int], **options: Any) -
             "epochs": len(rows),
             "evaluate_every": 2,
             "best_by": "val/mAP50",
-            "checkpoints": checkpoints(results.parent),
+            "checkpoints": options.get("checkpoints") or checkpoints(results.parent),
             "folder": results.parent,
             "tracker": tracker,
             **options,
@@ -84,7 +92,7 @@ def test_the_best_is_by_what_was_asked_for(
     results, sent, saved = tmp_path / "results.csv", list[tuple[int, dict]](), list[object]()
     write_rows(results, {"val/loss": 2.0, **LOOSE}, {})
     monkeypatch.setattr(Trainer, "_validate", lambda self, epoch: {"val/loss": 1.0, **TIGHT})
-    kept = checkpoints(tmp_path, save_best=saved.append)
+    kept = checkpoints(tmp_path, save_best=lambda model, place: saved.append(model))
     trainer = make_trainer(results, sent, {1}, best_by=best_by, checkpoints=kept, model="the second")
     history = trainer.run()
     assert (history.best["epoch"], history.validations_since_best) == (best, since)
@@ -128,3 +136,61 @@ def test_a_resumed_run_ends_where_it_would_have_ended(
             trainer.run()
     assert seen == asked
     assert trained == ([] if patience or stops else [2])
+
+
+class Model:
+    """Weights that are their own name."""
+
+    def __init__(self) -> None:
+        self.weights = "last"
+
+    def get_weights(self) -> str:
+        return self.weights
+
+    def set_weights(self, weights: str) -> None:
+        self.weights = weights
+
+
+def validator(model: Model) -> Any:
+    """What the best checkpoint comes to, validated again."""
+
+    def validate() -> tuple[dict, Any]:
+        assert model.weights == "best"
+        return {}, SimpleNamespace(evaluation=SimpleNamespace(metrics={"mAP50": 0.40004}))
+
+    return validate
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_best_whose_row_is_lost_or_rounded_is_validated_and_kept(tmp_path: Path, known: bool) -> None:
+    results, model = tmp_path / "results.csv", Model()
+    write_rows(results, {"val/loss": 1.0, "val/mAP50": 0.3})
+    tracked = {2: {"train/loss": 3.0, "val/loss": 1.0, "val/mAP50": 0.4}} if known else {}  # rounded
+    trainer = make_trainer(
+        results,
+        [],
+        {1},
+        tracker=SimpleNamespace(curves=lambda names: tracked, log_metrics=lambda *_: None, log_image=lambda *_: None),
+        begin=Place(2, 0, 3),
+        epochs=2,
+        model=model,
+        validator=validator(model),
+    )
+    history = trainer.run()
+    assert (history.best["epoch"], history.best["val/mAP50"], model.weights) == (2, 0.40004, "last")
+    assert [row["epoch"] for row in read_results(results)] == ([1, 2] if known else [1])
+
+
+@pytest.mark.parametrize("damage", [missing, cut_short, empty])
+def test_a_best_that_is_damaged_is_replaced_by_what_is_there(
+    tmp_path: Path, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    results, saved = tmp_path / "results.csv", list[object]()
+    write_rows(results, {"val/loss": 1.0, "val/mAP50": 0.5}, {"val/loss": 1.0, "val/mAP50": 0.3})
+    kept = checkpoints(tmp_path, save_best=lambda model, place: saved.append(model))
+    damage(kept.best)
+    history = make_trainer(results, [], {1, 2}, checkpoints=kept, model="the last").run()
+    assert (history.best["epoch"], saved) == (2, ["the last"])
+    (line,) = caplog.messages
+    assert "best.keras" in line
+    assert line.endswith("; the best of the epochs from here on is kept")

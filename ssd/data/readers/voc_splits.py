@@ -22,7 +22,10 @@ def split_stems(root: Path, train: str, val: str, val_fraction: float, seed: int
     Raises:
         UserError: a list is missing, no text, empty, or names something outside of the folder.
     """
-    annotated = sorted(file.stem for file in (root / "Annotations").glob("*.xml"))
+    annotated = sorted(
+        check_file_name(file.stem, f"{root / 'Annotations'} has a file")
+        for file in (root / "Annotations").glob("*.xml")
+    )
     lists = {file.stem: file for file in sorted((root / "ImageSets" / "Main").glob("*.txt"))}
     if not lists:
         return _random_split(root, annotated, train, val, val_fraction, seed)

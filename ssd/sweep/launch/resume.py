@@ -150,8 +150,12 @@ def find_sweep(resume: Override | None, multirun: bool) -> StoredSweep | None:
 
 
 @contextmanager
-def hold(folder: Path) -> Iterator[None]:
-    """Keeps a sweep for this process, to the end of the context or of the process; interrupted, says how to go on.
+def hold(folder: Path, config_dir: str | None = None) -> Iterator[None]:
+    """Keeps a sweep for this process, to the end of the context or of the process; stopped, says how to go on.
+
+    Args:
+        folder: of the sweep.
+        config_dir: Hydra's flag, which has to be typed again.
 
     Raises:
         UserError: another process is running it.
@@ -159,8 +163,9 @@ def hold(folder: Path) -> Iterator[None]:
     with locked(folder):
         try:
             yield
-        except KeyboardInterrupt:
-            log.warning("go on with: python run.py -m sweep.resume=%s", folder)
+        except (KeyboardInterrupt, OSError):  # stopped, or by a full disk
+            flag = "" if config_dir is None else f"--config-dir={config_dir} "
+            log.warning("go on with: python run.py -m %ssweep.resume=%s", flag, folder)
             raise
 
 

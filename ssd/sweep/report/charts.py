@@ -10,7 +10,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from ssd.figures.style import FEW, GREY, dress, hex_colours, nothing, save, shorten
+from ssd.figures.style import FEW, GREY, dress, hex_colours, nothing, save
+from ssd.figures.text import plain
 from ssd.sweep.report.configurations import Configuration
 from ssd.sweep.report.jobs import JobResult
 
@@ -144,7 +145,7 @@ def importance_bars(parts: dict[str, float], best_by: str, path: Path) -> None:
     """Writes the parts of `Importance.parts`, of a search by `best_by`, as bars, the largest on top."""
     figure = Figure(figsize=(7.5, 1.1 + 0.42 * len(parts)), layout="constrained")
     axes = dress(figure.add_subplot(), f"part of the effect on {best_by} (PED-ANOVA)", "", "Importance of parameters")
-    names, values = [shorten(name, _LABEL) for name in parts], list(parts.values())
+    names, values = [plain(name, _LABEL) for name in parts], list(parts.values())
     bars = axes.barh(names, values, color=hex_colours(1)[0], height=0.6)
     axes.bar_label(bars, [f"{value:.2f}" for value in values], padding=4, fontsize=9, color=GREY)
     axes.set_xlim(0, max(values) * 1.12)
@@ -163,7 +164,7 @@ def _legend(axes: Axes, groups: Sequence[Configuration], colours: dict[int, str]
     """Names the coloured configurations right of a chart, with rank and result."""
     handles = []
     for group in groups[: len(colours)]:
-        text = f"{group.rank}  {shorten(group.label, _LABEL)}   {group.result or 'no result'}"
+        text = f"{group.rank}  {plain(group.label, _LABEL)}   {group.result or 'no result'}"
         handles.append(Line2D([], [], color=colours[group.rank], marker="o", markersize=5, linewidth=1.6, label=text))
     if len(groups) > len(colours):
         rest = f"{len(groups) - len(colours)} more"
@@ -171,7 +172,7 @@ def _legend(axes: Axes, groups: Sequence[Configuration], colours: dict[int, str]
     title = ", ".join(key.rpartition(".")[2] for key in groups[0].values) or "all jobs"
     axes.legend(
         handles=handles,
-        title=f"{shorten(title, _LABEL)}; {groups[0].metric}",
+        title=f"{plain(title, _LABEL)}; {groups[0].metric}",
         loc="upper left",
         bbox_to_anchor=(1.01, 1),
         frameon=False,

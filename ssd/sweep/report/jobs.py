@@ -12,7 +12,7 @@ from ssd.config.overrides import by_key, key_of
 from ssd.errors import UserError
 from ssd.runs.best_by import DEFAULT, EARLIER, metric_of
 from ssd.runs.flat import flatten
-from ssd.runs.folder import CONFIG, DONE_FILE, FAILURE_FILE, LAST, METRICS, OVERRIDES, PRUNED_FILE, RESULTS
+from ssd.runs.folder import DONE_FILE, FAILURE_FILE, LAST, METRICS, OVERRIDES, PRUNED_FILE, RESULTS
 from ssd.runs.reading import note_in, read_json
 from ssd.runs.results import readable_results
 from ssd.runs.started import Started, config_of, overrides_of, recorded_run, started
@@ -20,7 +20,7 @@ from ssd.runs.started import Started, config_of, overrides_of, recorded_run, sta
 log = logging.getLogger(__name__)
 
 # What tells that a folder is a job's, whichever of it is left.
-_MARKS = (OVERRIDES.parent, CONFIG, DONE_FILE, FAILURE_FILE, METRICS, LAST)
+_MARKS = (OVERRIDES.parent, DONE_FILE, FAILURE_FILE, METRICS, LAST)
 # Sections of the configuration that say nothing about what is trained.
 _NOT_COMPARED = ("name", "task", "resume", "sweep", "tracking", "hydra")
 _ORDER = ("done", "pruned", "running", "failed", "missing")
