@@ -3,7 +3,8 @@
     python benchmarks/input_pipeline.py path/of/a/voc/folder
 
 Reads the folder's training split and runs the SSD augmentation at 300 x 300 in batches of 8, nothing else on the
-machine. The first epoch decodes every image; in the later ones decoded images come from memory.
+machine. The first epoch decodes every image; in the later ones decoded images come from memory. torchvision decodes and
+augments the same files with its reference preset in an environment of its own (`peer`), and is what `x` compares with.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import ssd  # noqa: F401  (before TensorFlow: its settings)
 
 # isort: split
 import albumentations as alb
+from peer import measured_by_peer
 from rich.console import Console
 from rich.table import Table
 
@@ -62,11 +64,17 @@ def main() -> None:
     parser.add_argument("path", help="folder in VOC layout")
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--no-peer", action="store_true", help="leave torchvision out, which is installed for it")
     arguments = parser.parse_args()
     dataset = voc_folder(arguments.path, "trainval", "test", class_names=None, val_fraction=0.2, seed=0).train
 
+    peer = (
+        {} if arguments.no_peer else measured_by_peer("input_pipeline.py", arguments.path, *map(str, arguments.workers))
+    )
     table = Table("augmentation", "workers", "first epoch", "later epochs, best", title="images per second")
     table.add_row("decoding alone", "1", f"{decoding(dataset):.0f}", "")
+    for workers, rate in peer.items():
+        table.add_row("torchvision's ssd", workers, f"{rate:.0f}", "")
     for name, augmentation in (
         ("none", None),
         ("ssd, step by step", Augmentation(recipe())),
@@ -85,7 +93,10 @@ def main() -> None:
                 drop_remainder=True,
             )
             first, *later = epochs(batches, arguments.epochs)
-            table.add_row(name, str(workers), f"{first:.0f}", f"{max(later):.0f}")
+            times = [
+                f" ({rate / peer[str(workers)]:.1f} x)" if peer and augmentation else "" for rate in (first, max(later))
+            ]
+            table.add_row(name, str(workers), f"{first:.0f}{times[0]}", f"{max(later):.0f}{times[1]}")
     Console().print(table)
 
 

@@ -4,7 +4,8 @@
     python benchmarks/network.py backbone=mobilenet_v2 backbone.freeze_batch_norm=true
 
 Takes the overrides of run.py. Random weights and images, the batch of `training.batch_size`, nothing else on the
-machine; the median of ten steps after two that compile.
+machine; the median of ten steps after two that compile. Where torchvision has the detector, it trains beside it, in an
+environment of its own (`peer`; `--no-peer` leaves it out).
 """
 
 import sys
@@ -19,6 +20,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from omegaconf import DictConfig
+from peer import measured_by_peer
 from rich.console import Console
 from rich.table import Table
 
@@ -31,6 +33,7 @@ from ssd.training.step import make_train_step
 CLASSES = tuple(f"class {k}" for k in range(20))  # as many as VOC
 OBJECTS = 8  # per image
 STEPS = 10
+_PEERS = {("vgg16", 300): "ssd300_vgg16", ("mobilenet_v3_large", 320): "ssdlite320_mobilenet_v3_large"}
 
 
 def seconds(action: Callable[[], object]) -> float:
@@ -80,8 +83,11 @@ def main(overrides: Sequence[str]) -> None:
     for policy in ("float32", "mixed_bfloat16"):
         trains, predicts = measure(cfg, policy)
         table.add_row(f"{policy}{' (auto)' if policy == chosen else ''}", f"{trains:.2f}", f"{predicts:.1f}")
+    if (name := _PEERS.get((cfg.backbone.name, size))) is not None and "--no-peer" not in sys.argv:
+        for precision, rate in measured_by_peer("training.py", name, str(count)).items():
+            table.add_row(f"torchvision, {precision}", f"{rate:.2f}", "")
     Console().print(table, why)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main([word for word in sys.argv[1:] if word != "--no-peer"])
