@@ -68,9 +68,8 @@ def main() -> None:
     arguments = parser.parse_args()
     dataset = voc_folder(arguments.path, "trainval", "test", class_names=None, val_fraction=0.2, seed=0).train
 
-    peer = (
-        {} if arguments.no_peer else measured_by_peer("input_pipeline.py", arguments.path, *map(str, arguments.workers))
-    )
+    words = (arguments.path, *map(str, arguments.workers))
+    peer = {} if arguments.no_peer else measured_by_peer("input_pipeline.py", *words)
     table = Table("augmentation", "workers", "first epoch", "later epochs, best", title="images per second")
     table.add_row("decoding alone", "1", f"{decoding(dataset):.0f}", "")
     for workers, rate in peer.items():
@@ -93,10 +92,9 @@ def main() -> None:
                 drop_remainder=True,
             )
             first, *later = epochs(batches, arguments.epochs)
-            times = [
-                f" ({rate / peer[str(workers)]:.1f} x)" if peer and augmentation else "" for rate in (first, max(later))
-            ]
-            table.add_row(name, str(workers), f"{first:.0f}{times[0]}", f"{max(later):.0f}{times[1]}")
+            theirs = peer.get(str(workers)) if augmentation else None
+            shown = (f"{rate:.0f}" + (f" ({rate / theirs:.1f} x)" if theirs else "") for rate in (first, max(later)))
+            table.add_row(name, str(workers), *shown)
     Console().print(table)
 
 

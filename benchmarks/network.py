@@ -83,8 +83,8 @@ def main(overrides: Sequence[str]) -> None:
     for policy in ("float32", "mixed_bfloat16"):
         trains, predicts = measure(cfg, policy)
         table.add_row(f"{policy}{' (auto)' if policy == chosen else ''}", f"{trains:.2f}", f"{predicts:.1f}")
-    if (name := _PEERS.get((cfg.backbone.name, size))) is not None and "--no-peer" not in sys.argv:
-        for precision, rate in measured_by_peer("training.py", name, str(count)).items():
+    if (peer := _PEERS.get((cfg.backbone.name, size))) is not None and "--no-peer" not in sys.argv:
+        for precision, rate in measured_by_peer("training.py", peer, str(count)).items():
             table.add_row(f"torchvision, {precision}", f"{rate:.2f}", "")
     Console().print(table, why)
 

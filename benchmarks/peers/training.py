@@ -2,8 +2,8 @@
 
     python training.py ssd300_vgg16 BATCH
 
-Random weights and images, three boxes an image, SGD; float32 and bfloat16 (autocast), the median of ten steps after two.
-Prints both as JSON.
+Random weights and images, three boxes an image, SGD; float32 and bfloat16 (autocast), the median of ten steps after
+two. Prints both as JSON.
 """
 
 import json
