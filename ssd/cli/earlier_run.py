@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -188,11 +188,19 @@ def _same_best_by(folder: Path, given: dict[str, Override]) -> list[str]:
 def _stored(folder: Path, given: dict[str, Override]) -> list[str]:
     """The overrides stored in a run folder, without those given anew; relative paths keep their meaning."""
     lines = without(map(renamed, overrides_of(folder)), (*_OF_ONE_RUN, *given))
-    lines = replayed(lines, folder, trusts(given))
+    lines = [line for line in replayed(lines, folder, trusts(given)) if not _is_of_another_option(line, folder, given)]
     if not lines:
         return []
     home = called_from(folder)
     return [_anchored(line, home) for line in lines]
+
+
+def _is_of_another_option(line: str, folder: Path, given: Mapping[str, Override]) -> bool:
+    """Whether a setting belongs to an option of a group, `dataset.path` say, in whose place another one is given."""
+    group, dot, _ = key_of(line).partition(".")
+    if not dot or group not in given:
+        return False
+    return given[group].get_value_element_as_str() != started(folder).choices.get(group)
 
 
 def _check_config_dir(folder: Path, config_dir: str | None) -> None:

@@ -159,3 +159,12 @@ def test_the_yaml_of_a_sweep_is_typed_again():
     check_sweep(sweep(config_name="mine", config_dir="conf"), "conf")
     with pytest.raises(UserError, match="--config-name="):
         check_sweep(sweep(config_name="../../evil", config_dir="conf"), "conf")
+
+
+def test_settings_of_an_option_go_with_it(run_folder):
+    OmegaConf.save(OmegaConf.create(["dataset=voc_folder", "dataset.path=x"]), run_folder / ".hydra" / "overrides.yaml")
+    node = {"hydra": {"runtime": {"cwd": "/", "choices": {"dataset": "voc_folder"}}}}
+    OmegaConf.save(OmegaConf.create(node), run_folder / ".hydra" / "hydra.yaml")
+    words = ["task=evaluate", f"checkpoint={run_folder}"]
+    assert "dataset.path=x" in with_earlier_run([*words, "dataset=voc_folder"], multirun=False)
+    assert "dataset.path=x" not in with_earlier_run([*words, "dataset=shapes"], multirun=False)
