@@ -158,7 +158,7 @@ def _missing(name: str, options: Sequence[str], prefix: str) -> str:
     if "/" not in name:
         return f"--config-name {name}: there is no such configuration beside config.yaml; leave it out"
     group, _, option = name.rpartition("/") if name.startswith(("hydra/", "schema/")) else name.partition("/")
-    if prefix and prefix != "hydra/config.yaml: ":  # Hydra's own, whose choice was typed
+    if prefix and not prefix.startswith("hydra/"):  # of Hydra's own lists the choice was typed
         return (
             f"{prefix}its defaults list names {name}, which does not exist; correct it{_did_you_mean(option, options)}"
         )

@@ -157,7 +157,7 @@ def check_command(*overrides: str) -> None:
         (["training=choice(voc,default)"], "but training.best_by is val/mAP or val/mAP50 here; give one for all"),
         (["training.epochs=range(5,5)"], "training.epochs=range(5,5) cannot be searched: it has no values"),
         (["training.epochs=int(interval(0,5))"], "training.epochs=0 must be between 1 and 1000000"),
-        (["backbone=choice(vgg16,vgg61)"], "backbone=vgg61: there is no such backbone; did you mean 'vgg16'?"),
+        (["backbone=choice(vgg16,vgg61)"], "backbone=vgg61, which does not exist; did you mean 'vgg16'?"),
         (["trainin.epochs=range(1,5)"], "unknown key 'trainin'; did you mean 'training'?"),
         (["hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials=0 must be at least 1"),
         (["hydra.sweeper.n_jobs=many"], "hydra.sweeper.n_jobs: Value 'many' of type 'str'"),
