@@ -163,6 +163,10 @@ def check_command(*overrides: str) -> None:
         (["hydra.sweeper.n_jobs=many"], "hydra.sweeper.n_jobs: Value 'many' of type 'str'"),
         (["hydra.sweeper.trials=3"], "unknown key 'hydra.sweeper.trials'; did you mean 'hydra.sweeper.n_trials'?"),
         (["hydra.sweeper.sampler._target_=optuna.samplers.No"], "hydra.sweeper.sampler: optuna.samplers.No cannot be"),
+        (
+            ["hydra.sweeper.sampler=nope"],
+            "hydra.sweeper.sampler=nope is no class; give hydra.sweeper.sampler._target_=",
+        ),
         (["hydra/sweeper/pruner=best"], "there is no such hydra/sweeper/pruner; choose one of: median"),
         (["hydra.sweeper.pruner={_target_: optuna.pruners.HyperbandPruner, rate: 1}"], "hydra.sweeper.pruner: optuna."),
     ],

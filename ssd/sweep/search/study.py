@@ -152,6 +152,11 @@ def check_search(settings: DictConfig, space: Space) -> None:
             raise UserError(f"hydra.sweeper.{key}={settings[key]} must be at least 1")
     for key, override in space.varying.items():
         distribution(key, override)
+    for key in ("sampler", "pruner"):
+        if isinstance(settings[key], str):
+            raise UserError(
+                f"hydra.sweeper.{key}={settings[key]} is no class; give hydra.sweeper.{key}._target_=optuna…"
+            )
     make_sampler(settings.sampler, 0)
     make_pruner(settings.pruner)
 
