@@ -17,7 +17,17 @@ if TYPE_CHECKING:
 
 
 # Files that take longest go first, so that no process is left with one of them at the end.
-_FIRST = ("test_launchers", "test_recipes", "test_survival", "tasks/", "sweep/", "docs/", "cli/", "models/")
+_FIRST = (
+    "test_launchers",
+    "test_recipes",
+    "test_survival",
+    "tasks/",
+    "sweep/",
+    "test_armour",
+    "docs/",
+    "cli/",
+    "models/",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

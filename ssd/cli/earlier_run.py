@@ -198,7 +198,7 @@ def _stored(folder: Path, given: dict[str, Override]) -> list[str]:
 def _is_of_another_option(line: str, folder: Path, given: Mapping[str, Override]) -> bool:
     """Whether a setting belongs to an option of a group, `dataset.path` say, in whose place another one is given."""
     group, dot, _ = key_of(line).partition(".")
-    if not dot or group not in given:
+    if not dot or group not in given or group == "task":  # whose settings tasks share (`_is_read_by`)
         return False
     return given[group].get_value_element_as_str() != started(folder).choices.get(group)
 
