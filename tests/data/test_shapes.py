@@ -154,6 +154,18 @@ def test_processes_may_draw_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert annotation_digest(mine.train) == annotation_digest(other[0].train)
 
 
+def test_another_process_may_be_done_just_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Shapes.download_and_prepare
+
+    def overtaken(self: Shapes, **options: object) -> None:
+        monkeypatch.setattr(Shapes, "download_and_prepare", original)
+        _shapes(tmp_path)
+        original(self, **options)  # finds all there, and reads nothing of it
+
+    monkeypatch.setattr(Shapes, "download_and_prepare", overtaken)
+    assert len(_shapes(tmp_path).train) == 30
+
+
 @pytest.mark.parametrize(
     ("arguments", "key"),
     [((0, 1, 96, 0), "train_images"), ((1, 0, 96, 0), "val_images"), ((1, 1, 8, 0), "image_size"),

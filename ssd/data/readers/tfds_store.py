@@ -123,14 +123,12 @@ def prepared(make: Callable[[], tfds.core.DatasetBuilder], config: tfds.download
             "tensorflow-datasets' files are read by array_record, which has no package for this system; use a data set "
             "of files, dataset=voc_folder or coco_json, or on Windows the Linux subsystem"
         )
-    builder = make()
     try:
-        builder.download_and_prepare(download_config=config)
+        make().download_and_prepare(download_config=config)
     except OSError:
-        builder = make()
-        if not builder.is_prepared():
+        if not make().is_prepared():
             raise
-    return builder
+    return make()  # which knows the files, also where the other process was done before this one began
 
 
 @contextlib.contextmanager
