@@ -15,7 +15,7 @@ from ssd.data.one_pass import OnePass, is_one_pass
 from ssd.data.pipeline import Augment, Batches
 from ssd.data.sample import Dataset
 from ssd.errors import UserError
-from ssd.experiment.own_parts import as_backbone, as_optimizer, as_schedule, as_transform
+from ssd.experiment.own_parts import as_backbone, as_optimizer, as_schedule
 from ssd.models.checkpoint import check_storable, load_detector
 from ssd.models.detector import SSD, NMSSettings, PriorSpec
 from ssd.models.extras import ExtraLevel
@@ -32,8 +32,7 @@ from ssd.weights.transfer import transfer, weights_of
 def build_train_batches(cfg: DictConfig, dataset: Dataset) -> Batches:
     """Shuffled, augmented batches."""
     transforms = [
-        as_transform(instantiate(node, key), node["_target_"], key)
-        for key, node in ((f"augmentation.transforms[{i}]", node) for i, node in enumerate(cfg.augmentation.transforms))
+        instantiate(node, f"augmentation.transforms[{index}]") for index, node in enumerate(cfg.augmentation.transforms)
     ]
     return Batches(
         dataset,

@@ -1,8 +1,7 @@
-"""What a user's own backbone, optimizer, schedule or transform gave, before something else stumbles over it."""
+"""What a user's own backbone, optimizer or schedule gave, before something else stumbles over it."""
 
 from typing import Any
 
-import albumentations as alb
 import keras
 
 from ssd.errors import UserError, kind_of
@@ -66,17 +65,6 @@ def as_schedule(made: Any, target: str) -> Any:
     is_number = isinstance(made, int | float) and not isinstance(made, bool)
     if not is_number and not isinstance(made, keras.optimizers.schedules.LearningRateSchedule):
         _refuse("schedule", target, made, "a keras.optimizers.schedules.LearningRateSchedule or a number")
-    return made
-
-
-def as_transform(made: Any, target: str, key: str) -> alb.BasicTransform | alb.BaseCompose:
-    """A transform of albumentations.
-
-    Raises:
-        UserError: it is something else.
-    """
-    if not isinstance(made, alb.BasicTransform | alb.BaseCompose):
-        _refuse(key, target, made, "a transform of albumentations")
     return made
 
 
