@@ -1,5 +1,6 @@
 """Fixtures that several test files share. It is imported for every test: mlflow only where one is used."""
 
+import logging
 import os
 import shutil
 import sys
@@ -42,8 +43,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def _absl_closes_no_file_of_pytests() -> None:
     """TensorFlow's logging keeps the stderr of the test that imported it, and closes it when Hydra sets up logging."""
-    if (logging := sys.modules.get("absl.logging")) is not None:
-        logging.get_absl_handler().python_handler.stream = sys.__stderr__
+    if (absl_logging := sys.modules.get("absl.logging")) is not None:
+        absl_logging.get_absl_handler().python_handler.stream = sys.__stderr__
+
+
+@pytest.fixture
+def logging_as_before() -> Iterator[None]:
+    """Hydra sets up logging in every run."""
+    loggers = [logging.getLogger(name) for name in (None, "ssd", "ssd.record")]
+    before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
+    yield
+    for logger, handlers, level, propagate in before:
+        logger.handlers[:], logger.level, logger.propagate = handlers, level, propagate
+
+
+@pytest.fixture
+def own_process_state(logging_as_before: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What `main` changes in its process: the environment, sys.argv and logging; the current folder is the test's."""
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    monkeypatch.setattr(sys, "argv", ["run.py"])
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ in the tests of their parts; SECURITY.md says which.
 
 import hashlib
 import json
-import logging
 import os
 import pickle
 import re
@@ -20,7 +19,7 @@ import sys
 import time
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -510,7 +509,7 @@ def prepare(patch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def user(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def user(home: Path, logging_as_before: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of it, which is the current folder; outside of it lies an image that is none of anybody's business."""
     folder = tmp_path / "user"
     shutil.copytree(home, folder, symlinks=True)
@@ -519,11 +518,7 @@ def user(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     (tmp_path / "outside.jpg").write_bytes(encoded_image(40, 50))
     monkeypatch.chdir(folder)
     prepare(monkeypatch)
-    loggers = [logging.getLogger(name) for name in (None, "ssd", "ssd.record")]
-    before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
-    yield folder
-    for logger, handlers, level, propagate in before:
-        logger.handlers[:], logger.level, logger.propagate = handlers, level, propagate
+    return folder
 
 
 def arguments_of(command: str | tuple[str, ...]) -> list[str]:

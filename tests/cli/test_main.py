@@ -3,7 +3,7 @@
 import logging
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
@@ -22,22 +22,11 @@ from ssd.errors import UserError
 from ssd.runs.folder import BEST, LAST, point_latest, reserve
 from ssd.runs.going_on import note_command
 
+pytestmark = pytest.mark.usefixtures("own_process_state")
+
 QUIET = "tracking.enabled=false"
 IMAGES = {name: [item("cat", 2, 2, 20, 20)] for name in ("a", "b")}
 Call = tuple[str, DictConfig, Path]
-
-
-@pytest.fixture(autouse=True)
-def own_process_state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """What `main` changes in its process: the environment, sys.argv and logging."""
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
-    monkeypatch.setattr(sys, "argv", ["run.py"])
-    monkeypatch.chdir(tmp_path)
-    loggers = [logging.getLogger(name) for name in (None, "ssd", "ssd.record")]
-    before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
-    yield
-    for logger, handlers, level, propagate in before:
-        logger.handlers[:], logger.level, logger.propagate = handlers, level, propagate
 
 
 @pytest.fixture

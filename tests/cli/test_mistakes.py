@@ -3,10 +3,8 @@
 What a configuration refuses is in `test_checks.py`; here is the way of the whole command, with files of a user's own.
 """
 
-import logging
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,23 +14,12 @@ from ssd.cli.main import main
 from ssd.cli.yaml_files import check_yaml
 from ssd.errors import UserError
 
+pytestmark = pytest.mark.usefixtures("own_process_state")
+
 SGD = "_target_: keras.optimizers.SGD\nlearning_rate: 0.1\n"
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
 )
-
-
-@pytest.fixture(autouse=True)
-def own_process_state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """What `main` changes in its process: the environment, sys.argv and logging."""
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
-    monkeypatch.setattr(sys, "argv", ["run.py"])
-    monkeypatch.chdir(tmp_path)
-    loggers = [logging.getLogger(name) for name in (None, "ssd", "ssd.record")]
-    before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
-    yield
-    for logger, handlers, level, propagate in before:
-        logger.handlers[:], logger.level, logger.propagate = handlers, level, propagate
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Every command of README and docs is right: single runs up to their task, sweeps up to their first job."""
 
-import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,8 @@ from ssd.cli.command_line import parse
 from ssd.cli.main import main
 from ssd.cli.plan import make_plan
 from ssd.runs.folder import BEST, LAST, METRICS, point_latest
+
+pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 COMMANDS = [
     pytest.param(command, id=f"{block.page}: {' '.join(command)}")
@@ -61,16 +62,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         assert main(["-m", "seed=1,2", "tracking.enabled=false"]) == 0
         assert main(["tracking.enabled=false"]) == 0
         yield folder
-
-
-@pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
-    """Hydra sets up logging in every run."""
-    loggers = [logging.getLogger(name) for name in (None, "ssd", "ssd.record")]
-    before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
-    yield
-    for logger, handlers, level, propagate in before:
-        logger.handlers[:], logger.level, logger.propagate = handlers, level, propagate
 
 
 @pytest.mark.parametrize("command", COMMANDS)
