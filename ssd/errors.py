@@ -9,8 +9,16 @@ class UserError(Exception):
     """Something the user gave is wrong: a configuration key, a file, an annotation.
 
     The message is one sentence that names the file or key, says what is wrong and what to do; `run.py` prints it
-    without a stack trace and exits with status 2.
+    without a stack trace and exits with `status`.
     """
+
+    status = 2
+
+
+class FaultyDataError(UserError):
+    """What was asked for is done, and has found errors: a status of its own tells scripts of it."""
+
+    status = 1
 
 
 def first_line(error: BaseException) -> str:

@@ -25,14 +25,14 @@ from ssd.sweep.report.sources import read_source
 
 # key → (tasks that read it, what must be there)
 PATHS: dict[str, tuple[Sequence[str], str]] = {
-    "dataset.path": (("train", "evaluate"), "folder"),
-    "dataset.archives": (("train", "evaluate"), "folder"),
-    "dataset.train_annotations": (("train", "evaluate"), "file"),
-    "dataset.train_images": (("train", "evaluate"), "folder"),
-    "dataset.val_annotations": (("train", "evaluate"), "file"),
-    "dataset.val_images": (("train", "evaluate"), "folder"),
+    "dataset.path": (("train", "evaluate", "inspect"), "folder"),
+    "dataset.archives": (("train", "evaluate", "inspect"), "folder"),
+    "dataset.train_annotations": (("train", "evaluate", "inspect"), "file"),
+    "dataset.train_images": (("train", "evaluate", "inspect"), "folder"),
+    "dataset.val_annotations": (("train", "evaluate", "inspect"), "file"),
+    "dataset.val_images": (("train", "evaluate", "inspect"), "folder"),
     "backbone.weights": (("train",), "file"),
-    "checkpoint": (("train", "evaluate", "predict"), "run folder or .keras file"),
+    "checkpoint": (("train", "evaluate", "predict", "inspect"), "run folder or .keras file"),
     "source": (("predict",), "image or folder"),
 }
 

@@ -1,7 +1,7 @@
 """`python run.py`: compose, check, run the task. Nothing heavy is imported before the configuration is checked.
 
-Exit status: 0 done, 1 a failure (in a multirun: of any job), 2 a mistake of the user's, 130 interrupted (Ctrl-C),
-143 terminated.
+Exit status: 0 done, 1 a failure (in a multirun: of any job) or errors that task=inspect found, 2 a mistake of the
+user's, 130 interrupted (Ctrl-C), 143 terminated.
 """
 
 import logging
@@ -119,7 +119,7 @@ def _job(cfg: DictConfig) -> float:
         if multirun:
             raise  # the sweep goes on, and fails at its end
         print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+        raise SystemExit(error.status) from None
     except Exception as error:
         record.exception("%s", error)  # with its trace, which is nothing for the terminal
         if multirun:

@@ -30,6 +30,7 @@ RANGES: dict[str, Rule] = {
     "pipeline.cache_gb": _AT_LEAST_0,
     "score_threshold": _SHARE,
     "task.pictures": (lambda v: 0 <= v <= 10_000, "must be between 0 and 10000"),
+    "task.suspects": (lambda v: 0 <= v <= 10_000, "must be between 0 and 10000"),
     "task.port": (lambda v: 1 <= v <= 65535, "must be between 1 and 65535"),
     "backbone.alpha": (lambda v: 0 < v <= 10, "must be above 0 and at most 10"),
     "detector.image_size": (lambda v: 32 <= v <= 4096, "must be between 32 and 4096 pixels"),

@@ -24,6 +24,13 @@ class UiConfig(TaskConfig):
 
 
 @dataclass
+class InspectConfig(TaskConfig):
+    """conf/task/inspect.yaml."""
+
+    suspects: int = 40  # objects that a detector finds otherwise, at most, the surest first
+
+
+@dataclass
 class EvaluateConfig(TaskConfig):
     """conf/task/evaluate.yaml and train.yaml."""
 
@@ -126,6 +133,7 @@ class VOCFolderConfig:
     class_names: list[str] | None = None  # null: found in the annotations
     val_fraction: float = 0.2  # of a seeded split, where ImageSets/Main does not exist
     seed: int = 0
+    on_error: str = "raise"  # raise: what cannot be used ends the run; skip: it is left out, counted and listed
 
 
 @dataclass
@@ -140,6 +148,7 @@ class CocoJsonConfig:
     train_images: str = MISSING
     val_annotations: str = MISSING
     val_images: str = MISSING
+    on_error: str = "raise"  # raise: what cannot be used ends the run; skip: it is left out, counted and listed
 
 
 @dataclass
@@ -189,7 +198,7 @@ class CosineConfig:
 
 
 MEMBERS: dict[str, dict[str, type]] = {
-    "task": {"task": TaskConfig, "ui": UiConfig, "evaluate": EvaluateConfig},
+    "task": {"task": TaskConfig, "ui": UiConfig, "inspect": InspectConfig, "evaluate": EvaluateConfig},
     "backbone": {
         "vgg16": VGG16Config,
         "mobilenet_v2": MobileNetV2Config,

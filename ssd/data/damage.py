@@ -43,14 +43,18 @@ def decode_files(paths: Sequence[Path], max_pixels: int) -> tuple[list[NDArray[n
 
 
 def warn_of_damage(images: Iterable[tuple[Dataset, int]]) -> None:
-    """Decodes the suspects once more, one after the other, and says in one warning which of them are damaged."""
+    """Says in one warning which of the suspects are damaged."""
+    say_damaged([dataset.where(index) for dataset, index in damaged_of(images)])
+
+
+def damaged_of(images: Iterable[tuple[Dataset, int]]) -> list[tuple[Dataset, int]]:
+    """Those of the suspects that are damaged: they are decoded once more, one after the other."""
     with overheard() as output:
-        damaged = [
-            dataset.where(index)
+        return [
+            (dataset, index)
             for dataset, index in images
             if _listening_to(output, partial(dataset.__getitem__, index))[1]
         ]
-    say_damaged(damaged)
 
 
 def _listening_to(output: Overheard, decode: Callable[[], T]) -> tuple[T, bool]:

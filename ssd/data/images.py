@@ -18,6 +18,11 @@ from ssd.errors import UserError
 # Annotations are drawn on the stored pixels, so a camera's orientation tag must not turn the image.
 _FLAGS = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 
+_SMALL = 16  # pixels of a thumbnail's side
+_ORIENTATION = 0x0112  # EXIF's tag
+
+EXTENSIONS = (".jpg", ".jpeg", ".png")  # of the images of a folder in VOC or COCO layout
+
 MAX_PIXELS = 100_000_000  # of an image, unless dataset.max_pixels says otherwise: 300 MB decoded
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # the limit here is the one that counts
 
@@ -39,6 +44,34 @@ def decode_image(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> NDArra
         UserError: the data is empty, cut short, not an image or too large. OpenCV 5 gives nothing for a file that ends
             early (OpenCV 4 gave the missing part in grey, without a word).
     """
+    return _decoded(data, name, max_pixels, _FLAGS)
+
+
+def thumbnail(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+    """(16, 16) uint8 grey of an encoded image; `decode_image` in a third of the time, as it reads all of the file.
+
+    A JPEG is decoded at an eighth of its size: its data is read to the end, only the pixels are fewer.
+
+    Raises:
+        UserError: as `decode_image` does.
+    """
+    reduced = min(encoded_size(data, name)) >= 8 * _SMALL if data else False
+    flags = (cv2.IMREAD_REDUCED_GRAYSCALE_8 if reduced else cv2.IMREAD_GRAYSCALE) | cv2.IMREAD_IGNORE_ORIENTATION
+    grey: Any = cv2.resize(_decoded(data, name, max_pixels, flags), (_SMALL, _SMALL), interpolation=cv2.INTER_AREA)
+    return grey
+
+
+def orientation(data: bytes) -> int:
+    """EXIF's orientation of a JPEG, 1 to 8, as the camera was held; 1, upright, where none is given."""
+    try:
+        with Image.open(BytesIO(data)) as image:
+            found = image.getexif().get(_ORIENTATION, 1) if image.format in ("JPEG", "MPO") else 1
+    except Exception:  # no image, or a damaged tag
+        return 1
+    return found if isinstance(found, int) and 1 <= found <= 8 else 1
+
+
+def _decoded(data: bytes, name: str, max_pixels: int, flags: int) -> NDArray[np.uint8]:
     if not data:
         raise UserError(f"The image {name} is an empty file: copy it again, or remove it from the data set.")
     height, width = encoded_size(data, name)
@@ -48,7 +81,7 @@ def decode_image(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> NDArra
             "into smaller ones, or raise that if you trust it."
         )
     try:
-        image: Any = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS)
+        image: Any = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:
         image = None
     if image is None:

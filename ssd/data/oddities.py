@@ -14,7 +14,7 @@ from ssd.data.sample import Dataset, Splits
 
 log = logging.getLogger(__name__)
 
-_NO_CLASS = ("background", "null", "none", "nothing", "n/a")
+NO_CLASS = ("background", "null", "none", "nothing", "n/a")
 _NAMED = 5
 _MIXED = np.random.default_rng(0).integers(2**62, size=(6, 1))  # weights of image, label and box in one number
 
@@ -31,7 +31,7 @@ def say_oddities(splits: Splits) -> None:
 
 def _warn_of_names(class_names: Sequence[str], name: str) -> None:
     for class_name in class_names:
-        if class_name.strip(" _").lower() in _NO_CLASS:
+        if class_name.strip(" _").lower() in NO_CLASS:
             log.warning(
                 "%s: a class is named %r, and is learned as objects of that name; the detector has a background of its "
                 "own: if it marks places without objects, take it out of the annotations.",

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssd.data.images import MAX_PIXELS, ImageFiles, decode_image
+from ssd.data.problems import Problem
 from ssd.errors import UserError
 
 
@@ -88,6 +89,15 @@ class Dataset:
             return str(self.read.paths[index])
         return f"{self.annotations[index].id} of {self.name}"
 
+    def select(self, rows: Sequence[int]) -> "Dataset":
+        """The data set with some of its images, in the order of `rows`."""
+        read = self.read
+        if isinstance(read, ImageFiles):
+            chosen: Callable[[int], bytes] = ImageFiles([read.paths[row] for row in rows])
+        else:
+            chosen = _Chosen(read, rows)
+        return replace(self, annotations=[self.annotations[row] for row in rows], read=chosen)
+
     def __len__(self) -> int:
         return len(self.annotations)
 
@@ -99,17 +109,39 @@ class Dataset:
         """
         annotation = self.annotations[index]
         image = decode_image(self.read(index), self.where(index), self.max_pixels)
-        if image.shape[:2] != (annotation.height, annotation.width):
-            raise UserError(
-                f"The image {self.where(index)} has height and width {image.shape[:2]}, but its annotation "
-                f"says {(annotation.height, annotation.width)}: correct the annotation or put the right image there."
-            )
+        self.check_size(index, image.shape[:2])
         return Sample(image, annotation)
+
+    def check_size(self, index: int, size: tuple[int, ...]) -> None:
+        """Raises a UserError where an image's height and width are not those that its boxes were normalised by."""
+        annotation = self.annotations[index]
+        if size != (annotation.height, annotation.width):
+            raise UserError(
+                f"The image {self.where(index)} has height and width {size}, but its annotation says "
+                f"{(annotation.height, annotation.width)}: correct the annotation or put the right image there."
+            )
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """Reads image `index` of those chosen."""
+
+    read: Callable[[int], bytes]
+    rows: Sequence[int]
+
+    def __call__(self, index: int) -> bytes:
+        return self.read(self.rows[index])
 
 
 @dataclass(frozen=True, eq=False)
 class Splits:
-    """The two parts of a data set an experiment uses; both have the same class names."""
+    """The two parts of a data set an experiment uses; both have the same class names.
+
+    Attributes:
+        train, val: the parts.
+        problems: what their reader noted of the user's files.
+    """
 
     train: Dataset
     val: Dataset
+    problems: Sequence[Problem] = ()

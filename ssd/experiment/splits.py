@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from ssd.config.instantiate import instantiate
 from ssd.data.images import MAX_PIXELS
 from ssd.data.oddities import say_oddities
+from ssd.data.problems import SKIP
 from ssd.data.sample import Dataset, Splits
 from ssd.errors import UserError, kind_of
 
@@ -45,6 +46,19 @@ def build_splits(cfg: DictConfig) -> Splits:
     return splits
 
 
+def build_splits_with_problems(cfg: DictConfig) -> Splits:
+    """The data set for its inspection: what cannot be used is left out and noted, and nothing is said of it.
+
+    Raises:
+        UserError: it cannot be read at all, or its reader has no `on_error`.
+    """
+    cfg = cfg.copy()
+    if "on_error" in cfg.dataset:
+        cfg.dataset.on_error = SKIP
+    with _Listening():
+        return _build(cfg)
+
+
 def _key(cfg: DictConfig) -> str:
     """What the data set depends on; relative paths start from the current folder."""
     return json.dumps([str(Path.cwd()), OmegaConf.to_container(cfg.dataset, resolve=True)], sort_keys=True, default=str)
@@ -58,7 +72,9 @@ def _build(cfg: DictConfig) -> Splits:
         raise UserError(f"dataset: {target} gave {kind_of(splits)}; it must give ssd.data.sample.Splits of two Dataset")
     limit = cfg.dataset.get("max_pixels", MAX_PIXELS)
     say_oddities(splits)
-    return Splits(replace(splits.train, max_pixels=limit), replace(splits.val, max_pixels=limit))
+    train = replace(splits.train, max_pixels=limit)
+    val = train if splits.val is splits.train else replace(splits.val, max_pixels=limit)
+    return Splits(train, val, splits.problems)
 
 
 class _Listening(logging.Handler):

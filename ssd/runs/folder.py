@@ -23,7 +23,11 @@ METRICS = Path("metrics.json")  # of the best checkpoint
 PLOTS = Path("plots")
 REPORT = Path("report.md")
 REPORT_PAGE = Path("report.html")  # the same in one file, to be mailed
+FINDINGS = Path("findings.json")  # of an inspection
+SKIPPED = Path("skipped.csv")  # of the data set, by dataset.on_error=skip
 RUN_ID_FILE = Path("mlflow_run.txt")  # its run in MLflow; of a sweep too
+
+IMAGE_MEMORY = Path("outputs", "images.sqlite")  # beside the runs: what is known of images that have not changed
 
 # Of a sweep, and of its jobs.
 SWEEP_FILE = Path("sweep.json")  # how it was started

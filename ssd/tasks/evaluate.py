@@ -12,17 +12,21 @@ from omegaconf import DictConfig
 from ssd.console import waiting
 from ssd.data.damage import warn_of_damage
 from ssd.data.digest import dataset_label
-from ssd.data.sample import Dataset
+from ssd.data.problems import SKIP
+from ssd.data.sample import Dataset, Splits
+from ssd.data.sound import with_sound_images
 from ssd.device import set_memory_growth
 from ssd.errors import UserError
 from ssd.evaluation.validation import validate
 from ssd.experiment import build, describe, publish
+from ssd.experiment.skipped import write_skipped
 from ssd.experiment.splits import build_splits
 from ssd.figures.class_table import class_table
 from ssd.figures.validation_sheet import ValidationSheet
 from ssd.inference.predictor import Predictor
 from ssd.runs.best_by import metric_of
 from ssd.runs.checkpoint import checkpoint_file
+from ssd.runs.folder import IMAGE_MEMORY
 from ssd.weights.transfer import match_classes
 
 log = logging.getLogger(__name__)
@@ -34,7 +38,11 @@ def run(cfg: DictConfig, folder: Path) -> float:
     log.info("evaluating %s", cfg.weights or checkpoint_file(cfg.checkpoint))
     with waiting("loading the detector"):
         model = build.load_trained(cfg)
-    dataset = with_classes(build_splits(cfg).val, model.class_names)
+    splits = build_splits(cfg)
+    if cfg.dataset.get("on_error") == SKIP:  # else the first one ends it, when its turn comes
+        splits = with_sound_images(Splits(splits.val, splits.val, splits.problems), SKIP, IMAGE_MEMORY)
+    write_skipped(folder, splits.problems)
+    dataset = with_classes(splits.val, model.class_names)
     batches = build.build_val_batches(cfg, dataset, model.image_size)
     data = dataset_label(dataset)
     with publish.tracker(cfg, folder, model, data) as tracker:

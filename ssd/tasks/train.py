@@ -12,22 +12,23 @@ from omegaconf import DictConfig
 from ssd.config.schemas import ResumeFrom
 from ssd.console import waiting
 from ssd.data.digest import dataset_label
-from ssd.data.look import look_at_images
 from ssd.data.pipeline import Batches
 from ssd.data.sample import Splits
+from ssd.data.sound import with_sound_images
 from ssd.device import choose_precision, has_gpu, set_memory_growth
 from ssd.errors import UserError
 from ssd.evaluation.evaluate import Evaluation
 from ssd.evaluation.validation import validate
 from ssd.experiment import build, describe, publish
 from ssd.experiment.announce import announcement
+from ssd.experiment.skipped import write_skipped
 from ssd.experiment.splits import build_splits
 from ssd.figures.class_table import class_table
 from ssd.figures.training_curves import curves_from_csv
 from ssd.figures.validation_sheet import ValidationSheet
 from ssd.models.detector import SSD
 from ssd.runs.best_by import main_metrics, metric_of
-from ssd.runs.folder import PLOTS, PRUNED_FILE, RESULTS
+from ssd.runs.folder import IMAGE_MEMORY, PLOTS, PRUNED_FILE, RESULTS
 from ssd.runs.going_on import check_can_go_on, note_command
 from ssd.runs.reading import note_in
 from ssd.runs.results import read_results, write_results
@@ -52,7 +53,8 @@ def run(cfg: DictConfig, folder: Path) -> float:
     with waiting("reading the data set"):
         splits = build_splits(cfg)
     if cfg.training.limit_batches is None or len(splits.train) + len(splits.val) <= _SOON_SEEN:  # else few are needed
-        look_at_images([splits.train, splits.val])
+        splits = with_sound_images(splits, cfg.dataset.get("on_error"), IMAGE_MEMORY)
+    write_skipped(folder, splits.problems)
     with waiting("building the network"):
         model = _build_in_precision(cfg, splits.train.class_names)
         start = _start(cfg, model)

@@ -13,9 +13,9 @@ import pytest
 from helpers.fake_voc import item, write_voc
 from ssd.data.damage import decode_files, say_damaged, warn_of_damage
 from ssd.data.images import MAX_PIXELS
-from ssd.data.look import look_at_images
 from ssd.data.readers.voc_folder import voc_folder
 from ssd.data.sample import Splits
+from ssd.data.sound import with_sound_images
 from ssd.errors import UserError
 
 END = b"\xff\xd9"
@@ -78,7 +78,7 @@ def _splits(root: Path) -> Splits:
 def test_before_a_training_they_are_counted_and_named_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     splits = _splits(tmp_path)
     before = {file: file.read_bytes() for file in tmp_path.rglob("*.jpg")}
-    look_at_images([splits.train, splits.val])
+    with_sound_images(splits, "raise")
     (warning,) = caplog.messages
     folder = tmp_path / "JPEGImages"
     assert warning.startswith("3 images have damaged data inside; they were decoded as far as possible: ")
@@ -93,7 +93,7 @@ def test_they_are_said_even_where_another_image_ends_the_command(
     file = tmp_path / "JPEGImages" / "image0.jpg"
     file.write_bytes(file.read_bytes()[:-200])
     with pytest.raises(UserError, match=r"image0\.jpg cannot be decoded"):
-        look_at_images([splits.train])
+        with_sound_images(Splits(splits.train, splits.train), "raise")
     assert "2 images have damaged data" in caplog.text
 
 
@@ -123,6 +123,7 @@ def test_nothing_is_said_of_sound_images_and_what_others_write_goes_on(
             return (tmp_path / "JPEGImages" / "image0.jpg").read_bytes()
 
     with caplog.at_level(logging.WARNING):
-        look_at_images([replace(splits.train, read=Chatty())])
+        chatty = replace(splits.train, read=Chatty())
+        with_sound_images(Splits(chatty, chatty), None)
     assert not caplog.messages
     assert "a library speaks of something else" in capfd.readouterr().err

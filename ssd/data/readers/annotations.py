@@ -3,11 +3,13 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ssd.data.problems import Problems
 from ssd.data.sample import Annotation
 from ssd.errors import UserError
 
@@ -58,6 +60,8 @@ def build_annotations(
     objects: Objects,
     describe: Callable[[int], str],
     split: str,
+    problems: Problems | None = None,
+    place: Callable[[int], tuple[str | Path, int | str]] = lambda i: ("", i + 1),
 ) -> list[Annotation]:
     """Checks all boxes of a split, clips them to their images, normalises them and sorts them by image.
 
@@ -67,32 +71,47 @@ def build_annotations(
         objects: every object of the split.
         describe: names object `i` to the user: file, object, class.
         split: names the split in the warning.
+        problems: takes what is wrong with boxes; where it skips, such objects are left out.
+        place: file and number of object `i`, for `problems`.
 
     Returns:
         One annotation per image, in the order of `ids`; objects keep their order within an image.
 
     Raises:
-        UserError: a box is not a number, inverted or empty, or lies entirely outside its image.
+        UserError: a box is not a number, inverted or empty, or lies entirely outside its image, and `problems` does
+            not skip.
     """
+    problems = Problems() if problems is None else problems
     _refuse_duplicates(ids, split)
     image = np.asarray(objects.image, np.int64)
     pixels = np.asarray(objects.box, np.float64).reshape(-1, 4)
     limits = np.tile(np.asarray(sizes, np.float64).reshape(-1, 2)[image], 2)
-    boxes, clipped = _clip_and_normalise(pixels, limits, describe)
+    check = _Check(pixels, describe, problems, place)
+    boxes, clipped = _clip_and_normalise(pixels, limits, check)
+    clipped &= check.sound
+    for i in np.flatnonzero(clipped).tolist():
+        problems.mention("box-clipped", f"{check.say(i, 'reaches outside its image and is clipped to it')}.", *place(i))
     if clipped.any():
         log.warning(
             "%s: %d of %d boxes reach outside their image and are clipped to it; the first is %s.",
             *(split, int(clipped.sum()), len(clipped), describe(int(np.flatnonzero(clipped)[0]))),
         )
-    given = np.asarray(objects.area, np.float64)
+    image, boxes, limits = image[check.sound], boxes[check.sound], limits[check.sound]
+    labels, difficult, crowd, given = (
+        np.asarray(column, dtype)[check.sound]
+        for column, dtype in (
+            (objects.label, np.int32),
+            (objects.difficult, np.bool_),
+            (objects.crowd, np.bool_),
+            (objects.area, np.float64),
+        )
+    )
     sides = (boxes[:, 2:] - boxes[:, :2]) * limits[:, 2:]
     areas = np.where(np.isnan(given), sides.prod(axis=1), given).astype(np.float32)
 
     order = np.argsort(image, kind="stable")
     starts = np.searchsorted(image[order], np.arange(len(ids) + 1))
-    columns: list[Any] = [boxes.astype(np.float32)[order], np.asarray(objects.label, np.int32)[order]]
-    columns += [np.asarray(flags, np.bool_)[order] for flags in (objects.difficult, objects.crowd)]
-    columns.append(areas[order])
+    columns: list[Any] = [column[order] for column in (boxes.astype(np.float32), labels, difficult, crowd, areas)]
     return [
         Annotation(ids[i], *sizes[i], *(column[starts[i] : starts[i + 1]] for column in columns))
         for i in range(len(ids))
@@ -100,32 +119,55 @@ def build_annotations(
 
 
 def _clip_and_normalise(
-    pixels: NDArray[np.float64], limits: NDArray[np.float64], describe: Callable[[int], str]
+    pixels: NDArray[np.float64], limits: NDArray[np.float64], check: "_Check"
 ) -> tuple[NDArray[np.float64], Any]:
     """(N, 4) pixels and image sizes (height, width, height, width) → normalised boxes and which ones were clipped."""
-    _refuse(~np.isfinite(pixels).all(axis=1), "has a coordinate that is not a finite number", pixels, describe)
-    flat = (pixels[:, 2:] <= pixels[:, :2]).any(axis=1)
-    _refuse(flat, "is inverted or has no area: its maximum must be larger than its minimum", pixels, describe)
+    check.refuse("box-not-finite", ~np.isfinite(pixels).all(axis=1), "has a coordinate that is not a finite number")
+    sides = pixels[:, 2:] - pixels[:, :2]
+    wrong = "is inverted or has no area: its maximum must be larger than its minimum"
+    check.refuse("box-inverted", (sides <= 0).any(axis=1), wrong)
     inside = np.clip(pixels, 0.0, limits)
     boxes = inside / limits
     # Asked of the float32 values that are kept, so that every annotation has positive sides.
     narrow = boxes.astype(np.float32)
     outside = (narrow[:, 2:] <= narrow[:, :2]).any(axis=1)
-    _refuse(outside, "lies outside its image", pixels, describe)
+    check.refuse("box-outside", outside, "lies outside its image")
     return boxes, (np.abs(inside - pixels) > _ROUNDING).any(axis=1)
 
 
-def _refuse(wrong: Any, what: str, pixels: NDArray[np.float64], describe: Callable[[int], str]) -> None:
-    """Raises a UserError that names the first wrong box and counts the others."""
-    rows = np.flatnonzero(wrong)
-    if not len(rows):
-        return
-    ymin, xmin, ymax, xmax = pixels[rows[0]]
-    more = f" (and {len(rows) - 1} more like it)" if len(rows) > 1 else ""
-    raise UserError(
-        f"The box of {describe(int(rows[0]))} {what}{more}: x {xmin:g} to {xmax:g}, y {ymin:g} to {ymax:g}, in pixels "
-        "from the image's corner; correct or remove it in the annotations."
-    )
+class _Check:
+    """Boxes that pass one check after the other.
+
+    Attributes:
+        sound: (N,) bool, those that none has refused; all, unless the problems are to be skipped.
+    """
+
+    def __init__(
+        self,
+        pixels: NDArray[np.float64],
+        describe: Callable[[int], str],
+        problems: Problems,
+        place: Callable[[int], tuple[str | Path, int | str]],
+    ) -> None:
+        self.sound = np.ones(len(pixels), np.bool_)
+        self._pixels, self._describe, self._problems, self._place = pixels, describe, problems, place
+
+    def refuse(self, kind: str, wrong: Any, what: str) -> None:
+        """Raises a UserError that names the first wrong box and counts the others, or notes each of them."""
+        rows = np.flatnonzero(wrong & self.sound).tolist()
+        for row in rows:
+            more = f" (and {len(rows) - 1} more like it)" if len(rows) > 1 and not self._problems.skips else ""
+            error = UserError(f"{self.say(row, what + more)}; correct or remove it in the annotations.")
+            self._problems.leave_out(kind, error, *self._place(row))
+        self.sound[rows] = False
+
+    def say(self, row: int, what: str) -> str:
+        """A sentence without its end on the box of an object."""
+        ymin, xmin, ymax, xmax = self._pixels[row]
+        return (
+            f"The box of {self._describe(row)} {what}: x {xmin:g} to {xmax:g}, y {ymin:g} to {ymax:g}, in pixels from "
+            "the image's corner"
+        )
 
 
 def _refuse_duplicates(ids: Sequence[str], split: str) -> None:

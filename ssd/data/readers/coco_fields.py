@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from ssd.data.problems import Problems
 from ssd.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -86,8 +87,10 @@ class Fields:
             )
         return bool(number)
 
-    def say_text(self) -> None:
+    def say_text(self, problems: Problems) -> None:
         """One warning of all numbers that were text."""
+        for where in self._as_text:
+            problems.mention("number-as-text", f"A number of {where} in {self.path} is written as text.", self.path)
         if self._as_text:
             log.warning(
                 "%s: %d numbers are written as text, and taken as numbers; the first is in %s.",

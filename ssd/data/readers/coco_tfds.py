@@ -96,7 +96,7 @@ def coco(name: str, train: str, val: str, data_dir: str | None, archives: str | 
         return CocoDetection(config="2017", data_dir=data_dir, file_format="array_record", archives=folder)
 
     builder = prepare(make, _ORIGIN, folder)
-    return Splits(*(_dataset(f"{name}:{key}", builder, split) for key, split in (("train", train), ("val", val))))
+    return Splits(_dataset(f"{name}:train", builder, train), _dataset(f"{name}:val", builder, val))
 
 
 def _dataset(name: str, builder: Any, split: str) -> Dataset:

@@ -63,7 +63,8 @@ def voc(name: str, train: Sequence[str], val: Sequence[str], data_dir: str | Non
         raise UserError("dataset.train and dataset.val need at least one entry each, such as 2007/test.")
     years = sorted({year for items in wanted.values() for year, _ in items})
     builders = {year: _prepare(year, data_dir, archives) for year in years}
-    return Splits(*(_dataset(f"{name}:{key}", builders, wanted[key]) for key in ("train", "val")))
+    parts = {key: _dataset(f"{name}:{key}", builders, items) for key, items in wanted.items()}
+    return Splits(parts["train"], parts["val"])
 
 
 def _parse(item: str, key: str) -> tuple[str, str]:

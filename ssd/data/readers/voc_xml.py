@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from pathlib import Path
 
+from ssd.data.problems import Problems
 from ssd.data.readers.names import check_class_names
 from ssd.errors import UserError
 
@@ -13,11 +14,12 @@ _MOST_BYTES = 10_000_000  # of one image's file, about 30,000 objects; in memory
 
 @dataclass(frozen=True)
 class VOCObject:
-    """One `<object>`: class name, box ymin, xmin, ymax, xmax in continuous pixels, difficult flag."""
+    """One `<object>`: class name, box ymin, xmin, ymax, xmax in continuous pixels, difficult flag, place from 1 on."""
 
     name: str
     box: tuple[float, float, float, float]
     difficult: bool
+    number: int
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class VOCFile:
     objects: list[VOCObject]
 
 
-def parse_voc_xml(path: Path) -> VOCFile:
+def parse_voc_xml(path: Path, problems: Problems | None = None) -> VOCFile:
     """Reads one annotation file.
 
     VOC counts pixels from 1 and both ends belong to the object (devkit_doc.pdf of VOC2007, section 4; its evaluation
@@ -38,7 +40,8 @@ def parse_voc_xml(path: Path) -> VOCFile:
     the wild: the caller asks the image file.
 
     Raises:
-        UserError: the file is missing, is not XML, or an object lacks its name or a number of its box.
+        UserError: the file is missing or is not XML; or an object lacks its name or a number of its box, and `problems`
+            does not skip.
     """
     try:
         found = path.stat()
@@ -53,7 +56,13 @@ def parse_voc_xml(path: Path) -> VOCFile:
         raise UserError(f"The annotation {path} is not readable XML ({error}): correct the file.") from None
     if root.tag != "annotation":
         raise UserError(f"The annotation {path} is not one of VOC: it begins with <{root.tag[:80]}>, not <annotation>.")
-    objects = [_parse_object(node, path, i) for i, node in enumerate(root.findall("object"), start=1)]
+    problems = Problems() if problems is None else problems
+    objects = []
+    for number, node in enumerate(root.findall("object"), start=1):
+        try:
+            objects.append(_parse_object(node, path, number))
+        except UserError as error:
+            problems.leave_out("object-malformed", error, path, number)
     return VOCFile((root.findtext("filename") or "").strip(), (_size(root, "height"), _size(root, "width")), objects)
 
 
@@ -74,7 +83,7 @@ def _parse_object(node: ElementTree.Element, path: Path, number: int) -> VOCObje
         raise UserError(f"Object {number} ({name}) of the annotation {path} has no <bndbox>: add its box.")
     xmin, ymin, xmax, ymax = (_number(corners, key, path, number, name) for key in ("xmin", "ymin", "xmax", "ymax"))
     difficult = (node.findtext("difficult") or "").strip().lower() in ("1", "true")
-    return VOCObject(name, (ymin - 1.0, xmin - 1.0, ymax, xmax), difficult)
+    return VOCObject(name, (ymin - 1.0, xmin - 1.0, ymax, xmax), difficult, number)
 
 
 def _number(corners: ElementTree.Element, key: str, path: Path, number: int, name: str) -> float:
