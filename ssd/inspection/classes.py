@@ -1,7 +1,7 @@
 """Classes by their names and by how many objects they have."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from difflib import SequenceMatcher
 from itertools import combinations
 
@@ -28,18 +28,23 @@ def check_classes(splits: Splits, objects: Sequence[Objects]) -> list[Finding]:
     """
     names = splits.train.class_names
     train, val = (counts_of(part, len(names)) for part in objects)
-    findings = [
-        Finding("class-background", f"A class is named {name!r}, and is learned as objects of that name.")
-        for name in names
-        if name.strip(" _").lower() in NO_CLASS
-    ]
     total = train if splits.train is splits.val else train + val
+    doubtful = {label for label, name in enumerate(names) if name.strip(" _").lower() in NO_CLASS}
+    findings = [
+        Finding(
+            "class-background",
+            f"A class is named {names[label]!r}, and is learned as objects of that name.",
+            shown=_examples(splits, objects, label),
+        )
+        for label in sorted(doubtful)
+    ]
     for one, other in combinations(range(len(names)), 2):
         if reason := _alike(names[one], names[other], int(total[one]), int(total[other])):
             rarer = min(one, other, key=lambda label: total[label])
+            doubtful.add(rarer)
             text = f"{names[one]!r} ({total[one]} objects) and {names[other]!r} ({total[other]}) {reason}."
             findings.append(Finding("class-alike", text, shown=_examples(splits, objects, rarer)))
-    return [*findings, *_counts(splits, objects, train, val)]
+    return [*findings, *_counts(splits, objects, train, val, doubtful)]
 
 
 def _alike(one: str, other: str, count: int, other_count: int) -> str:
@@ -62,8 +67,13 @@ def _singular(name: str) -> str:
 
 
 def _counts(
-    splits: Splits, objects: Sequence[Objects], train: NDArray[np.int64], val: NDArray[np.int64]
+    splits: Splits,
+    objects: Sequence[Objects],
+    train: NDArray[np.int64],
+    val: NDArray[np.int64],
+    doubtful: Collection[int],
 ) -> list[Finding]:
+    """On the numbers of objects of each class but the doubtful ones, whose name is what is wrong."""
     findings = [
         Finding("split-without-objects", f"No image of {part.name} has an object that is no crowd.")
         for part, counts in ((splits.train, train), (splits.val, val))
@@ -72,6 +82,8 @@ def _counts(
     if findings:
         return findings
     for label, name in enumerate(splits.train.class_names):
+        if label in doubtful:
+            continue
         here, there = int(train[label]), int(val[label])
         if not here and not there:
             findings.append(Finding("class-without-objects", f"{name} has no objects."))

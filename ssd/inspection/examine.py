@@ -20,6 +20,17 @@ def parts_of(splits: Splits) -> list[Dataset]:
     return [splits.train] if splits.train is splits.val else [splits.train, splits.val]
 
 
+def examine(splits: Splits, looks: Sequence[Sequence[Look]], image_size: int) -> list[Finding]:
+    """Everything that can be told without a detector.
+
+    Args:
+        splits: of the data set, read with `on_error="skip"`, so that its problems are all there.
+        looks: one for each image of `parts_of(splits)`.
+        image_size: side in pixels of the square that the network sees.
+    """
+    return [*from_reader(splits, looks), *check_annotations(splits, image_size), *check_images(splits, looks)]
+
+
 def check_annotations(splits: Splits, image_size: int) -> list[Finding]:
     """What annotations alone tell, in a moment: the part that precedes every training.
 

@@ -63,8 +63,12 @@ class Inspection:
     def summary(self) -> str:
         """The counts in a sentence."""
         images = sum(len(part) for part in parts_of(self.splits))
-        counts = ", ".join(f"{self.count(severity):,} {severity.name}s" for severity in Severity)
+        counts = ", ".join(_counted(self.count(severity), severity.name) for severity in Severity)
         return f"{counts} in {images:,} images, {self.seconds:.1f} s"
+
+
+def _counted(count: int, name: str) -> str:
+    return f"{count:,} {name}{'' if count == 1 else 's'}"
 
 
 def write_inspection(inspection: Inspection, folder: Path) -> None:

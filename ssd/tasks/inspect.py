@@ -12,7 +12,7 @@ from ssd.data.look import Look, look_at_images
 from ssd.data.sample import Splits
 from ssd.errors import FaultyDataError
 from ssd.experiment.splits import build_splits_with_problems
-from ssd.inspection.examine import check_annotations, check_images, from_reader, parts_of
+from ssd.inspection.examine import examine, parts_of
 from ssd.inspection.finding import Finding
 from ssd.inspection.kinds import Severity
 from ssd.inspection.report import Inspection, write_inspection
@@ -35,11 +35,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
         splits = build_splits_with_problems(cfg)
     looks = look_at_images(parts_of(splits), IMAGE_MEMORY)
     with waiting("checking"):
-        findings = [
-            *from_reader(splits, looks),
-            *check_annotations(splits, cfg.detector.image_size),
-            *check_images(splits, looks),
-        ]
+        findings = examine(splits, looks, cfg.detector.image_size)
     if cfg.checkpoint is not None or cfg.weights is not None:
         findings += _suspects(cfg, splits, looks)
     inspection = Inspection(splits, findings, cfg.detector.image_size, monotonic() - start)
