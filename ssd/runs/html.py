@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from PIL import Image
 
-_SMALL = 300_000  # bytes of a picture that stays as it is: charts, whose thin lines a photograph's compression blurs
+_SMALL = 300_000  # bytes of a picture of the full width that stays as it is: charts, whose thin lines would be blurred
 _ENOUGH = 1_400_000  # bytes of all pictures, a third more as text
 _WIDTHS = (2000, 1400, 1000, 700)  # pixels, tried in turn; the last is kept however much it comes to
 _HIGHEST = 16_383  # pixels, of WebP
@@ -129,7 +129,7 @@ def _encoded(source: str, folder: Path, width: int) -> tuple[str, bytes] | None:
         if not file.is_relative_to(folder.resolve()):
             return None
         with Image.open(file) as picture:
-            if picture.format in _TYPES and file.stat().st_size <= _SMALL:
+            if picture.format in _TYPES and file.stat().st_size <= _SMALL * (width / _WIDTHS[0]) ** 2:
                 return _TYPES[picture.format], file.read_bytes()
             smaller: Any = picture.convert("RGB")
     except (OSError, ValueError, Image.DecompressionBombError):  # no such file, no name of a file, or no picture

@@ -26,6 +26,7 @@ from ssd.experiment.splits import build_splits
 from ssd.figures.class_table import class_table
 from ssd.figures.training_curves import curves_from_csv
 from ssd.figures.validation_sheet import ValidationSheet
+from ssd.inspection.quick import say_findings
 from ssd.models.detector import SSD
 from ssd.runs.best_by import main_metrics, metric_of
 from ssd.runs.folder import IMAGE_MEMORY, PLOTS, PRUNED_FILE, RESULTS
@@ -55,6 +56,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
     if cfg.training.limit_batches is None or len(splits.train) + len(splits.val) <= _SOON_SEEN:  # else few are needed
         splits = with_sound_images(splits, cfg.dataset.get("on_error"), IMAGE_MEMORY)
     write_skipped(folder, splits.problems)
+    say_findings(splits, cfg.detector.image_size)
     with waiting("building the network"):
         model = _build_in_precision(cfg, splits.train.class_names)
         start = _start(cfg, model)
