@@ -134,9 +134,9 @@ def _images(entries: list[Any], fields: Fields, folder: Path, problems: Problems
     for entry in entries:
         kind, number = "image-malformed", None
         try:
+            number = fields.whole(entry, "id", "image")
             name = check_file_name(fields.value(entry, "file_name", "image"), f"{fields.path} has the file_name")
             size = fields.side(entry, "height"), fields.side(entry, "width")
-            number = fields.whole(entry, "id", "image")
             if number in images.rows:
                 raise UserError(
                     f"{fields.path} has two images with the id {number}, {images.ids[images.rows[number]]} and {name}: "
