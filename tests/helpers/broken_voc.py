@@ -207,7 +207,7 @@ def _classes(f: Breaker) -> Counter[str]:
 
 
 def _duplicates(f: Breaker) -> Counter[str]:
-    f.edit(f.train(), lambda root: [root.remove(node) for node in root.findall("object")])
+    f.edit(f.train(), _remove_objects)
     f.list_too("test", f.train())
     f.list_too("trainval", f.copy(f.train(), "same"))
     f.list_too("test", f.copy(f.train(), "same_in_test"))
@@ -234,6 +234,11 @@ def _set(root: ElementTree.Element, path: str, text: str) -> None:
     node = root.find(path)
     assert node is not None
     node.text = text
+
+
+def _remove_objects(root: ElementTree.Element) -> None:
+    for node in root.findall("object"):
+        root.remove(node)
 
 
 def _swap_size(root: ElementTree.Element) -> None:

@@ -17,8 +17,11 @@ def _dataset(*images: list[list[float]], size: tuple[int, int] = (400, 400)) -> 
         Annotation(
             f"{number}.jpg",
             *size,
-            np.array(boxes, np.float32).reshape(-1, 4) / np.float32([*size, *size]),
-            *(np.zeros(len(boxes), kind) for kind in (np.int32, np.bool_, np.bool_, np.float32)),
+            (np.array(boxes).reshape(-1, 4) / [*size, *size]).astype(np.float32),
+            np.zeros(len(boxes), np.int32),
+            np.zeros(len(boxes), np.bool_),
+            np.zeros(len(boxes), np.bool_),
+            np.zeros(len(boxes), np.float32),
         )
         for number, boxes in enumerate(images)
     ]

@@ -27,7 +27,9 @@ def test_a_broken_folder_ends_with_status_1_a_page_and_all_findings(
     root = write_sound(tmp_path / "cells")
     planted = plant(Breaker(root))
     before = files_in(root)
-    assert main([*INSPECT, f"dataset.path={root}", f"dataset.class_names=[{','.join(NAMED)}]"]) == 1
+    with pytest.raises(SystemExit) as stopped:
+        main([*INSPECT, f"dataset.path={root}", f"dataset.class_names=[{','.join(NAMED)}]"])
+    assert stopped.value.code == 1
     assert files_in(root) == before
     out, err = capsys.readouterr()
     assert "error: cells has 16 errors; see outputs/inspect/" in err
@@ -52,7 +54,9 @@ def test_a_sound_folder_ends_with_status_0(tmp_path: Path, capsys: pytest.Captur
 
 def test_a_folder_that_cannot_be_read_at_all_is_a_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "cells").mkdir()
-    assert main([*INSPECT, f"dataset.path={tmp_path / 'cells'}"]) == 2
+    with pytest.raises(SystemExit) as stopped:
+        main([*INSPECT, f"dataset.path={tmp_path / 'cells'}"])
+    assert stopped.value.code == 2
     assert "has no folder Annotations" in capsys.readouterr().err
 
 
