@@ -19,6 +19,7 @@ from ssd import tasks
 from ssd.cli.hydra_errors import explain, unknown_key
 from ssd.cli.names import check_names, check_store
 from ssd.cli.ranges import check_ranges, value_at
+from ssd.data.problems import RAISE, SKIP
 from ssd.errors import UserError, nearest
 from ssd.runs.best_by import BEST_BY
 from ssd.sweep.report.sources import read_source
@@ -60,6 +61,7 @@ def check(cfg: DictConfig) -> None:
     _check_open_groups(values)
     check_ranges(values)
     _check_best_by(values["training"]["best_by"])
+    _check_on_error(values["dataset"].get("on_error", RAISE))
     _check_levels(values)
     _check_threshold(values)
     _check_task(values)
@@ -108,6 +110,11 @@ def _check_open_groups(values: dict[str, Any]) -> None:
 def _check_best_by(column: str) -> None:
     if column not in BEST_BY:
         raise UserError(f"training.best_by={column} is no validated mAP of results.csv{nearest(column, BEST_BY)}")
+
+
+def _check_on_error(value: Any) -> None:
+    if value not in (RAISE, SKIP):
+        raise UserError(f"dataset.on_error={value} is neither {RAISE} nor {SKIP}{nearest(str(value), (RAISE, SKIP))}")
 
 
 def _check_levels(values: dict[str, Any]) -> None:

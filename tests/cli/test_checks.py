@@ -186,6 +186,10 @@ def test_pretrained_weights_follow_the_data_set_unless_given() -> None:
         (["sweep.register=cells", "sweep.alias=V2"], "sweep.alias=V2 must be of letters"),
         (["sweep.register=cells", "tracking.log_model=false"], "sweep.register=cells needs tracking.log_model=true"),
         (["sweep.register=cells", "tracking.enabled=false"], "sweep.register=cells needs tracking.enabled=true"),
+        (
+            ["dataset=voc_folder", "dataset.path=.", "dataset.on_error=skp"],
+            "dataset.on_error=skp is neither raise nor skip; did you mean 'skip'?",
+        ),
         (["task=evaluate", "resume=."], "resume continues a training, and the task is evaluate"),
         (["checkpoint=.", "weights=torchvision:a.pth"], "checkpoint and weights both name the detector"),
         (["backbone=mobilenet_v2", "backbone.weights=imagenet_full"], "weights=imagenet_full: there is no such file"),
