@@ -1,59 +1,17 @@
 """What every reader gives and everything after it takes: annotations, samples, datasets."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ssd.data.annotations import Annotation, Annotations
 from ssd.data.images import MAX_PIXELS, ImageFiles, decode_image
 from ssd.errors import UserError
 
-
-@dataclass(frozen=True, eq=False)
-class Annotation:
-    """The objects of one image. N may be 0: images without objects are normal.
-
-    Attributes:
-        id: names the image to the user (file name without folder, or the data set's own id); unique in a data set.
-        height, width: of the image in pixels.
-        boxes: (N, 4) float32, normalised ymin, xmin, ymax, xmax inside [0, 1], with positive sides.
-        labels: (N,) int32, index into the data set's `class_names` (background is not a class here).
-        difficult: (N,) bool, VOC's flag: trained on, neither required nor wrong in VOC evaluation.
-        crowd: (N,) bool, COCO's iscrowd: never trained on, ignored in evaluation.
-        areas: (N,) float32, in pixels: COCO's segmentation area where given, else the box's.
-
-    Raises:
-        ValueError: where the shapes do not fit each other.
-    """
-
-    id: str
-    height: int
-    width: int
-    boxes: NDArray[np.float32]
-    labels: NDArray[np.int32]
-    difficult: NDArray[np.bool_]
-    crowd: NDArray[np.bool_]
-    areas: NDArray[np.float32]
-
-    def __post_init__(self) -> None:
-        count = len(self.boxes)
-        columns = (self.labels, self.difficult, self.crowd, self.areas)
-        if self.boxes.shape != (count, 4) or any(column.shape != (count,) for column in columns):
-            shapes = [column.shape for column in (self.boxes, *columns)]
-            raise ValueError(f"boxes, labels, difficult, crowd and areas must be (N, 4) and (N,), not {shapes}")
-
-    def select(self, rows: Any) -> "Annotation":
-        """The same image with some of its objects: `rows` is a mask or an array of indices, repeated ones too."""
-        return replace(
-            self,
-            boxes=self.boxes[rows],
-            labels=self.labels[rows],
-            difficult=self.difficult[rows],
-            crowd=self.crowd[rows],
-            areas=self.areas[rows],
-        )
+__all__ = ["Annotation", "Annotations", "Dataset", "Sample", "Splits"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +29,7 @@ class Dataset:
     Attributes:
         name: for people and for MLflow, e.g. "voc_folder:test".
         class_names: without background, in label order.
-        annotations: one per image.
+        annotations: one per image; those of our readers are `Annotations`.
         read: gives the encoded bytes (JPEG, PNG, ...) of image `i`.
         max_pixels: of an image that is decoded.
     """
@@ -81,6 +39,11 @@ class Dataset:
     annotations: Sequence[Annotation]
     read: Callable[[int], bytes]
     max_pixels: int = MAX_PIXELS
+
+    @cached_property
+    def columns(self) -> Annotations:
+        """All annotations as columns over all objects."""
+        return Annotations.of(self.annotations)
 
     def where(self, index: int) -> str:
         """Image `index` for a message: its file, or where it has none of its own its name and the data set's."""

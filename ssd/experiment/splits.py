@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ssd.config.instantiate import instantiate
 from ssd.data.images import MAX_PIXELS
+from ssd.data.listening import listening, say
 from ssd.data.oddities import say_oddities
 from ssd.data.sample import Dataset, Splits
 from ssd.errors import UserError, kind_of
@@ -26,9 +27,9 @@ def read_ahead(configs: list[DictConfig]) -> None:
     _ahead.clear()
     for cfg in configs:
         if (key := _key(cfg)) not in _ahead:
-            with _Listening() as listener:
+            with listening("ssd.record") as heard:
                 splits = _build(cfg)
-            _ahead[key] = splits, listener.records
+            _ahead[key] = splits, heard
 
 
 def build_splits(cfg: DictConfig) -> Splits:
@@ -40,8 +41,7 @@ def build_splits(cfg: DictConfig) -> Splits:
     if (found := _ahead.get(_key(cfg))) is None:
         return _build(cfg)
     splits, said = found
-    for record in said:
-        logging.getLogger(record.name).handle(record)
+    say(said)
     return splits
 
 
@@ -59,27 +59,3 @@ def _build(cfg: DictConfig) -> Splits:
     limit = cfg.dataset.get("max_pixels", MAX_PIXELS)
     say_oddities(splits)
     return Splits(replace(splits.train, max_pixels=limit), replace(splits.val, max_pixels=limit))
-
-
-class _Listening(logging.Handler):
-    """Keeps what readers log, for there is no log yet."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.records: list[logging.LogRecord] = []
-        self._logger = logging.getLogger("ssd.data")
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.records.append(record)
-
-    def __enter__(self) -> "_Listening":
-        self._before = self._logger.level, self._logger.propagate
-        self._logger.addHandler(self)
-        self._logger.setLevel(logging.INFO)
-        self._logger.propagate = False
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._logger.removeHandler(self)
-        level, self._logger.propagate = self._before
-        self._logger.setLevel(level)

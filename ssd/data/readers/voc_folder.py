@@ -1,12 +1,16 @@
 """Any folder in the layout of Pascal VOC: Annotations/*.xml, JPEGImages/*, optionally ImageSets/Main/*.txt."""
 
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ssd.data.annotations import Annotations
 from ssd.data.images import ImageFiles, image_size
+from ssd.data.kept import Parsed, kept
 from ssd.data.readers.annotations import Objects, build_annotations
+from ssd.data.readers.files import FilesIn
 from ssd.data.readers.names import check_class_names
 from ssd.data.readers.voc_splits import split_stems
 from ssd.data.readers.voc_xml import VOCFile, parse_voc_xml
@@ -25,7 +29,7 @@ class _Part:
     name: str
     xmls: list[Path]
     files: list[VOCFile]
-    images: list[Path]
+    images: list[str]
 
 
 def voc_folder(
@@ -59,12 +63,29 @@ def voc_folder(
             )
     if class_names is not None:
         check_class_names(class_names, "dataset.class_names")
+    names = list(class_names) if class_names is not None else None
+    settings = ["voc_folder", name, str(root), train, val, names, val_fraction, seed]
+    sources = [root / part for part in ("Annotations", "JPEGImages", "ImageSets/Main")]
+    found = kept(settings, sources, lambda: _parsed(root, train, val, names, val_fraction, seed, name))
+    built = {part: _dataset(found, part, root, name) for part in found.parts}
+    return Splits(built[train], built[val])
+
+
+def _parsed(
+    root: Path, train: str, val: str, class_names: Sequence[str] | None, val_fraction: float, seed: int, name: str
+) -> Parsed:
     images = _image_index(root / "JPEGImages")
     stems = split_stems(root, train, val, val_fraction, seed)
     parts = [_read_part(root, split, stems[split], images) for split in dict.fromkeys((train, val))]
     names = _class_names(parts, class_names, root)
-    built = {part.name: _dataset(part, names, name) for part in parts}
-    return Splits(built[train], built[val])
+    return Parsed(names, {part.name: _annotations(part, names, root, name) for part in parts})
+
+
+def _dataset(found: Parsed, part: str, root: Path, name: str) -> Dataset:
+    annotations = found.parts[part]
+    return Dataset(
+        f"{name}:{part}", found.class_names, annotations, ImageFiles(FilesIn(root / "JPEGImages", annotations.ids))
+    )
 
 
 def _nearby(root: Path) -> str:
@@ -72,35 +93,37 @@ def _nearby(root: Path) -> str:
     return f", perhaps {found[0]}" if found else ""
 
 
-def _image_index(folder: Path) -> dict[str, Path]:
-    """Lower-case file names (`a.jpg`) and stems (`a`) → image file; several of one stem are said."""
-    index: dict[str, Path] = {}
-    twice: dict[str, Path] = {}
-    for file in sorted(folder.iterdir()):
-        if file.suffix.lower() in _EXTENSIONS:
-            index.setdefault(file.name.lower(), file)
-            if index.setdefault(file.stem.lower(), file) is not file:
-                twice.setdefault(file.stem.lower(), file)
+def _image_index(folder: Path) -> dict[str, str]:
+    """Lower-case file names (`a.jpg`) and stems (`a`) → name of the image file; several of one stem are said."""
+    index: dict[str, str] = {}
+    twice: dict[str, str] = {}
+    for name in sorted(os.listdir(folder)):
+        stem, extension = os.path.splitext(name.lower())
+        if extension in _EXTENSIONS:
+            index.setdefault(name.lower(), name)
+            if index.setdefault(stem, name) is not name:
+                twice.setdefault(stem, name)
     if twice:
         stem, other = next(iter(twice.items()))
         log.warning(
             "%s: %d names have several images, such as %s and %s; the one in <filename> is taken, else the first.",
-            *(folder, len(twice), index[stem].name, other.name),
+            *(folder, len(twice), index[stem], other),
         )
     return index
 
 
-def _read_part(root: Path, split: str, stems: list[str], images: dict[str, Path]) -> _Part:
+def _read_part(root: Path, split: str, stems: list[str], images: dict[str, str]) -> _Part:
     xmls = [root / "Annotations" / f"{stem}.xml" for stem in stems]
     files = [parse_voc_xml(xml) for xml in xmls]
     return _Part(split, xmls, files, [_image_of(xml, file, images) for xml, file in zip(xmls, files, strict=True)])
 
 
-def _image_of(xml: Path, file: VOCFile, images: dict[str, Path]) -> Path:
+def _image_of(xml: Path, file: VOCFile, images: dict[str, str]) -> str:
     """The image of the annotation's own stem, else `<filename>`, which is often stale after files were renamed."""
     named = images.get(file.filename.lower())
-    found = named if named is not None and named.stem.lower() == xml.stem.lower() else images.get(xml.stem.lower())
-    found = found or named
+    stem = xml.stem.lower()
+    is_its_own = named is not None and os.path.splitext(named)[0].lower() == stem
+    found = named if is_its_own else images.get(stem) or named
     if found is None:
         raise UserError(
             f"The annotation {xml} has no image: neither {xml.stem} with {', '.join(_EXTENSIONS)} nor its <filename> "
@@ -128,9 +151,9 @@ def _class_names(parts: Sequence[_Part], given: Sequence[str] | None, root: Path
     return tuple(given)
 
 
-def _dataset(part: _Part, class_names: tuple[str, ...], name: str) -> Dataset:
+def _annotations(part: _Part, class_names: tuple[str, ...], root: Path, name: str) -> Annotations:
     labels = {class_name: label for label, class_name in enumerate(class_names)}
-    sizes = [image_size(image) for image in part.images]
+    sizes = [image_size(root / "JPEGImages" / image) for image in part.images]
     _warn_about_sizes(part, sizes, name)
     objects, where = Objects(), []
     for row, file in enumerate(part.files):
@@ -142,9 +165,7 @@ def _dataset(part: _Part, class_names: tuple[str, ...], name: str) -> Dataset:
         row, number = where[i]
         return f"object {number} ({class_names[objects.label[i]]}) in {part.xmls[row]}"
 
-    source = f"{name}:{part.name}"
-    annotations = build_annotations([image.name for image in part.images], sizes, objects, describe, source)
-    return Dataset(source, class_names, annotations, ImageFiles(part.images))
+    return build_annotations(part.images, sizes, objects, describe, f"{name}:{part.name}")
 
 
 def _warn_about_sizes(part: _Part, sizes: Sequence[tuple[int, int]], name: str) -> None:
