@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,13 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("ssd-experiments")) / "annotations"
 
 
+@cache
+def program() -> str:
+    """The version, and a digest of the readers, which change between two versions as well."""
+    readers = sorted((Path(__file__).parent / "readers").glob("*.py"))
+    return f"{__version__} {hashlib.sha256(b''.join(file.read_bytes() for file in readers)).hexdigest()}"
+
+
 def kept(settings: Sequence[Any], files: Sequence[Path], read: Callable[[], Parsed]) -> Parsed:
     """What `read` gives and logs, from the cache if it is there; otherwise it is kept for the next time.
 
@@ -58,7 +66,7 @@ def kept(settings: Sequence[Any], files: Sequence[Path], read: Callable[[], Pars
     began, stamp = time.time_ns(), stamp_of(files)
     name = json.dumps([*settings, *(os.path.abspath(file) for file in files)])
     entry = cache_folder() / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.annotations"
-    about = {"format": 1, "version": __version__, "name": name, "stamp": stamp.digest if stamp else None}
+    about = {"format": 1, "program": program(), "name": name, "stamp": stamp.digest if stamp else None}
     if stamp is not None and (found := _load(entry, about)) is not None:
         record.info("annotations as they were read before, from %s", entry)
         say(found[1])
@@ -131,11 +139,12 @@ def _store(entry: Path, about: Mapping[str, Any], parsed: Parsed, heard: Sequenc
     try:
         with whole(entry) as part_file:
             part_file.write_bytes(hashlib.sha256(content.getbuffer()).digest() + content.getbuffer())
-        _make_room(entry.parent)
+        record.info("annotations kept for the next start in %s", entry)
     except OSError as error:
         record.info("annotations not kept for the next start: %s", error)
-    else:
-        record.info("annotations kept for the next start in %s", entry)
+        return
+    with suppress(OSError):  # another process may have deleted what is looked at
+        _make_room(entry.parent)
 
 
 def _make_room(folder: Path) -> None:

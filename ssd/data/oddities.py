@@ -91,8 +91,8 @@ def _files(dataset: Dataset) -> set[str]:
         return set(dataset.columns.ids)
     real = cache(os.path.realpath)
     paths = dataset.read.paths
-    parts = map(os.path.split, paths.as_text() if isinstance(paths, FilesIn) else paths)
-    return {os.path.join(real(folder), name) for folder, name in parts}
+    parts = paths.split() if isinstance(paths, FilesIn) else map(os.path.split, paths)
+    return {f"{real(folder)}{os.sep}{name}" for folder, name in parts}
 
 
 def _warn_of_classes_in_one_split(splits: Splits) -> None:

@@ -40,7 +40,7 @@ def stamp_of(paths: Sequence[Path]) -> Stamp | None:
             lines.append(f"{name}\0{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}")
     except OSError:
         return None
-    return Stamp(hashlib.sha256("\n".join(sorted(lines)).encode(errors="surrogateescape")).hexdigest(), newest)
+    return Stamp(hashlib.sha256("\n".join(sorted(lines)).encode(errors="surrogatepass")).hexdigest(), newest)
 
 
 def _all(paths: Sequence[Path]) -> Iterator[tuple[str, os.stat_result | None]]:

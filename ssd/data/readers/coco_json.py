@@ -52,6 +52,8 @@ def coco_json(
 
 
 def _read(path: Path, folder: Path, split: str, name: str) -> Dataset:
+    if path.exists() and not path.is_file():
+        raise UserError(f"The annotations {path} are a folder, not a file: give the JSON file in it.")
     found = kept(["coco_json", str(path)], [path], partial(_parsed, path))
     if not folder.is_dir():
         raise UserError(f"dataset.{split}_images={folder} is not a folder: give the one that holds the images.")
@@ -76,8 +78,6 @@ def _parsed(path: Path) -> Parsed:
 
 def _load(path: Path) -> Mapping[str, list[Any]]:
     """The file's lists, see `split_entries`; of a file that is not plain with all of its entries decoded."""
-    if path.exists() and not path.is_file():
-        raise UserError(f"The annotations {path} are a folder, not a file: give the JSON file in it.")
     try:
         content: Any = path.read_bytes()
         content = split_entries(content) or json.loads(content)

@@ -1,7 +1,7 @@
 """The files of a data set in one folder."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
@@ -14,9 +14,11 @@ class FilesIn(Sequence[Path]):
     folder: Path
     names: Sequence[str]
 
-    def as_text(self) -> list[str]:
-        """All paths, fast."""
-        return [os.path.join(self.folder, name) for name in self.names]
+    def split(self) -> Iterator[tuple[str, str]]:
+        """Folder and name of every file, fast: names may have folders in them, too."""
+        folder = str(self.folder)
+        for name in self.names:
+            yield os.path.split(os.path.join(folder, name)) if os.sep in name else (folder, name)
 
     def __len__(self) -> int:
         return len(self.names)
