@@ -29,11 +29,12 @@ def validate(
     """Runs a detector over all batches and evaluates what it found.
 
     Args:
-        predictor: of the detector.
+        predictor: of the detector, whose weights of this moment it takes over.
         batches: not shuffled; rows with index -1 are padding and count for nothing.
         score_threshold: for precision, recall and the confusion matrix.
         observe: called with every batch and the network's outputs for it.
     """
+    predictor.refresh()
     detections: list[Detections] = []
     with counting("validating", len(batches)) as advance:
         for batch in batches.epoch(0):

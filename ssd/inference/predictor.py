@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ssd.inference.decoder import Decoder, to_detections
 from ssd.inference.detections import Detections
+from ssd.inference.folding import FoldedNetwork
 from ssd.models.checkpoint import load_detector
 from ssd.models.detector import SSD, NMSSettings
 
@@ -20,7 +21,7 @@ class Predictor:
     """Detects objects in images of any size.
 
     Args:
-        model: the detector.
+        model: the detector; where its weights change later, `refresh` takes them over.
         nms: settings of the decoding.
         batch_size: images that pass the network together; every batch is padded to it, so that it compiles once.
     """
@@ -29,6 +30,7 @@ class Predictor:
         self.model = model
         self.class_names = model.class_names
         self.batch_size = batch_size
+        self._network = FoldedNetwork(model)
         self._decode = Decoder(model.box_coder, nms)
         self._step = tf.function(self._detect)
 
@@ -37,6 +39,10 @@ class Predictor:
         """The predictor of a checkpoint file or run folder, with the NMS settings it was trained with."""
         model = load_detector(checkpoint)
         return cls(model, model.nms, batch_size)
+
+    def refresh(self) -> None:
+        """Takes over the weights that the model has now."""
+        self._network.refresh()
 
     def predict(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
         """Detections of each (H, W, 3) uint8 RGB image; boxes are fractions of its own height and width."""
@@ -64,5 +70,5 @@ class Predictor:
         return self._step.get_concrete_function(images).graph
 
     def _detect(self, images: tf.Tensor) -> tuple[Outputs, Outputs]:
-        outputs = self.model(images, training=False)
+        outputs = self._network(images)
         return outputs, self._decode(outputs["offsets"], outputs["logits"])
