@@ -31,8 +31,8 @@ class Predictor:
         self.class_names = model.class_names
         self.batch_size = batch_size
         self._network = FoldedNetwork(model)
-        self._decode = Decoder(model.box_coder, nms)
-        self._step = tf.function(self._detect)
+        self._run = tf.function(self._network)
+        self._decode = tf.function(Decoder(model.box_coder, nms))
 
     @classmethod
     def load(cls, checkpoint: str | Path, batch_size: int = 8) -> "Predictor":
@@ -58,17 +58,16 @@ class Predictor:
 
     def predict_batch(self, images: tf.Tensor) -> list[Detections]:
         """Detections of each of (B, S, S, 3) uint8 RGB images that already have the network's size."""
-        return self.run(images)[1]
+        return self.decode(self.outputs(images))
 
-    def run(self, images: tf.Tensor) -> tuple[Outputs, list[Detections]]:
-        """What `predict_batch` gives, and the network's outputs that it was decoded from: see `SSD`."""
-        outputs, decoded = self._step(images)
-        return outputs, to_detections(decoded)
+    def outputs(self, images: tf.Tensor) -> Outputs:
+        """The network's outputs for (B, S, S, 3) uint8 RGB images, see `SSD`."""
+        return self._run(images)
+
+    def decode(self, outputs: Outputs) -> list[Detections]:
+        """The detections of each image, from what `outputs` gives."""
+        return to_detections(self._decode(outputs["offsets"], outputs["logits"]))
 
     def graph(self, images: tf.Tensor) -> tf.Graph:
-        """What `predict_batch` runs for images of this shape."""
-        return self._step.get_concrete_function(images).graph
-
-    def _detect(self, images: tf.Tensor) -> tuple[Outputs, Outputs]:
-        outputs = self._network(images)
-        return outputs, self._decode(outputs["offsets"], outputs["logits"])
+        """The network that `outputs` runs for images of this shape."""
+        return self._run.get_concrete_function(images).graph
