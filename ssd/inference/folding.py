@@ -20,14 +20,16 @@ class FoldedNetwork:
     largest one in float32.
 
     Args:
-        model: the detector, which stays as it is; without such batch norms it is used itself.
+        model: the detector, which stays as it is; where nothing changes it is used itself.
+        policy: the Keras dtype policy that it computes in, whatever the detector was trained in; None: that one.
     """
 
-    def __init__(self, model: SSD) -> None:
+    def __init__(self, model: SSD, policy: str | None = None) -> None:
         graph = keras.Model(model.inputs, model.output)  # of the base class, which Keras can copy with changes
         self._norms = _foldable(graph)
         self._source = model
-        self._network = _without_norms(graph, self._norms) if self._norms else model
+        is_same = not self._norms and policy in (None, _policy_of(model))
+        self._network = model if is_same else _copy(graph, self._norms, policy)
         self.refresh()
 
     def __call__(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -71,13 +73,23 @@ def _foldable(graph: keras.Model) -> dict[str, keras.layers.BatchNormalization]:
     return norms
 
 
-def _without_norms(graph: keras.Model, norms: dict[str, keras.layers.BatchNormalization]) -> keras.Model:
-    """A copy, its weights not yet set, whose convolutions have a bias and are followed by no batch norm."""
+def _policy_of(model: SSD) -> str:
+    """The name of the Keras dtype policy of a detector's layers; the last ones always give float32."""
+    return str(model.get_layer("box_head_0_flat").dtype_policy.name)
+
+
+def _copy(graph: keras.Model, norms: dict[str, keras.layers.BatchNormalization], policy: str | None) -> keras.Model:
+    """In another policy, its weights not yet set, its convolutions with a bias in the place of a batch norm."""
     left_out = {norm.name for norm in norms.values()}
+    fixed = {tensor._keras_history.operation.name for tensor in graph.inputs + graph.outputs}
 
     def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
         config = layer.get_config()
-        return type(layer).from_config(config | {"use_bias": True} if layer.name in norms else config)
+        if layer.name in norms:
+            config["use_bias"] = True
+        if policy is not None and "dtype" in config and layer.name not in fixed:
+            config["dtype"] = policy
+        return type(layer).from_config(config)
 
     def call(layer: keras.layers.Layer, *arguments: Any, **options: Any) -> Any:
         return arguments[0] if layer.name in left_out else layer(*arguments, **options)

@@ -24,13 +24,14 @@ class Predictor:
         model: the detector; where its weights change later, `refresh` takes them over.
         nms: settings of the decoding.
         batch_size: images that pass the network together; every batch is padded to it, so that it compiles once.
+        policy: the Keras dtype policy that the network computes in; None: that of the model.
     """
 
-    def __init__(self, model: SSD, nms: NMSSettings, batch_size: int = 8) -> None:
+    def __init__(self, model: SSD, nms: NMSSettings, batch_size: int = 8, policy: str | None = None) -> None:
         self.model = model
         self.class_names = model.class_names
         self.batch_size = batch_size
-        self._network = FoldedNetwork(model)
+        self._network = FoldedNetwork(model, policy)
         self._run = tf.function(self._network)
         self._decode = tf.function(Decoder(model.box_coder, nms))
 

@@ -13,10 +13,10 @@ import tensorflow as tf
 from helpers.fake_detector import make_detector
 from helpers.samples import make_sample
 from ssd import interrupts
-from ssd.data.pipeline import Batches
+from ssd.data.pipeline import Batch, Batches
 from ssd.data.sample import Dataset
 from ssd.evaluation.validation import one_behind, validate
-from ssd.inference.predictor import Predictor
+from ssd.inference.predictor import Outputs, Predictor
 
 
 def test_a_result_is_made_while_the_next_item_is() -> None:
@@ -94,8 +94,8 @@ def test_a_signal_stops_it_before_the_next_batch(batches: Batches, monkeypatch: 
     monkeypatch.setattr(interrupts, "received", [])
     seen = list[tf.Tensor]()
 
-    def observe(batch: dict[str, tf.Tensor], outputs: dict[str, tf.Tensor]) -> None:
-        seen.append(outputs)
+    def observe(batch: Batch, outputs: Outputs) -> None:
+        seen.append(batch["index"])
         interrupts.received.append(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):

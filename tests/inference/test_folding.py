@@ -75,6 +75,9 @@ def own(kind: str) -> SSD:
     if kind == "shared":
         convolution = layers.Conv2D(4, 1)
         return detector(norm(convolution(convolution(hidden))), image)
+    if kind == "nested":
+        inner = keras.Input(hidden.shape[1:])
+        return detector(keras.Model(inner, norm(layers.Conv2D(4, 1)(inner)))(hidden), image)
     if kind == "other axis":
         norm = layers.BatchNormalization(axis=1)
     if kind == "depthwise":
@@ -90,7 +93,7 @@ def test_a_batch_norm_behind_a_convolution_is_folded(kind: str) -> None:
     assert "Rsqrt" not in operations(network, model)
 
 
-@pytest.mark.parametrize("kind", ["activation", "used twice", "shared", "other axis"])
+@pytest.mark.parametrize("kind", ["activation", "used twice", "shared", "nested", "other axis"])
 def test_what_cannot_be_folded_is_left_as_it_is(kind: str) -> None:
     model = with_random_statistics(own(kind), seed=1)
     assert_same_outputs(FoldedNetwork(model), model)
@@ -109,3 +112,25 @@ def test_weights_of_later_come_with_refresh() -> None:
     assert_same_outputs(network, model)
     np.testing.assert_allclose(compiled(image)["logits"], model(image)["logits"], atol=1e-5)
     assert not np.allclose(compiled(image)["logits"], before)
+
+
+@pytest.mark.parametrize("trained_in", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_it_computes_in_the_precision_that_is_asked_for(trained_in: str, policy: str) -> None:
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(trained_in)
+    try:
+        model = with_random_statistics(own("bias"), seed=1)
+    finally:
+        keras.config.set_dtype_policy(before)
+    network = FoldedNetwork(model, policy)
+    image = tf.fill((1, 16, 16, 3), tf.constant(200, tf.uint8))
+    operation = next(
+        operation
+        for operation in tf.function(network).get_concrete_function(image).graph.get_operations()
+        if operation.type == "Conv2D"
+    )
+    assert operation.outputs[0].dtype.name == policy.removeprefix("mixed_")
+    found, expected = network(image)["logits"], model(image, training=False)["logits"]
+    assert found.dtype == expected.dtype == tf.float32
+    np.testing.assert_allclose(found, expected, atol=0.02 * np.abs(expected).max())
