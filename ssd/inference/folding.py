@@ -28,7 +28,7 @@ class FoldedNetwork:
         graph = keras.Model(model.inputs, model.output)  # of the base class, which Keras can copy with changes
         self._norms = _foldable(graph)
         self._source = model
-        is_same = not self._norms and policy in (None, _policy_of(model))
+        is_same = not self._norms and policy in (None, policy_of(model))
         self._network = model if is_same else _copy(graph, self._norms, policy)
         self.refresh()
 
@@ -73,9 +73,9 @@ def _foldable(graph: keras.Model) -> dict[str, keras.layers.BatchNormalization]:
     return norms
 
 
-def _policy_of(model: SSD) -> str:
-    """The name of the Keras dtype policy of a detector's layers; the last ones always give float32."""
-    return str(model.get_layer("box_head_0_flat").dtype_policy.name)
+def policy_of(model: keras.Model) -> str:
+    """The dtype policy of a network's layers; a loaded one does not know it as a whole."""
+    return next(layer.dtype_policy.name for layer in model.layers if layer.weights)
 
 
 def _copy(graph: keras.Model, norms: dict[str, keras.layers.BatchNormalization], policy: str | None) -> keras.Model:

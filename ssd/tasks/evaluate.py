@@ -40,7 +40,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
     log.info("precision %s (%s)", policy, why)
     data = dataset_label(dataset)
     with publish.tracker(cfg, folder, model, data) as tracker:
-        tracker.log_config(describe.params(cfg, model, data))
+        tracker.log_config(describe.params(cfg, model, data) | {"precision": policy})
         publish.log_data(tracker, {"validation": dataset})
         predictor = Predictor(model, model.nms, policy=policy)
         start = monotonic()
