@@ -13,7 +13,7 @@ from ssd.console import waiting
 from ssd.data.damage import warn_of_damage
 from ssd.data.digest import dataset_label
 from ssd.data.sample import Dataset
-from ssd.device import set_memory_growth
+from ssd.device import choose_precision, set_memory_growth
 from ssd.errors import UserError
 from ssd.evaluation.validation import validate
 from ssd.experiment import build, describe, publish
@@ -36,12 +36,15 @@ def run(cfg: DictConfig, folder: Path) -> float:
         model = build.load_trained(cfg)
     dataset = with_classes(build_splits(cfg).val, model.class_names)
     batches = build.build_val_batches(cfg, dataset, model.image_size)
+    policy, why = choose_precision(cfg.precision.name, model)
+    log.info("precision %s (%s)", policy, why)
     data = dataset_label(dataset)
     with publish.tracker(cfg, folder, model, data) as tracker:
-        tracker.log_config(describe.params(cfg, model, data))
+        tracker.log_config(describe.params(cfg, model, data) | {"precision": policy})
         publish.log_data(tracker, {"validation": dataset})
+        predictor = Predictor(model, model.nms, policy=policy)
         start = monotonic()
-        validation = validate(Predictor(model, model.nms), batches, cfg.score_threshold)
+        validation = validate(predictor, batches, cfg.score_threshold)
         minutes = (monotonic() - start) / 60
         warn_of_damage((dataset, index) for index in sorted(batches.suspects))
         evaluation = validation.evaluation

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from helpers.fake_detector import make_detector
 from ssd.cli.compose import compose_jobs, without_hydra
 from ssd.experiment import describe
+from ssd.inference.folding import policy_of
 from ssd.tracking import view as mlflow_view
 
 DATA = "shapes 3f2a91"
@@ -110,7 +111,7 @@ def test_precision_of_a_loaded_detector(tmp_path: Path) -> None:
         make_detector().save(tmp_path / "mixed.keras")
     finally:
         keras.config.set_dtype_policy("float32")
-    assert describe.precision(keras.saving.load_model(tmp_path / "mixed.keras")) == "mixed_bfloat16"
+    assert policy_of(keras.saving.load_model(tmp_path / "mixed.keras")) == "mixed_bfloat16"
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def interrupted(method: Callable[..., Any], call: int) -> Callable[..., Any]:
     ("owner", "method", "call", "left"),
     [
         (Trainer, "_train", 1, [(3, False)]),  # after the last step of the first epoch
-        (Predictor, "run", 1, [(3, False)]),  # in its validation
+        (Predictor, "outputs", 1, [(3, False)]),  # in its validation
         (LossMeter, "add", 5, [(3, True)]),  # in the second epoch
     ],
     ids=["end of an epoch", "in a validation", "in an epoch"],
