@@ -20,7 +20,7 @@ from ssd.experiment import build
 from ssd.figures.drawing import draw_detections
 from ssd.inference.detections import Detections
 from ssd.inference.predictor import Predictor
-from ssd.inference.sources import ImageFile, image_files
+from ssd.inference.sources import ImageFile, image_files, unread_files
 from ssd.runs.files import whole, write_json
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ BATCH_SIZE = 8
 
 
 def run(cfg: DictConfig, folder: Path) -> float:
-    """Writes each image with its detections drawn, and detections.json, into `folder`; gives the number of objects."""
+    """Writes each image, upright, with its detections drawn, and detections.json, into `folder`; counts the objects."""
     set_memory_growth(cfg.gpu_memory_growth)
     files = image_files(cfg.source)
     with waiting("loading the detector"):
@@ -53,6 +53,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
                 log.info("%s: %s", file.path, _in_words(detections, predictor.class_names))
                 advance()
     say_damaged(damaged)
+    _say_unread(unread_files(cfg.source))
     write_json(folder / "detections.json", {"images": records})
     log.info("%d images in %.1f s; pictures and detections.json are in %s", len(files), seconds, folder)
     return float(sum(len(record["objects"]) for record in records))
@@ -81,6 +82,12 @@ def _write_picture(image: NDArray[np.uint8], place: Path) -> None:
     encoded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
     with whole(place.with_name(f"{place.stem}{place.suffix.replace('.', '_')}.jpg")) as part:
         part.write_bytes(encoded.tobytes())
+
+
+def _say_unread(files: Sequence[Path]) -> None:
+    if files:
+        shown = ", ".join(map(str, files[:5])) + (", ..." if len(files) > 5 else "")
+        log.warning("%d files are of a kind that is not read: %s; save them as JPEG or PNG.", len(files), shown)
 
 
 def _parts(files: Sequence[ImageFile], size: int) -> Iterator[Sequence[ImageFile]]:

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ssd.data.images import ImageFiles, image_size
+from ssd.data.orientation import annotated_size
 from ssd.data.readers.annotations import Objects, build_annotations
 from ssd.data.readers.names import check_class_names
 from ssd.data.readers.voc_splits import split_stems
 from ssd.data.readers.voc_xml import VOCFile, parse_voc_xml
 from ssd.data.sample import Dataset, Splits
+from ssd.data.suffixes import IMAGE_SUFFIXES
 from ssd.errors import UserError, nearest
 
 log = logging.getLogger(__name__)
-
-_EXTENSIONS = (".jpg", ".jpeg", ".png")
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def _image_index(folder: Path) -> dict[str, Path]:
     index: dict[str, Path] = {}
     twice: dict[str, Path] = {}
     for file in sorted(folder.iterdir()):
-        if file.suffix.lower() in _EXTENSIONS:
+        if file.suffix.lower() in IMAGE_SUFFIXES:
             index.setdefault(file.name.lower(), file)
             if index.setdefault(file.stem.lower(), file) is not file:
                 twice.setdefault(file.stem.lower(), file)
@@ -103,8 +103,9 @@ def _image_of(xml: Path, file: VOCFile, images: dict[str, Path]) -> Path:
     found = found or named
     if found is None:
         raise UserError(
-            f"The annotation {xml} has no image: neither {xml.stem} with {', '.join(_EXTENSIONS)} nor its <filename> "
-            f"{file.filename!r} is in {xml.parent.parent / 'JPEGImages'}; add the image or drop it from the split."
+            f"The annotation {xml} has no image: neither {xml.stem} with {', '.join(IMAGE_SUFFIXES)} nor its "
+            f"<filename> {file.filename!r} is in {xml.parent.parent / 'JPEGImages'}; add the image or drop it from the "
+            "split."
         )
     return found
 
@@ -130,7 +131,9 @@ def _class_names(parts: Sequence[_Part], given: Sequence[str] | None, root: Path
 
 def _dataset(part: _Part, class_names: tuple[str, ...], name: str) -> Dataset:
     labels = {class_name: label for label, class_name in enumerate(class_names)}
-    sizes = [image_size(image) for image in part.images]
+    sizes = [
+        annotated_size(image, image_size(image), file.size) for image, file in zip(part.images, part.files, strict=True)
+    ]
     _warn_about_sizes(part, sizes, name)
     objects, where = Objects(), []
     for row, file in enumerate(part.files):
