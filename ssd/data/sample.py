@@ -75,6 +75,7 @@ class Dataset:
         annotations: one per image.
         read: gives the encoded bytes (JPEG, PNG, ...) of image `i`.
         max_pixels: of an image that is decoded.
+        weights: (N,) how often each image is to be trained on, relative to the others; None: all alike.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Dataset:
     annotations: Sequence[Annotation]
     read: Callable[[int], bytes]
     max_pixels: int = MAX_PIXELS
+    weights: NDArray[np.float64] | None = None
 
     def where(self, index: int) -> str:
         """Image `index` for a message: its file, or where it has none of its own its name and the data set's."""
