@@ -9,7 +9,7 @@ import numpy as np
 from ssd.data.images import ImageFiles, image_size
 from ssd.data.rows import concatenated
 from ssd.data.sample import Annotation, Dataset, Splits
-from ssd.data.suffixes import IMAGE_SUFFIXES
+from ssd.data.suffixes import IMAGE_SUFFIXES, UNREAD_SUFFIXES, files_ending, say_unread
 from ssd.errors import UserError
 
 
@@ -50,7 +50,8 @@ def with_negatives(dataset: Dataset, folder: str) -> Dataset:
     root = Path(folder).expanduser()
     if not root.is_dir():
         raise UserError(f"dataset.negatives={folder} is not a folder: give one of images without objects.")
-    files = sorted(file for file in root.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file())
+    say_unread(files_ending(root, UNREAD_SUFFIXES))
+    files = files_ending(root, IMAGE_SUFFIXES)
     if not files:
         raise UserError(f"dataset.negatives={folder} holds no image: give a folder of images without objects.")
     annotations = [_empty(f"negatives/{file.relative_to(root).as_posix()}", *image_size(file)) for file in files]

@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from ssd.console import counting, waiting
 from ssd.data.damage import decode_files, say_damaged
 from ssd.data.images import MAX_PIXELS
+from ssd.data.suffixes import say_unread
 from ssd.device import set_memory_growth
 from ssd.experiment import build
 from ssd.figures.drawing import draw_detections
@@ -53,7 +54,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
                 log.info("%s: %s", file.path, _in_words(detections, predictor.class_names))
                 advance()
     say_damaged(damaged)
-    _say_unread(unread_files(cfg.source))
+    say_unread(unread_files(cfg.source))
     write_json(folder / "detections.json", {"images": records})
     log.info("%d images in %.1f s; pictures and detections.json are in %s", len(files), seconds, folder)
     return float(sum(len(record["objects"]) for record in records))
@@ -82,12 +83,6 @@ def _write_picture(image: NDArray[np.uint8], place: Path) -> None:
     encoded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
     with whole(place.with_name(f"{place.stem}{place.suffix.replace('.', '_')}.jpg")) as part:
         part.write_bytes(encoded.tobytes())
-
-
-def _say_unread(files: Sequence[Path]) -> None:
-    if files:
-        shown = ", ".join(map(str, files[:5])) + (", ..." if len(files) > 5 else "")
-        log.warning("%d files are of a kind that is not read: %s; save them as JPEG or PNG.", len(files), shown)
 
 
 def _parts(files: Sequence[ImageFile], size: int) -> Iterator[Sequence[ImageFile]]:

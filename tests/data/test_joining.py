@@ -61,16 +61,18 @@ def test_no_parts() -> None:
         joined({}, {}, "both")
 
 
-def test_images_of_a_second_folder_have_no_objects(tmp_path: Path) -> None:
+def test_images_of_a_second_folder_have_no_objects(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "deep").mkdir()
     for name in ("b.jpg", "deep/a.PNG"):
         (tmp_path / name).write_bytes(encoded_image(5, 7))
-    (tmp_path / "notes.txt").write_text("no image")
+    for name in ("notes.txt", "c.psd"):
+        (tmp_path / name).write_text("no image")
     found = with_negatives(PETS, str(tmp_path))
     assert [item.id for item in found.annotations[2:]] == ["negatives/b.jpg", "negatives/deep/a.PNG"]
     assert [(item.height, item.width, len(item.labels)) for item in found.annotations[2:]] == [(5, 7, 0)] * 2
     assert found[3].image.shape == (5, 7, 3)
     assert found.read(1) == b"pets:train 1"
+    assert f"files of a kind that is not read (1): {tmp_path / 'c.psd'};" in caplog.text
 
 
 def test_a_folder_without_images_is_said(tmp_path: Path) -> None:
