@@ -31,6 +31,7 @@ PATHS: dict[str, tuple[Sequence[str], str]] = {
     "dataset.train_images": (("train", "evaluate"), "folder"),
     "dataset.val_annotations": (("train", "evaluate"), "file"),
     "dataset.val_images": (("train", "evaluate"), "folder"),
+    "dataset.negatives": (("train", "evaluate"), "folder"),
     "backbone.weights": (("train",), "file"),
     "checkpoint": (("train", "evaluate", "predict"), "run folder or .keras file"),
     "source": (("predict",), "image or folder"),

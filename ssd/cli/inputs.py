@@ -9,7 +9,7 @@ from ssd.inference.sources import image_files
 from ssd.runs.checkpoint import check_checkpoint
 
 # Keys of a data set that lies in files of the user's own; what is downloaded or drawn is made by the run itself.
-_OWN_FILES = ("path", "train_annotations")
+_OWN_FILES = ("path", "train_annotations", "parts")
 
 
 def look_at_inputs(jobs: Sequence[DictConfig]) -> None:

@@ -136,6 +136,19 @@ class Annotations(Sequence[Annotation]):
         """(N,) the image that each object is in."""
         return np.repeat(np.arange(len(self)), self.counts)
 
+    def select(self, kept: NDArray[np.bool_]) -> "Annotations":
+        """The same images with some of their objects: `kept` is a mask over all."""
+        counts = np.bincount(self.images[kept], minlength=len(self))
+        return replace(
+            self,
+            starts=np.concatenate([[0], np.cumsum(counts)]),
+            boxes=self.boxes[kept],
+            labels=self.labels[kept],
+            difficult=self.difficult[kept],
+            crowd=self.crowd[kept],
+            areas=self.areas[kept],
+        )
+
     def __len__(self) -> int:
         return len(self.ids)
 

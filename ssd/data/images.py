@@ -6,31 +6,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ssd.data.formats import Header, decode, read_header
+from ssd.data.orientation import turned
 from ssd.errors import UserError
-
-# Annotations are drawn on the stored pixels, so a camera's orientation tag must not turn the image.
-_FLAGS = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 
 MAX_PIXELS = 100_000_000  # of an image, unless dataset.max_pixels says otherwise: 300 MB decoded
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # the limit here is the one that counts
+warnings.filterwarnings("ignore", category=UserWarning, module="PIL")  # of damaged tags: what matters is an error
 
 
-def decode_image(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
-    """Decodes an encoded image (JPEG, PNG, BMP, WebP, ...).
+def decode_image(data: bytes, name: str, max_pixels: int = MAX_PIXELS, upright: bool = False) -> NDArray[np.uint8]:
+    """Decodes an encoded image (JPEG, PNG, BMP, WebP, TIFF, GIF, JPEG 2000, AVIF, HEIC, PPM).
 
-    Grey images get three equal channels, an alpha channel is dropped, 16 bits per channel become 8 (the upper ones).
+    Grey images get three equal channels, an alpha channel is dropped, of several pictures the first is taken, more than
+    8 bits become 8 as `ssd.data.depth` says.
 
     Args:
         data: the content of the image file.
         name: names the image in the error message.
         max_pixels: at most, height times width; its header is asked before anything is decoded.
+        upright: turned as its EXIF says; else the stored pixels.
 
     Returns:
         (height, width, 3) uint8 RGB.
@@ -41,22 +42,26 @@ def decode_image(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> NDArra
     """
     if not data:
         raise UserError(f"The image {name} is an empty file: copy it again, or remove it from the data set.")
-    height, width = encoded_size(data, name)
+    header = _header(BytesIO(data), name, exif=upright)
+    height, width = header.height, header.width
     if height * width > max_pixels:
         raise UserError(
             f"The image {name} has {width} x {height} pixels, more than the {max_pixels} of dataset.max_pixels: cut it "
             "into smaller ones, or raise that if you trust it."
         )
     try:
-        image: Any = cv2.imdecode(np.frombuffer(data, np.uint8), _FLAGS)
-    except cv2.error:
-        image = None
+        image = decode(data, header)
+    except ValueError as error:
+        raise UserError(
+            f"The image {name} cannot be shown: {error}, and which of them are black and white is not known; save it "
+            "with values from 0 on, as PNG of 8 or 16 bits."
+        ) from None
     if image is None:
         raise UserError(
             f"The image {name} cannot be decoded: it is cut short, damaged or of a kind that is not read; copy it "
             "again, save it as JPEG or PNG, or remove it from the data set."
         )
-    return image
+    return turned(image, header.orientation) if header.orientation != 1 else image
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -69,20 +74,23 @@ def image_size(path: Path) -> tuple[int, int]:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
             raise UserError(f"The image {path} is a folder or a device, not a file: put the image there.")
         with path.open("rb") as file:
-            return _header_size(file, str(path))
+            header = _header(file, str(path))
+            return header.height, header.width
     except OSError as error:
         raise UserError(f"The image {path} cannot be opened ({error.strerror}): check that it is there.") from None
 
 
 def encoded_size(data: bytes, name: str) -> tuple[int, int]:
     """`image_size` of an image file's content; `name` names it in the error."""
-    return _header_size(BytesIO(data), name)
+    header = _header(BytesIO(data), name)
+    return header.height, header.width
 
 
-def _header_size(file: IO[bytes], name: str) -> tuple[int, int]:
+def _header(file: IO[bytes], name: str, exif: bool = False) -> Header:
     try:
-        with Image.open(file) as image:
-            return image.height, image.width
+        return read_header(file, name, exif)
+    except UserError:
+        raise
     except Image.DecompressionBombError:
         raise UserError(
             f"The image {name} has more than {2 * (Image.MAX_IMAGE_PIXELS or 0)} pixels, which are not decoded: cut it "

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ssd.data.annotations import Annotation, Annotations
 from ssd.data.images import MAX_PIXELS, ImageFiles, decode_image
+from ssd.data.orientation import turned_to
 from ssd.errors import UserError
 
 __all__ = ["Annotation", "Annotations", "Dataset", "Sample", "Splits"]
@@ -32,6 +33,7 @@ class Dataset:
         annotations: one per image; those of our readers are `Annotations`.
         read: gives the encoded bytes (JPEG, PNG, ...) of image `i`.
         max_pixels: of an image that is decoded.
+        weights: (N,) how often each image is to be trained on, relative to the others; None: all alike.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Dataset:
     annotations: Sequence[Annotation]
     read: Callable[[int], bytes]
     max_pixels: int = MAX_PIXELS
+    weights: NDArray[np.float64] | None = None
 
     @cached_property
     def columns(self) -> Annotations:
@@ -55,14 +58,15 @@ class Dataset:
         return len(self.annotations)
 
     def __getitem__(self, index: int) -> Sample:
-        """Decodes image `index`.
+        """Decodes image `index`: the pixels that its annotation was made on, see `ssd.data.orientation`.
 
         Raises:
             UserError: the file is damaged or too large, or its size is not the one its boxes were normalised by.
         """
         annotation = self.annotations[index]
-        image = decode_image(self.read(index), self.where(index), self.max_pixels)
-        if image.shape[:2] != (annotation.height, annotation.width):
+        data, size = self.read(index), (annotation.height, annotation.width)
+        image = turned_to(decode_image(data, self.where(index), self.max_pixels), data, size)
+        if image.shape[:2] != size:
             raise UserError(
                 f"The image {self.where(index)} has height and width {image.shape[:2]}, but its annotation "
                 f"says {(annotation.height, annotation.width)}: correct the annotation or put the right image there."

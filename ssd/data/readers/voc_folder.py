@@ -9,17 +9,17 @@ from pathlib import Path
 from ssd.data.annotations import Annotations
 from ssd.data.images import ImageFiles, image_size
 from ssd.data.kept import Parsed, kept
+from ssd.data.orientation import annotated_size
 from ssd.data.readers.annotations import Objects, build_annotations
 from ssd.data.readers.files import FilesIn
 from ssd.data.readers.names import check_class_names
 from ssd.data.readers.voc_splits import split_stems
 from ssd.data.readers.voc_xml import VOCFile, parse_voc_xml
 from ssd.data.sample import Dataset, Splits
+from ssd.data.suffixes import IMAGE_SUFFIXES
 from ssd.errors import UserError, nearest
 
 log = logging.getLogger(__name__)
-
-_EXTENSIONS = (".jpg", ".jpeg", ".png")
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def _image_index(folder: Path) -> dict[str, str]:
     twice: dict[str, str] = {}
     for name in sorted(os.listdir(folder)):
         stem, extension = os.path.splitext(name.lower())
-        if extension in _EXTENSIONS:
+        if extension in IMAGE_SUFFIXES:
             index.setdefault(name.lower(), name)
             if index.setdefault(stem, name) is not name:
                 twice.setdefault(stem, name)
@@ -126,8 +126,9 @@ def _image_of(xml: Path, file: VOCFile, images: dict[str, str]) -> str:
     found = named if is_its_own else images.get(stem) or named
     if found is None:
         raise UserError(
-            f"The annotation {xml} has no image: neither {xml.stem} with {', '.join(_EXTENSIONS)} nor its <filename> "
-            f"{file.filename!r} is in {xml.parent.parent / 'JPEGImages'}; add the image or drop it from the split."
+            f"The annotation {xml} has no image: neither {xml.stem} with {', '.join(IMAGE_SUFFIXES)} nor its "
+            f"<filename> {file.filename!r} is in {xml.parent.parent / 'JPEGImages'}; add the image or drop it from the "
+            "split."
         )
     return found
 
@@ -153,7 +154,10 @@ def _class_names(parts: Sequence[_Part], given: Sequence[str] | None, root: Path
 
 def _annotations(part: _Part, class_names: tuple[str, ...], root: Path, name: str) -> Annotations:
     labels = {class_name: label for label, class_name in enumerate(class_names)}
-    sizes = [image_size(root / "JPEGImages" / image) for image in part.images]
+    sizes = []
+    for image, file in zip(part.images, part.files, strict=True):
+        path = root / "JPEGImages" / image
+        sizes.append(annotated_size(path, image_size(path), file.size))
     _warn_about_sizes(part, sizes, name)
     objects, where = Objects(), []
     for row, file in enumerate(part.files):
