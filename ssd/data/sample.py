@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ssd.data.images import MAX_PIXELS, ImageFiles, decode_image
+from ssd.data.images import MAX_PIXELS, ImageFiles, decode_image, encoded_size, reduced_size, reducible
 from ssd.errors import UserError
 
 
@@ -56,12 +56,30 @@ class Annotation:
         )
 
 
+class Picture(Protocol):
+    """An image that may not be decoded yet, with its annotation."""
+
+    @property
+    def annotation(self) -> Annotation: ...
+
+    @property
+    def image(self) -> NDArray[np.uint8]:
+        """(height, width, 3) uint8 RGB."""
+
+    def reduced(self, reduction: int) -> tuple[NDArray[np.uint8], int]:
+        """The image with its sides divided by up to `reduction` (of `images.REDUCTIONS`), and by how much they were."""
+
+
 @dataclass(frozen=True, eq=False)
 class Sample:
     """One decoded image, (height, width, 3) uint8 RGB, with its annotation."""
 
     image: NDArray[np.uint8]
     annotation: Annotation
+
+    def reduced(self, reduction: int) -> tuple[NDArray[np.uint8], int]:
+        """As it is: there is nothing to save once it is decoded."""
+        return self.image, 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,14 +115,24 @@ class Dataset:
         Raises:
             UserError: the file is damaged or too large, or its size is not the one its boxes were normalised by.
         """
-        annotation = self.annotations[index]
-        image = decode_image(self.read(index), self.where(index), self.max_pixels)
-        if image.shape[:2] != (annotation.height, annotation.width):
+        return Sample(self.decoded(index), self.annotations[index])
+
+    def decoded(self, index: int, reduction: int = 1) -> NDArray[np.uint8]:
+        """Image `index`, where its format can with its sides divided by `reduction` (of `images.REDUCTIONS`).
+
+        Raises:
+            UserError: as `dataset[index]`.
+        """
+        annotation, data = self.annotations[index], self.read(index)
+        reduction = reduction if reducible(data) else 1
+        image = decode_image(data, self.where(index), self.max_pixels, reduction)
+        if image.shape[:2] != reduced_size((annotation.height, annotation.width), reduction):
             raise UserError(
-                f"The image {self.where(index)} has height and width {image.shape[:2]}, but its annotation "
-                f"says {(annotation.height, annotation.width)}: correct the annotation or put the right image there."
+                f"The image {self.where(index)} has height and width {encoded_size(data, self.where(index))}, but its "
+                f"annotation says {(annotation.height, annotation.width)}: correct the annotation or put the right "
+                "image there."
             )
-        return Sample(image, annotation)
+        return image
 
 
 @dataclass(frozen=True, eq=False)
