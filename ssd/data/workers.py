@@ -70,8 +70,7 @@ class Processes:
         self._side = loader.image_size
         self._ahead = workers + _AHEAD
         cache = SharedMemory(create=True, size=ImageCache.size(images, cache_bytes))
-        context = multiprocessing.get_context(_START)
-        context.set_forkserver_preload([__name__, "ssd.data.one_pass"])  # imported once for all of them
+        context = multiprocessing.get_context("spawn")  # TensorFlow's threads do not outlive a fork
         self._pool = ProcessPoolExecutor(
             workers, context, _begin, (loader_bytes, context.Lock(), images, cache_bytes, cache.name)
         )
@@ -104,9 +103,10 @@ def make_workers(loader: Loader, workers: int, batch_size: int, cache_bytes: int
     """Several workers are processes, where the data set and the transforms can be sent to them and there is room.
 
     One worker is a thread. So are all where nothing is augmented: decoding does not hold Python's lock, which of an
-    augmentation is a fifth, so that two threads give less than two processes (docs/measurements.md).
+    augmentation is a fifth, so that two threads give less than two processes (docs/measurements.md). And Python lets a
+    daemonic process, such as some launchers' jobs, have no others.
     """
-    if workers == 1 or loader.augmentation is None:
+    if workers == 1 or loader.augmentation is None or multiprocessing.current_process().daemon:
         return Threads(loader, workers, cache_bytes)
     try:
         loader_bytes = pickle.dumps(loader)
@@ -142,7 +142,6 @@ def _in_order(pool: Executor, work: Callable[..., T], tasks: Sequence[tuple[Any,
 
 # What runs in a worker process.
 
-_START = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"  # TensorFlow cannot fork
 _loader: Loader
 
 
