@@ -105,7 +105,7 @@ class TrainingConfig:
 class PipelineConfig:
     """How images reach the device."""
 
-    workers: int | None = None  # threads that decode and augment; null: one per core
+    workers: int | None = None  # decode and augment: one is a thread, several are processes; null: one per core
     cache_gb: float = 2.0  # decoded images kept in memory, at most
 
 

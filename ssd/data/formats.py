@@ -22,6 +22,14 @@ from ssd.errors import UserError
 _PILLOW = ("AVIF", "GIF", "HEIF")  # besides TIFF of 8 bits
 _FORMATS = ["JPEG", "PNG", "BMP", "DIB", "WEBP", "GIF", "JPEG2000", "AVIF", "PPM", "SUN"]  # and TIFF, HEIF
 _STORED = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+# OpenCV has no names for RGB at a reduced size: its grey ones hold the bit of the size alone.
+_REDUCED = {
+    1: 0,
+    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
+}
+REDUCTIONS = tuple(_REDUCED)  # by how much `decode` can reduce the sides of a JPEG
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0")
 _HEIF = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")  # brands of its first box
 
@@ -125,10 +133,15 @@ def _heif(name: str) -> list[str]:
     return ["HEIF"]
 
 
-def decode(data: bytes, header: Header) -> NDArray[np.uint8] | None:
+def decode(data: bytes, header: Header, reduction: int = 1) -> NDArray[np.uint8] | None:
     """(height, width, 3) uint8 RGB of a file's content, not turned; None where it cannot be decoded.
 
     Of several pictures in a file the first; an alpha channel is dropped, not blended.
+
+    Args:
+        data: the content of the image file.
+        header: what `read_header` says of it.
+        reduction: one of `REDUCTIONS`; only of a JPEG another than 1.
 
     Raises:
         ValueError: its values have no brightness: `to_eight_bits`.
@@ -137,7 +150,7 @@ def decode(data: bytes, header: Header) -> NDArray[np.uint8] | None:
         return None
     if header.way is Way.pillow:
         return _by_pillow(data)
-    flags = cv2.IMREAD_UNCHANGED if header.way is Way.opencv_raw else _STORED
+    flags = cv2.IMREAD_UNCHANGED if header.way is Way.opencv_raw else _STORED | _REDUCED[reduction]
     try:
         image: Any = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:

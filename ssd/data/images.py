@@ -16,12 +16,16 @@ from ssd.data.formats import Header, decode, read_header
 from ssd.data.orientation import turned
 from ssd.errors import UserError
 
+_JPEG = b"\xff\xd8\xff"
+
 MAX_PIXELS = 100_000_000  # of an image, unless dataset.max_pixels says otherwise: 300 MB decoded
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # the limit here is the one that counts
 warnings.filterwarnings("ignore", category=UserWarning, module="PIL")  # of damaged tags: what matters is an error
 
 
-def decode_image(data: bytes, name: str, max_pixels: int = MAX_PIXELS, upright: bool = False) -> NDArray[np.uint8]:
+def decode_image(
+    data: bytes, name: str, max_pixels: int = MAX_PIXELS, upright: bool = False, reduction: int = 1
+) -> NDArray[np.uint8]:
     """Decodes an encoded image (JPEG, PNG, BMP, WebP, TIFF, GIF, JPEG 2000, AVIF, HEIC, PPM).
 
     Grey images get three equal channels, an alpha channel is dropped, of several pictures the first is taken, more than
@@ -32,6 +36,8 @@ def decode_image(data: bytes, name: str, max_pixels: int = MAX_PIXELS, upright: 
         name: names the image in the error message.
         max_pixels: at most, height times width; its header is asked before anything is decoded.
         upright: turned as its EXIF says; else the stored pixels.
+        reduction: one of `REDUCTIONS` (`ssd.data.formats`). A JPEG is then decoded at that part of its sides (rounded
+            up), which takes less time than all of it; `reducible` says of which images that can be asked.
 
     Returns:
         (height, width, 3) uint8 RGB.
@@ -50,7 +56,7 @@ def decode_image(data: bytes, name: str, max_pixels: int = MAX_PIXELS, upright: 
             "into smaller ones, or raise that if you trust it."
         )
     try:
-        image = decode(data, header)
+        image = decode(data, header, reduction)
     except ValueError as error:
         raise UserError(
             f"The image {name} cannot be shown: {error}, and which of them are black and white is not known; save it "
@@ -62,6 +68,16 @@ def decode_image(data: bytes, name: str, max_pixels: int = MAX_PIXELS, upright: 
             "again, save it as JPEG or PNG, or remove it from the data set."
         )
     return turned(image, header.orientation) if header.orientation != 1 else image
+
+
+def reducible(data: bytes) -> bool:
+    """Whether an image file's content can be decoded at a reduced size: the transform that JPEG keeps tells it."""
+    return data.startswith(_JPEG)
+
+
+def reduced_size(size: tuple[int, int], reduction: int) -> tuple[int, int]:
+    """Height and width of a JPEG of that `size` when its sides are decoded at one part in `reduction`."""
+    return -(-size[0] // reduction), -(-size[1] // reduction)
 
 
 def image_size(path: Path) -> tuple[int, int]:

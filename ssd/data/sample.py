@@ -3,16 +3,31 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ssd.data.annotations import Annotation, Annotations
-from ssd.data.images import MAX_PIXELS, ImageFiles, decode_image
+from ssd.data.images import MAX_PIXELS, ImageFiles, decode_image, encoded_size, reduced_size, reducible
 from ssd.data.orientation import turned_to
 from ssd.errors import UserError
 
 __all__ = ["Annotation", "Annotations", "Dataset", "Sample", "Splits"]
+
+
+class Picture(Protocol):
+    """An image that may not be decoded yet, with its annotation."""
+
+    @property
+    def annotation(self) -> Annotation: ...
+
+    @property
+    def image(self) -> NDArray[np.uint8]:
+        """(height, width, 3) uint8 RGB."""
+
+    def reduced(self, reduction: int) -> tuple[NDArray[np.uint8], int]:
+        """The image with its sides divided by up to `reduction`, one of `REDUCTIONS`, and by how much they were."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +36,10 @@ class Sample:
 
     image: NDArray[np.uint8]
     annotation: Annotation
+
+    def reduced(self, reduction: int) -> tuple[NDArray[np.uint8], int]:
+        """As it is: there is nothing to save once it is decoded."""
+        return self.image, 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,15 +82,25 @@ class Dataset:
         Raises:
             UserError: the file is damaged or too large, or its size is not the one its boxes were normalised by.
         """
-        annotation = self.annotations[index]
-        data, size = self.read(index), (annotation.height, annotation.width)
-        image = turned_to(decode_image(data, self.where(index), self.max_pixels), data, size)
+        return Sample(self.decoded(index), self.annotations[index])
+
+    def decoded(self, index: int, reduction: int = 1) -> NDArray[np.uint8]:
+        """Image `index`, where its format can with its sides divided by `reduction` (one of `REDUCTIONS`).
+
+        Raises:
+            UserError: as `dataset[index]`.
+        """
+        annotation, data = self.annotations[index], self.read(index)
+        reduction = reduction if reducible(data) else 1
+        size = reduced_size((annotation.height, annotation.width), reduction)
+        image = turned_to(decode_image(data, self.where(index), self.max_pixels, reduction=reduction), data, size)
         if image.shape[:2] != size:
             raise UserError(
-                f"The image {self.where(index)} has height and width {image.shape[:2]}, but its annotation "
-                f"says {(annotation.height, annotation.width)}: correct the annotation or put the right image there."
+                f"The image {self.where(index)} has height and width {encoded_size(data, self.where(index))}, but its "
+                f"annotation says {(annotation.height, annotation.width)}: correct the annotation or put the right "
+                "image there."
             )
-        return Sample(image, annotation)
+        return image
 
 
 @dataclass(frozen=True, eq=False)

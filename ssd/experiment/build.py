@@ -11,8 +11,9 @@ from omegaconf import DictConfig, OmegaConf
 from ssd.config.instantiate import instantiate
 from ssd.config.schemas import ResumeFrom, Sampling
 from ssd.data.augmentation import Augmentation
+from ssd.data.loader import Augment
 from ssd.data.one_pass import OnePass, is_one_pass
-from ssd.data.pipeline import Augment, Batches
+from ssd.data.pipeline import Batches
 from ssd.data.sample import Dataset
 from ssd.data.sampling import repeated
 from ssd.errors import UserError
