@@ -1,0 +1,172 @@
+"""Activations and depthwise convolutions of a training step as a CPU computes them fastest; results are TensorFlow's.
+
+Each way was chosen by measuring (docs/measurements.md, "Step").
+"""
+
+from collections.abc import Callable, Sequence
+
+import tensorflow as tf
+
+Gradient = Callable[[tf.Tensor], tf.Tensor]
+
+
+def _in_one_loop(function: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
+    """The function compiled by XLA to a single pass over memory, in float32 whatever the arguments' type.
+
+    TensorFlow makes a pass of each operation, and its bfloat16 operations take two to three times as long.
+    """
+
+    def compute(*values: tf.Tensor) -> tf.Tensor:
+        return tf.cast(function(*[tf.cast(value, tf.float32) for value in values]), values[0].dtype)
+
+    return tf.function(compute, jit_compile=True, autograph=False)
+
+
+_relu6 = _in_one_loop(tf.nn.relu6)
+_relu6_gradient = _in_one_loop(lambda upstream, output: tf.where((output > 0.0) & (output < 6.0), upstream, 0.0))
+_relu_gradient = _in_one_loop(lambda upstream, output: tf.where(output > 0.0, upstream, 0.0))
+_hard_swish = _in_one_loop(lambda inputs: inputs * tf.nn.relu6(inputs + 3.0) * (1 / 6))
+_hard_swish_gradient = _in_one_loop(
+    lambda upstream, inputs: (
+        upstream * tf.where(inputs <= -3.0, 0.0, tf.where(inputs >= 3.0, 1.0, inputs * (1 / 3) + 0.5))
+    )
+)
+_line = _in_one_loop(lambda values, scale, shift: values * scale + shift)
+_plane = _in_one_loop(lambda first, second, a, b, shift: first * a + second * b + shift)
+
+
+@tf.custom_gradient
+def relu(inputs: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
+    """max(x, 0); TensorFlow's, which it merges with the operation before, with a gradient of one pass."""
+    outputs = tf.nn.relu(inputs)
+    return outputs, lambda upstream: _relu_gradient(upstream, outputs)
+
+
+@tf.custom_gradient
+def relu6(inputs: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
+    """min(max(x, 0), 6)."""
+    outputs = _relu6(inputs)
+    return outputs, lambda upstream: _relu6_gradient(upstream, outputs)
+
+
+@tf.custom_gradient
+def hard_swish(inputs: tf.Tensor) -> tuple[tf.Tensor, Gradient]:
+    """x * relu6(x + 3) / 6 (arXiv 1905.02244, section 5.2)."""
+    return _hard_swish(inputs), lambda upstream: _hard_swish_gradient(upstream, inputs)
+
+
+def batch_norm(
+    inputs: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Batch norm over all but the channels, with the statistics of the batch.
+
+    oneDNN's takes five times as long where the number of channels is no multiple of 16. There two neighbouring positions
+    are given to it as one of twice the channels, which is the same memory; of its results only the sums are used.
+
+    Args:
+        inputs: (B, H, W, C), B·H·W even.
+        gamma, beta: (C,) float32.
+        epsilon: added to the variance.
+
+    Returns:
+        outputs like `inputs`, the mean and the variance of these values, (C,) float32.
+    """
+    channels = inputs.shape[-1]
+    count = tf.cast(tf.size(inputs) // channels, tf.float32)
+    twice = tf.ones(2 * channels)
+
+    def pairs(values: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(values, (1, 1, -1, 2 * channels))
+
+    def halves(values: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(values, (2, channels))
+
+    @tf.custom_gradient
+    def normalise(
+        inputs: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor
+    ) -> tuple[tuple[tf.Tensor, tf.Tensor, tf.Tensor], Callable[..., list[tf.Tensor]]]:
+        _, means, variances = tf.compat.v1.nn.fused_batch_norm(pairs(inputs), twice, twice, epsilon=epsilon)
+        mean = tf.reduce_mean(halves(means), axis=0)
+        half = count / 2.0
+        spread = tf.reduce_mean(tf.square(halves(means) - mean), axis=0)
+        variance = tf.reduce_mean(halves(variances), axis=0) * (tf.maximum(half - 1.0, 1.0) / half) + spread
+        inverse = tf.math.rsqrt(variance + epsilon)
+        scale = gamma * inverse
+
+        def gradient(upstream: tf.Tensor, *_: tf.Tensor) -> list[tf.Tensor]:
+            _, of_gamma, of_beta, _, _ = tf.raw_ops.FusedBatchNormGradV3(
+                y_backprop=pairs(upstream),
+                x=pairs(inputs),
+                scale=twice,
+                reserve_space_1=tf.tile(mean, [2]),
+                reserve_space_2=tf.tile(variance, [2]),
+                reserve_space_3=tf.zeros(0),
+                epsilon=epsilon,
+            )
+            of_gamma, of_beta = (tf.reduce_sum(halves(sums), axis=0) for sums in (of_gamma, of_beta))
+            slope = -scale * inverse * of_gamma / count
+            return [_plane(upstream, inputs, scale, slope, -scale * of_beta / count - slope * mean), of_gamma, of_beta]
+
+        return (_line(inputs, scale, beta - mean * scale), mean, variance), gradient
+
+    outputs: tuple[tf.Tensor, tf.Tensor, tf.Tensor] = normalise(inputs, gamma, beta)
+    return outputs
+
+
+def depthwise_convolution(
+    inputs: tf.Tensor, kernel: tf.Tensor, stride: int, rows: Sequence[int], columns: Sequence[int]
+) -> tf.Tensor:
+    """Convolves each channel with a kernel of its own.
+
+    Args:
+        inputs: (B, H, W, C).
+        kernel: (K, K, C, 1), of the same type.
+        stride: of rows and columns.
+        rows, columns: how many zeros are put before and behind.
+    """
+    strides = [1, stride, stride, 1]
+    explicit = {"padding": "EXPLICIT", "explicit_paddings": [0, 0, *rows, *columns, 0, 0]}
+    is_same = (tuple(rows), tuple(columns)) == tuple(same_padding(side, kernel.shape[0], stride) for side in inputs.shape[1:3])
+    padding = {"padding": "SAME"} if is_same else explicit
+    half = inputs.dtype != tf.float32
+
+    @tf.custom_gradient
+    def convolve(inputs: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], list[tf.Tensor]]]:
+        def gradient(upstream: tf.Tensor) -> list[tf.Tensor]:
+            return [input_gradient(upstream), kernel_gradient(upstream)]
+
+        def input_gradient(upstream: tf.Tensor) -> tf.Tensor:
+            # oneDNN has bfloat16 of this for stride 1 and zeros as in "same" alone; else it is ten times slower
+            kind = tf.float32 if half and (stride > 1 or not is_same) else upstream.dtype
+            found = tf.raw_ops.DepthwiseConv2dNativeBackpropInput(
+                input_sizes=tf.shape(inputs),
+                filter=tf.cast(kernel, kind),
+                out_backprop=tf.cast(upstream, kind),
+                strides=strides,
+                **padding,
+            )
+            return tf.cast(found, inputs.dtype)
+
+        def kernel_gradient(upstream: tf.Tensor) -> tf.Tensor:
+            # of kernels larger than 3x3 TensorFlow's own operation, which "explicit" means, takes half of oneDNN's time
+            large = kernel.shape[0] > 3
+            kind = tf.float32 if large or not is_same else upstream.dtype
+            found = tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
+                input=tf.cast(inputs, kind),
+                filter_sizes=kernel.shape,
+                out_backprop=tf.cast(upstream, kind),
+                strides=strides,
+                **(explicit if large else padding),
+            )
+            return tf.cast(found, kernel.dtype)
+
+        outputs = tf.raw_ops.DepthwiseConv2dNative(input=inputs, filter=kernel, strides=strides, **padding)
+        return outputs, gradient
+
+    return convolve(inputs, kernel)
+
+
+def same_padding(side: int, kernel: int, stride: int) -> tuple[int, int]:
+    """How many zeros TensorFlow's "same" puts before and behind `side` values."""
+    total = max((-(-side // stride) - 1) * stride + kernel - side, 0)
+    return total // 2, total - total // 2
