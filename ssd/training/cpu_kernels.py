@@ -7,32 +7,22 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
+from ssd.training.one_loop import in_one_loop
+
 Gradient = Callable[[tf.Tensor], tf.Tensor]
 
 
-def _in_one_loop(function: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
-    """The function compiled by XLA to a single pass over memory, in float32 whatever the arguments' type.
-
-    TensorFlow makes a pass of each operation, and its bfloat16 operations take two to three times as long.
-    """
-
-    def compute(*values: tf.Tensor) -> tf.Tensor:
-        return tf.cast(function(*[tf.cast(value, tf.float32) for value in values]), values[0].dtype)
-
-    return tf.function(compute, jit_compile=True, autograph=False)
-
-
-_relu6 = _in_one_loop(tf.nn.relu6)
-_relu6_gradient = _in_one_loop(lambda upstream, output: tf.where((output > 0.0) & (output < 6.0), upstream, 0.0))
-_relu_gradient = _in_one_loop(lambda upstream, output: tf.where(output > 0.0, upstream, 0.0))
-_hard_swish = _in_one_loop(lambda inputs: inputs * tf.nn.relu6(inputs + 3.0) * (1 / 6))
-_hard_swish_gradient = _in_one_loop(
+_relu6 = in_one_loop(tf.nn.relu6)
+_relu6_gradient = in_one_loop(lambda upstream, output: tf.where((output > 0.0) & (output < 6.0), upstream, 0.0))
+_relu_gradient = in_one_loop(lambda upstream, output: tf.where(output > 0.0, upstream, 0.0))
+_hard_swish = in_one_loop(lambda inputs: inputs * tf.nn.relu6(inputs + 3.0) * (1 / 6))
+_hard_swish_gradient = in_one_loop(
     lambda upstream, inputs: (
         upstream * tf.where(inputs <= -3.0, 0.0, tf.where(inputs >= 3.0, 1.0, inputs * (1 / 3) + 0.5))
     )
 )
-_line = _in_one_loop(lambda values, scale, shift: values * scale + shift)
-_plane = _in_one_loop(lambda first, second, a, b, shift: first * a + second * b + shift)
+_line = in_one_loop(lambda values, scale, shift: values * scale + shift)
+_plane = in_one_loop(lambda first, second, a, b, shift: first * a + second * b + shift)
 
 
 @tf.custom_gradient
@@ -60,11 +50,11 @@ def batch_norm(
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Batch norm over all but the channels, with the statistics of the batch.
 
-    oneDNN's takes five times as long where the number of channels is no multiple of 16. There two neighbouring positions
-    are given to it as one of twice the channels, which is the same memory; of its results only the sums are used.
+    oneDNN's takes five times as long where the number of channels is no multiple of 16. Here two neighbouring
+    positions are given to it as one of twice the channels, which is the same memory; only its sums are used.
 
     Args:
-        inputs: (B, H, W, C), B·H·W even.
+        inputs: (B, H, W, C) with B·H·W even and C a multiple of 8.
         gamma, beta: (C,) float32.
         epsilon: added to the variance.
 
@@ -113,6 +103,25 @@ def batch_norm(
     return outputs
 
 
+@tf.custom_gradient
+def pointwise_convolution(
+    inputs: tf.Tensor, kernel: tf.Tensor
+) -> tuple[tf.Tensor, Callable[[tf.Tensor], list[tf.Tensor]]]:
+    """(B, H, W, C) through a (1, 1, C, F) kernel: (B, H, W, F), all bfloat16.
+
+    The kernel's gradient is a matrix product, which takes oneDNN half of the time of a convolution's.
+    """
+
+    def gradient(upstream: tf.Tensor) -> list[tf.Tensor]:
+        of_inputs = tf.raw_ops.Conv2DBackpropInput(
+            input_sizes=tf.shape(inputs), filter=kernel, out_backprop=upstream, strides=[1] * 4, padding="VALID"
+        )
+        rows, columns = (tf.reshape(values, (-1, values.shape[-1])) for values in (inputs, upstream))
+        return [of_inputs, tf.reshape(tf.matmul(rows, columns, transpose_a=True), kernel.shape)]
+
+    return tf.nn.conv2d(inputs, kernel, 1, "VALID"), gradient
+
+
 def depthwise_convolution(
     inputs: tf.Tensor, kernel: tf.Tensor, stride: int, rows: Sequence[int], columns: Sequence[int]
 ) -> tf.Tensor:
@@ -126,7 +135,9 @@ def depthwise_convolution(
     """
     strides = [1, stride, stride, 1]
     explicit = {"padding": "EXPLICIT", "explicit_paddings": [0, 0, *rows, *columns, 0, 0]}
-    is_same = (tuple(rows), tuple(columns)) == tuple(same_padding(side, kernel.shape[0], stride) for side in inputs.shape[1:3])
+    is_same = (tuple(rows), tuple(columns)) == tuple(
+        same_padding(side, kernel.shape[0], stride) for side in inputs.shape[1:3]
+    )
     padding = {"padding": "SAME"} if is_same else explicit
     half = inputs.dtype != tf.float32
 

@@ -8,7 +8,15 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ssd.training.cpu_kernels import batch_norm, depthwise_convolution, hard_swish, relu, relu6, same_padding
+from ssd.training.cpu_kernels import (
+    batch_norm,
+    depthwise_convolution,
+    hard_swish,
+    pointwise_convolution,
+    relu,
+    relu6,
+    same_padding,
+)
 
 Call = Callable[..., tf.Tensor]
 _ACTIVATIONS = {"relu": relu, "relu6": relu6, "hard_swish": hard_swish, "hard_silu": hard_swish}
@@ -31,6 +39,8 @@ class TrainingNetwork:
         for layer in model.layers:
             if (activation := _activation_of(layer)) is not None:
                 self._calls[id(layer)] = activation
+            elif _is_bfloat16_convolution(layer):
+                self._calls[id(layer)] = _convolution(layer)
             elif _is_slow_batch_norm(layer):
                 self._calls[id(layer)] = _batch_norm(layer)
             elif _is_plain_depthwise(layer):
@@ -60,6 +70,31 @@ def _activation_of(layer: keras.layers.Layer) -> Call | None:
     return None
 
 
+def _is_bfloat16_convolution(layer: keras.layers.Layer) -> bool:
+    return (
+        type(layer) is keras.layers.Conv2D
+        and layer.compute_dtype == "bfloat16"
+        and layer.data_format == "channels_last"
+        and layer.groups == 1
+    )
+
+
+def _convolution(layer: keras.layers.Conv2D) -> Call:
+    activation = _ACTIVATIONS.get(layer.activation.__name__, layer.activation)
+    convolve = layer.convolution_op
+    if tuple(layer.kernel_size) == tuple(layer.strides) == (1, 1):
+        convolve = pointwise_convolution
+
+    def call(inputs: tf.Tensor) -> tf.Tensor:
+        kernel, inputs = (tf.cast(values, tf.bfloat16) for values in (layer.kernel.value, inputs))
+        outputs = convolve(inputs, kernel)
+        if layer.use_bias:
+            outputs = tf.nn.bias_add(outputs, tf.cast(layer.bias.value, tf.bfloat16))
+        return activation(outputs)
+
+    return call
+
+
 def _is_slow_batch_norm(layer: keras.layers.Layer) -> bool:
     """Whether a batch norm uses the batch's statistics, of channels that are no multiple of 16."""
     return (
@@ -68,7 +103,7 @@ def _is_slow_batch_norm(layer: keras.layers.Layer) -> bool:
         and layer.scale
         and layer.center
         and layer.axis in (-1, 3)
-        and layer.gamma.shape[0] % 16 > 0
+        and layer.gamma.shape[0] % 16 == 8
     )
 
 

@@ -38,7 +38,11 @@ def make_train_step(
         jit_compile: with XLA, which is fast on a GPU and several times slower for convolutions on a CPU.
     """
 
-    network = (lambda image: model(image, training=True)) if jit_compile or globals().get("PLAIN") else TrainingNetwork(model)
+    def in_training(image: tf.Tensor) -> dict[str, tf.Tensor]:
+        outputs: dict[str, tf.Tensor] = model(image, training=True)
+        return outputs
+
+    network = in_training if jit_compile else TrainingNetwork(model)
 
     @tf.function(jit_compile=jit_compile)
     def step(image: tf.Tensor, boxes: tf.Tensor, labels: tf.Tensor) -> Losses:
