@@ -4,6 +4,7 @@ Each way was chosen by measuring (docs/measurements.md, "Step").
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import tensorflow as tf
 
@@ -147,8 +148,11 @@ def depthwise_convolution(
             return [input_gradient(upstream), kernel_gradient(upstream)]
 
         def input_gradient(upstream: tf.Tensor) -> tf.Tensor:
-            # oneDNN has bfloat16 of this for stride 1 and zeros as in "same" alone; else it is ten times slower
-            kind = tf.float32 if half and (stride > 1 or not is_same) else upstream.dtype
+            # oneDNN has this for zeros as in "same", in bfloat16 for stride 1 alone; else it takes up to ten times as long
+            slow = not is_same or (half and stride > 1)
+            if slow and stride > 1 and kernel.shape[0] <= 3:
+                return _spread(stride, rows[0], columns[0], *inputs.shape[1:3])(upstream, kernel)
+            kind = tf.float32 if slow else upstream.dtype
             found = tf.raw_ops.DepthwiseConv2dNativeBackpropInput(
                 input_sizes=tf.shape(inputs),
                 filter=tf.cast(kernel, kind),
@@ -175,6 +179,37 @@ def depthwise_convolution(
         return outputs, gradient
 
     return convolve(inputs, kernel)
+
+
+@cache
+def _spread(stride: int, top: int, left: int, height: int, width: int) -> Callable[..., tf.Tensor]:
+    """What leads from a depthwise convolution's output gradient and kernel to the gradient of its input.
+
+    Row `stride * m + a` of the input took part in row `m + (a + top - t) / stride` of the output by the kernel's row t,
+    for each t where that is a whole number; columns alike.
+    """
+
+    def taps(offset: int, size: int) -> list[tuple[int, int]]:
+        return [(t, (offset - t) // stride) for t in range(size) if (offset - t) % stride == 0]
+
+    def spread(upstream: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        size, rows, columns = kernel.shape[0], -(-height // stride), -(-width // stride)
+        padded = tf.pad(upstream, [(0, 0), (size, size), (size, size), (0, 0)])
+
+        def phase(a: int, b: int) -> tf.Tensor:
+            return tf.add_n(
+                [
+                    padded[:, size + y : size + y + rows, size + x : size + x + columns] * kernel[t, u, :, 0]
+                    for t, y in taps(a + top, size)
+                    for u, x in taps(b + left, size)
+                ]
+            )
+
+        phases = [tf.stack([phase(a, b) for b in range(stride)], axis=3) for a in range(stride)]
+        whole = (-1, stride * rows, stride * columns, kernel.shape[2])
+        return tf.reshape(tf.stack(phases, axis=2), whole)[:, :height, :width]
+
+    return in_one_loop(spread)
 
 
 def same_padding(side: int, kernel: int, stride: int) -> tuple[int, int]:

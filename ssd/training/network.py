@@ -1,6 +1,5 @@
 """The network as a training step computes it on a CPU: same layers, weights and results, other operations."""
 
-import math
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -19,14 +18,18 @@ from ssd.training.cpu_kernels import (
 )
 
 Call = Callable[..., tf.Tensor]
-_ACTIVATIONS = {"relu": relu, "relu6": relu6, "hard_swish": hard_swish, "hard_silu": hard_swish}
+_ACTIVATIONS: dict[Call, Call] = {
+    keras.activations.relu: relu,
+    keras.activations.relu6: relu6,
+    keras.activations.hard_swish: hard_swish,
+}
 
 
 class TrainingNetwork:
     """A functional model in training mode, its layers called as they are but where a CPU has a faster way.
 
-    Those are activations, depthwise convolutions, and the zeros put around the latter. The model is not changed, and is
-    saved, loaded and exported as ever.
+    It has one for activations, depthwise convolutions and the zeros put around them, convolutions in bfloat16, and some
+    batch norms. The model itself is not changed: it is saved, loaded and exported as ever.
 
     Args:
         model: of layers in a graph, as `SSD` is.
@@ -66,7 +69,7 @@ def _activation_of(layer: keras.layers.Layer) -> Call | None:
     if type(layer) is keras.layers.ReLU and not layer.negative_slope and not layer.threshold:
         return {None: relu, 6.0: relu6}.get(layer.max_value)
     if type(layer) is keras.layers.Activation:
-        return _ACTIVATIONS.get(getattr(layer.activation, "__name__", ""))
+        return _ACTIVATIONS.get(layer.activation)
     return None
 
 
@@ -80,7 +83,7 @@ def _is_bfloat16_convolution(layer: keras.layers.Layer) -> bool:
 
 
 def _convolution(layer: keras.layers.Conv2D) -> Call:
-    activation = _ACTIVATIONS.get(layer.activation.__name__, layer.activation)
+    activation = _ACTIVATIONS.get(layer.activation, layer.activation)
     convolve = layer.convolution_op
     if tuple(layer.kernel_size) == tuple(layer.strides) == (1, 1):
         convolve = pointwise_convolution
@@ -109,7 +112,7 @@ def _is_slow_batch_norm(layer: keras.layers.Layer) -> bool:
 
 def _batch_norm(layer: keras.layers.BatchNormalization) -> Call:
     def call(inputs: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
-        if mask is not None or math.prod(inputs.shape[:3]) % 2:
+        if mask is not None or not _is_even(inputs.shape[:3]):
             return layer(inputs, training=True, mask=mask)
         inputs = tf.cast(inputs, layer.compute_dtype)
         outputs, mean, variance = batch_norm(inputs, layer.gamma.value, layer.beta.value, layer.epsilon)
@@ -118,6 +121,11 @@ def _batch_norm(layer: keras.layers.BatchNormalization) -> Call:
         return outputs
 
     return call
+
+
+def _is_even(sides: tf.TensorShape) -> bool:
+    count = sides.num_elements()
+    return count is not None and count % 2 == 0
 
 
 def _is_plain_depthwise(layer: keras.layers.Layer) -> bool:
@@ -152,9 +160,9 @@ def _pads_of_depthwise(model: keras.Model) -> dict[int, keras.layers.ZeroPadding
     found = {}
     for layer in model.layers:
         if _is_plain_depthwise(layer) and layer.padding == "valid":
-            (tensor,) = _inputs(layer)
+            tensor, *others = _inputs(layer)
             source = tensor._keras_history.operation
-            if type(source) is keras.layers.ZeroPadding2D and uses[id(tensor)] == 1:
+            if not others and type(source) is keras.layers.ZeroPadding2D and uses[id(tensor)] == 1:
                 found[id(layer)] = source
     return found
 

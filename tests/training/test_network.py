@@ -51,6 +51,7 @@ def test_activations(name: str, kind: tf.DType) -> None:
         (3, 2, (0, 1), (1, 1)),  # "same" of 8 rows and 7 columns
         (5, 2, (1, 2), (2, 2)),
         (3, 2, (1, 1), (1, 1)),  # as PyTorch pads
+        (5, 2, (2, 2), (2, 2)),
         (5, 1, (0, 0), (0, 0)),
     ],
 )
