@@ -7,15 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ssd.training.cpu_kernels import (
-    batch_norm,
-    depthwise_convolution,
-    hard_swish,
-    pointwise_convolution,
-    relu,
-    relu6,
-    same_padding,
-)
+from ssd.training.cpu_kernels import batch_norm, hard_swish, pointwise_convolution, relu, relu6
+from ssd.training.depthwise import depthwise_convolution, same_padding
 
 Call = Callable[..., tf.Tensor]
 _ACTIVATIONS: dict[Call, Call] = {

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from ssd.models.layers import BatchNorm
 from ssd.training import cpu_kernels, one_loop
+from ssd.training.depthwise import depthwise_convolution
 from ssd.training.network import TrainingNetwork
 
 Arrays = list[np.ndarray]
@@ -64,9 +65,7 @@ def test_depthwise_convolutions(
         )
 
     values, kernel = normal(2, 8, 7, 6, kind=kind), normal(size, size, 6, 1, kind=kind, seed=1)
-    found = results(
-        lambda inputs, kernel: cpu_kernels.depthwise_convolution(inputs, kernel, stride, rows, columns), values, kernel
-    )
+    found = results(lambda inputs, kernel: depthwise_convolution(inputs, kernel, stride, rows, columns), values, kernel)
     assert_close(found, results(expected, values, kernel), TOLERANCE[kind])
 
 
