@@ -36,7 +36,7 @@ def depthwise_convolution(
             return [input_gradient(upstream), kernel_gradient(upstream)]
 
         def input_gradient(upstream: tf.Tensor) -> tf.Tensor:
-            # oneDNN has this for zeros as in "same", in bfloat16 for stride 1 alone; else it takes up to ten times longer
+            # oneDNN has this for zeros as in "same" and, in bfloat16, for stride 1; else it is ten times slower
             slow = not is_same or (half and stride > 1)
             if slow and stride > 1 and kernel.shape[0] <= 3:
                 return _spread(stride, rows[0], columns[0], *inputs.shape[1:3])(upstream, kernel)
