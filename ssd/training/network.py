@@ -59,11 +59,13 @@ class TrainingNetwork:
 
 def _activation_of(layer: keras.layers.Layer) -> Call | None:
     """The faster function of a layer that is nothing but an activation."""
+    found = None
     if type(layer) is keras.layers.ReLU and not layer.negative_slope and not layer.threshold:
-        return {None: relu, 6.0: relu6}.get(layer.max_value)
-    if type(layer) is keras.layers.Activation:
-        return _ACTIVATIONS.get(layer.activation)
-    return None
+        found = {None: relu, 6.0: relu6}.get(layer.max_value)
+    elif type(layer) is keras.layers.Activation:
+        found = _ACTIVATIONS.get(layer.activation)
+    # in float32 the others are one pass already
+    return found if found is hard_swish or layer.compute_dtype != "float32" else None
 
 
 def _is_bfloat16_convolution(layer: keras.layers.Layer) -> bool:
