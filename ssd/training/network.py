@@ -21,8 +21,8 @@ _ACTIVATIONS: dict[Call, Call] = {
 class TrainingNetwork:
     """A functional model in training mode, its layers called as they are but where a CPU has a faster way.
 
-    It has one for activations, depthwise convolutions and the zeros put around them, convolutions in bfloat16, and some
-    batch norms. The model itself is not changed: it is saved, loaded and exported as ever.
+    It has one for activations, depthwise convolutions and the zeros put around them, 1x1 convolutions in bfloat16, and
+    some batch norms. The model itself is not changed: it is saved, loaded and exported as ever.
 
     Args:
         model: of layers in a graph, as `SSD` is.
@@ -35,8 +35,8 @@ class TrainingNetwork:
         for layer in model.layers:
             if (activation := _activation_of(layer)) is not None:
                 self._calls[id(layer)] = activation
-            elif _is_bfloat16_convolution(layer):
-                self._calls[id(layer)] = _convolution(layer)
+            elif _is_bfloat16_pointwise(layer):
+                self._calls[id(layer)] = _pointwise(layer)
             elif _is_slow_batch_norm(layer):
                 self._calls[id(layer)] = _batch_norm(layer)
             elif _is_plain_depthwise(layer):
@@ -68,27 +68,22 @@ def _activation_of(layer: keras.layers.Layer) -> Call | None:
     return found if found is hard_swish or layer.compute_dtype != "float32" else None
 
 
-def _is_bfloat16_convolution(layer: keras.layers.Layer) -> bool:
+def _is_bfloat16_pointwise(layer: keras.layers.Layer) -> bool:
     return (
         type(layer) is keras.layers.Conv2D
         and layer.compute_dtype == "bfloat16"
         and layer.data_format == "channels_last"
+        and tuple(layer.kernel_size) == tuple(layer.strides) == (1, 1)
         and layer.groups == 1
+        and layer.activation is keras.activations.linear
     )
 
 
-def _convolution(layer: keras.layers.Conv2D) -> Call:
-    activation = _ACTIVATIONS.get(layer.activation, layer.activation)
-    convolve = layer.convolution_op
-    if tuple(layer.kernel_size) == tuple(layer.strides) == (1, 1):
-        convolve = pointwise_convolution
-
+def _pointwise(layer: keras.layers.Conv2D) -> Call:
     def call(inputs: tf.Tensor) -> tf.Tensor:
         kernel, inputs = (tf.cast(values, tf.bfloat16) for values in (layer.kernel.value, inputs))
-        outputs = convolve(inputs, kernel)
-        if layer.use_bias:
-            outputs = tf.nn.bias_add(outputs, tf.cast(layer.bias.value, tf.bfloat16))
-        return activation(outputs)
+        outputs = pointwise_convolution(inputs, kernel)
+        return tf.nn.bias_add(outputs, tf.cast(layer.bias.value, tf.bfloat16)) if layer.use_bias else outputs
 
     return call
 
