@@ -129,6 +129,24 @@ class VOCFolderConfig:
 
 
 @dataclass
+class FolderConfig:
+    """conf/dataset/folder.yaml: a folder or archive of images and labels as any tool left them."""
+
+    _target_: str = "ssd.data.folder.reader.folder"
+    name: str = MISSING  # of the data set, for people
+    pretrained_weights: str | None = "imagenet"
+    max_pixels: int = 100_000_000  # of an image, height times width; larger ones are refused before they are decoded
+    path: str = MISSING
+    format: str = "auto"
+    train: str | None = None
+    val: str | None = None
+    class_names: list[str] | None = None
+    val_fraction: float = 0.2
+    seed: int = 0
+    data_dir: str = "data"
+
+
+@dataclass
 class CocoJsonConfig:
     """conf/dataset/coco_json.yaml: images and COCO instances JSON."""
 
@@ -199,6 +217,7 @@ MEMBERS: dict[str, dict[str, type]] = {
         "shapes": ShapesConfig,
         "voc": VOCTFDSConfig,
         "coco": CocoTFDSConfig,
+        "folder": FolderConfig,
         "voc_folder": VOCFolderConfig,
         "coco_json": CocoJsonConfig,
     },

@@ -1,6 +1,5 @@
 """Images and a COCO instances JSON (https://cocodataset.org/#format-data)."""
 
-import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from ssd.data.images import ImageFiles
 from ssd.data.readers.annotations import Objects, build_annotations, warn_of_empty
 from ssd.data.readers.coco_fields import Fields
+from ssd.data.readers.json_file import read_json
 from ssd.data.readers.names import check_class_names, check_file_name
 from ssd.data.sample import Dataset, Splits
 from ssd.errors import UserError
@@ -60,24 +60,7 @@ def _read(path: Path, folder: Path, split: str, name: str) -> Dataset:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    if path.exists() and not path.is_file():
-        raise UserError(f"The annotations {path} are a folder, not a file: give the JSON file in it.")
-    try:
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise UserError(f"The annotations {path} do not exist: check the path.") from None
-    except RecursionError:
-        raise UserError(f"The annotations {path} are nested deeper than any COCO file: it is none.") from None
-    except MemoryError:
-        raise UserError(f"The annotations {path} do not fit into memory: take a file with fewer objects.") from None
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"The annotations {path} are not UTF-8 (byte {error.start + 1}): save them as JSON in UTF-8."
-        ) from None
-    except (OSError, ValueError) as error:  # json's own errors are among the latter
-        raise UserError(
-            f"The annotations {path} are not readable JSON ({error}): correct or copy the file again."
-        ) from None
+    content = read_json(path)
     keys = ("images", "annotations", "categories")
     if not isinstance(content, dict) or not all(isinstance(content.get(key), list) for key in keys):
         raise UserError(f"{path} is not a COCO instances file: it needs the lists {', '.join(keys)}.")
