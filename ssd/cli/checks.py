@@ -19,6 +19,7 @@ from ssd import tasks
 from ssd.cli.hydra_errors import explain, unknown_key
 from ssd.cli.names import check_names, check_store
 from ssd.cli.ranges import check_ranges, value_at
+from ssd.config.groups import FolderConfig
 from ssd.errors import UserError, nearest
 from ssd.runs.best_by import BEST_BY
 from ssd.sweep.report.sources import read_source
@@ -200,6 +201,11 @@ def _downloads(backbone: str) -> tuple[str, ...]:
     return ("imagenet", "imagenet_full") if backbone.endswith(".vgg16") else ("imagenet",)
 
 
+def _may_be_a_file(key: str, values: dict[str, Any]) -> bool:
+    """An archive or a file of annotations, in the place of the folder of a data set of any format."""
+    return key == "dataset.path" and values["dataset"]["_target_"] == FolderConfig._target_
+
+
 def _check_paths(values: dict[str, Any]) -> None:
     for key, (readers, kind) in PATHS.items():
         given = value_at(values, key)
@@ -210,7 +216,7 @@ def _check_paths(values: dict[str, Any]) -> None:
         path = Path(given)
         if not os.path.exists(path):  # False too for what no file system takes
             raise UserError(f"{key}={given}: there is no such {kind}; paths are relative to {Path.cwd()}")
-        if kind == "folder" and not path.is_dir():
+        if kind == "folder" and not path.is_dir() and not _may_be_a_file(key, values):
             raise UserError(f"{key}={given} is a file; it must be a folder")
         if kind == "file" and not path.is_file():
             raise UserError(f"{key}={given} is a folder; it must be a file")

@@ -7,11 +7,15 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
+from ssd.config.groups import FolderConfig
 from ssd.config.instantiate import instantiate
+from ssd.data.folder.recorded import content
 from ssd.data.images import MAX_PIXELS
 from ssd.data.oddities import say_oddities
 from ssd.data.sample import Dataset, Splits
 from ssd.errors import UserError, kind_of
+from ssd.runs.files import write_json
+from ssd.runs.folder import SPLIT, run_of
 
 # Read ahead by `read_ahead`: the data set, and what its reader had to say, which belongs into the run's log.
 _ahead: dict[str, tuple[Splits, list[logging.LogRecord]]] = {}
@@ -45,13 +49,36 @@ def build_splits(cfg: DictConfig) -> Splits:
     return splits
 
 
+def record_split(cfg: DictConfig, folder: Path, splits: Splits) -> None:
+    """Notes in a run's folder which images it has, so that it goes on and is judged later with the same ones."""
+    if _is_folder(cfg) and not (folder / SPLIT).exists():
+        parts = [[item.id for item in part.annotations] for part in (splits.train, splits.val)]
+        write_json(folder / SPLIT, content(cfg.dataset, *parts))
+
+
+def _is_folder(cfg: DictConfig) -> bool:
+    return bool(cfg.dataset["_target_"] == FolderConfig._target_)
+
+
+def _recorded(cfg: DictConfig) -> str | None:
+    """The split of the run that goes on or is judged, where it has noted one."""
+    run = Path(cfg.resume) if cfg.resume is not None else None
+    if cfg.task.name == "evaluate" and cfg.checkpoint is not None:
+        run = run_of(Path(cfg.checkpoint))
+    file = run / SPLIT if run is not None and _is_folder(cfg) else None
+    return str(file.resolve()) if file is not None and file.is_file() else None
+
+
 def _key(cfg: DictConfig) -> str:
     """What the data set depends on; relative paths start from the current folder."""
-    return json.dumps([str(Path.cwd()), OmegaConf.to_container(cfg.dataset, resolve=True)], sort_keys=True, default=str)
+    plain = OmegaConf.to_container(cfg.dataset, resolve=True)
+    return json.dumps([str(Path.cwd()), plain, _recorded(cfg)], sort_keys=True, default=str)
 
 
 def _build(cfg: DictConfig) -> Splits:
     arguments = {key: value for key, value in cfg.dataset.items() if key not in ("pretrained_weights", "max_pixels")}
+    if (recorded := _recorded(cfg)) is not None:
+        arguments["recorded"] = recorded
     splits = instantiate(OmegaConf.create(arguments), "dataset")
     if not isinstance(splits, Splits) or not all(isinstance(part, Dataset) for part in (splits.train, splits.val)):
         target = cfg.dataset["_target_"]

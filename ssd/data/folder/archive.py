@@ -139,8 +139,8 @@ def _write(content: IO[bytes], target: Path, most: int, path: Path) -> int:
             size += len(chunk)
             if size > most:
                 raise UserError(
-                    f"{path} unpacks to more than {_MOST_TIMES} times its size, which no images do: it is not unpacked; "
-                    "do it yourself if you trust it."
+                    f"{path} unpacks to more than {_MOST_TIMES} times its size, which no images do: it is not unpacked "
+                    "here; do it yourself if you trust it."
                 )
             file.write(chunk)
     return size

@@ -43,10 +43,11 @@ def choose(splits: Mapping[str, Sequence[int]], count: int, train: str | None, v
     if rest := [row for row in range(count) if row not in inside]:
         named[REST] = rest
     if train is None and len(named) == 1 and val is None:
-        name, rows = next(iter(named.items()))
-        return Choice("train", rows, "val", None, {})
+        return Choice("train", next(iter(named.values())), "val", None, {})
     train_name = train if train is not None else _usual(named, ("train", "trainval", REST), data)
-    val_name = val or next((name for name in ("val", "test") if name in named and name not in train_name.split("+")), None)
+    val_name = val or next(
+        (name for name in ("val", "test") if name in named and name not in train_name.split("+")), None
+    )
     train_rows = _rows(named, train_name, "train", data)
     val_rows = _rows(named, val_name, "val", data) if val_name is not None else None
     used = {*train_name.split("+"), *(val_name or "").split("+")}
@@ -59,7 +60,9 @@ def _usual(named: Mapping[str, Sequence[int]], usual: Sequence[str], data: str) 
         if name in named:
             return name
     listed = ", ".join(f"{name} ({len(rows):,})" for name, rows in named.items())
-    raise UserError(f"{data} has the splits {listed}, none of which is train: say dataset.train=... and dataset.val=...")
+    raise UserError(
+        f"{data} has the splits {listed}, none of which is train: say dataset.train=... and dataset.val=..."
+    )
 
 
 def _rows(named: Mapping[str, Sequence[int]], wanted: str, key: str, data: str) -> list[int]:

@@ -67,7 +67,12 @@ def read(listing: Listing, files: Sequence[str], notes: Notes) -> Found:
             notes.add("images are in no list, and are left out", image)
     class_names = list(dict.fromkeys(name for names in names_of.values() for name in names.values()))
     shown = ", ".join(file.rpartition("/")[2] for file in files[:3]) + (", ..." if len(files) > 3 else "")
-    return Found(f"{NAME} ({shown})", list(pictures.values()), {name: list(listed) for name, listed in splits.items()}, class_names)
+    return Found(
+        f"{NAME} ({shown})",
+        list(pictures.values()),
+        {name: list(listed) for name, listed in splits.items()},
+        class_names,
+    )
 
 
 def _content(listing: Listing, file: str) -> dict[str, Any]:

@@ -46,8 +46,8 @@ def read(listing: Listing, files: Sequence[str], notes: Notes) -> Found:
                 entries.add(picture, shape["label"], _box(kind, shape["points"]), f"shape {number}")
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
             raise UserError(
-                f"The file {listing.path(file)} is not one of LabelMe ({error!r:.80}): each of its shapes needs a label "
-                "and points of x and y."
+                f"The file {listing.path(file)} is not one of LabelMe ({error!r:.80}): each of its shapes needs a "
+                "label and points of x and y."
             ) from None
     return entries.found(NAME)
 

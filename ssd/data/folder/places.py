@@ -7,8 +7,11 @@ from collections.abc import Sequence
 
 # Words of folders' names that say what kind of file is in them, and nothing about which.
 ROLES = frozenset(
-    "jpegimages image images img imgs picture pictures photo photos frames label labels labeltxt annotation annotations "
-    "annots annot ann anns xml xmls txt json jsons csv bbox bboxes boxes gt yolo voc coco obj data dataset".split()
+    re.findall(
+        r"\w+",
+        "jpegimages image images img imgs picture pictures photo photos frames label labels labeltxt annotation "
+        "annotations annots annot ann anns xml xmls txt json jsons csv bbox bboxes boxes gt yolo voc coco obj data dataset",
+    )
 )
 _SPLITS = {
     **dict.fromkeys(("train", "training"), "train"),

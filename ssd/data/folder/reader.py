@@ -17,8 +17,8 @@ from ssd.data.folder.division import divide
 from ssd.data.folder.formats import FORMATS, detect
 from ssd.data.folder.likeness import groups_of
 from ssd.data.folder.listing import Listing, list_beside, list_folder
-from ssd.data.folder.records import Found, Notes, Picture
 from ssd.data.folder.recorded import read_recorded
+from ssd.data.folder.records import Found, Notes, Picture
 from ssd.data.images import ImageFiles, encoded_size, image_size
 from ssd.data.readers.annotations import Objects, build_annotations, warn_of_empty
 from ssd.data.sample import Dataset, Splits
@@ -92,8 +92,8 @@ def _listing(path: Path, data_dir: Path, given: str) -> Listing:
     if path.suffix.lower() in _FILES or ".record-" in path.name or ".tfrecord-" in path.name:
         return list_beside(path)
     raise UserError(
-        f"dataset.path={given} is neither a folder nor an archive ({', '.join(SUFFIXES[:4])}) nor a file of annotations "
-        f"({', '.join(_FILES[:3])}): give the folder that holds the images and their labels."
+        f"dataset.path={given} is neither a folder nor an archive ({', '.join(SUFFIXES[:4])}) nor a file of "
+        f"annotations ({', '.join(_FILES[:3])}): give the folder that holds the images and their labels."
     )
 
 
@@ -113,9 +113,7 @@ def _recorded(found: Found, file: str | None, settings: Mapping[str, Any], notes
     return Choice("train", parts[0], "val", parts[1], {"others": unused} if unused else {})
 
 
-def _made(
-    choice: Choice, found: Found, read: Callable[[int], bytes], fraction: float, seed: int
-) -> tuple[Choice, str]:
+def _made(choice: Choice, found: Found, read: Callable[[int], bytes], fraction: float, seed: int) -> tuple[Choice, str]:
     """With a validation part out of the images to train on, and how that was made."""
     pictures = [found.pictures[row] for row in choice.train]
     places = [picture.place for picture in pictures]
@@ -124,8 +122,9 @@ def _made(
     chosen = set(val)
     rest = [row for i, row in enumerate(choice.train) if i not in chosen]
     together = len(places) - len(np.unique(groups))
-    how = f" (made: {fraction:.0%}, seed {seed}, by class{f', {together:,} near-duplicates together' if together else ''})"
-    return Choice(choice.train_name, rest, choice.val_name, [choice.train[i] for i in val], choice.unused), how
+    alike = f", {together:,} near-duplicates together" if together else ""
+    made = Choice(choice.train_name, rest, choice.val_name, [choice.train[i] for i in val], choice.unused)
+    return made, f" (made: {fraction:.0%}, seed {seed}, by class{alike})"
 
 
 def _dataset(
@@ -200,7 +199,9 @@ def _say(found: Found, choice: Choice, how: str, datasets: Sequence[Dataset]) ->
     log.info("found: %s, %s images", found.what, f"{len(found.pictures):,}")
     unused = ", ".join(f"{name} {count:,}" for name, count in choice.unused.items())
     train, val = (f"{data.name.rpartition(':')[2]} {len(data):,}" for data in datasets)
-    log.info("splits: %s to train on, %s to validate on%s%s", train, val, how, f"; not used: {unused}" if unused else "")
+    log.info(
+        "splits: %s to train on, %s to validate on%s%s", train, val, how, f"; not used: {unused}" if unused else ""
+    )
     once = datasets[:1] if datasets[0].annotations is datasets[1].annotations else datasets
     labels = np.concatenate([np.zeros(0, np.int32), *(item.labels for data in once for item in data.annotations)])
     counts = np.bincount(labels, minlength=len(datasets[0].class_names)).tolist()

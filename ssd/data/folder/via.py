@@ -71,7 +71,9 @@ def read(listing: Listing, files: Sequence[str], notes: Notes) -> Found:
         try:
             box = _box(region.shape)
         except (KeyError, TypeError, ValueError):
-            raise UserError(f"The {where} in {listing.path(region.file)} has no shape with numbers: correct it.") from None
+            raise UserError(
+                f"The {where} in {listing.path(region.file)} has no shape with numbers: correct it."
+            ) from None
         entries.add(entries.picture(region.image, region.file), name, box, where)
     return entries.found(f"{NAME} ({files[0].rpartition('/')[2]})")
 

@@ -1,4 +1,4 @@
-"""Pascal VOC XML wherever it lies: the devkit, `annotations/` and `images/`, beside the images as labelImg leaves it."""
+"""Pascal VOC XML wherever it lies: the devkit, `annotations/` and `images/`, beside the images as of labelImg."""
 
 import re
 from collections.abc import Sequence

@@ -64,14 +64,18 @@ def _from_yaml(listing: Listing, file: str) -> Description | None:
     try:
         content = yaml.load(read_text(path), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise UserError(f"The file {path} is not readable YAML ({' '.join(str(error).split())[:200]}): correct it.") from None
+        raise UserError(
+            f"The file {path} is not readable YAML ({' '.join(str(error).split())[:200]}): correct it."
+        ) from None
     if not isinstance(content, dict) or not isinstance(content.get("names"), list | dict):
         return None
     names = content["names"]
     if isinstance(names, dict):
         numbers = [int(key) if str(key).isdecimal() else -1 for key in names]
         if sorted(numbers) != list(range(len(numbers))):
-            raise UserError(f"{path} numbers its names {', '.join(map(str, list(names)[:5]))}: they must be 0, 1, 2, ...")
+            raise UserError(
+                f"{path} numbers its names {', '.join(map(str, list(names)[:5]))}: they must be 0, 1, 2, ..."
+            )
         names = [name for _, name in sorted(zip(numbers, names.values(), strict=True), key=lambda pair: pair[0])]
     base = f"{content['path']}/" if isinstance(content.get("path"), str) else ""
     said = [(_KEYS[key], f"{base}{entry}") for key in content if key in _KEYS for entry in _entries(content[key])]
@@ -79,9 +83,7 @@ def _from_yaml(listing: Listing, file: str) -> Description | None:
     return Description(file, _checked(names, path), splits, "kpt_shape" in content, missing)
 
 
-def _splits(
-    listing: Listing, file: str, said: Sequence[tuple[str, str]]
-) -> tuple[dict[str, list[str]], list[str]]:
+def _splits(listing: Listing, file: str, said: Sequence[tuple[str, str]]) -> tuple[dict[str, list[str]], list[str]]:
     """The places that are meant, by split, and the entries that are not there."""
     splits: dict[str, list[str]] = {}
     missing: list[str] = []
