@@ -26,12 +26,12 @@ from ssd.sweep.report.sources import read_source
 
 # key → (tasks that read it, what must be there)
 PATHS: dict[str, tuple[Sequence[str], str]] = {
-    "dataset.path": (("train", "evaluate"), "folder"),
-    "dataset.archives": (("train", "evaluate"), "folder"),
-    "dataset.train_annotations": (("train", "evaluate"), "file"),
-    "dataset.train_images": (("train", "evaluate"), "folder"),
-    "dataset.val_annotations": (("train", "evaluate"), "file"),
-    "dataset.val_images": (("train", "evaluate"), "folder"),
+    "dataset.path": (("train", "evaluate", "inspect"), "folder"),
+    "dataset.archives": (("train", "evaluate", "inspect"), "folder"),
+    "dataset.train_annotations": (("train", "evaluate", "inspect"), "file"),
+    "dataset.train_images": (("train", "evaluate", "inspect"), "folder"),
+    "dataset.val_annotations": (("train", "evaluate", "inspect"), "file"),
+    "dataset.val_images": (("train", "evaluate", "inspect"), "folder"),
     "backbone.weights": (("train",), "file"),
     "checkpoint": (("train", "evaluate", "predict"), "run folder or .keras file"),
     "source": (("predict",), "image or folder"),
@@ -171,6 +171,8 @@ def _check_task(values: dict[str, Any]) -> None:
         raise UserError(
             f"source is for task=predict and task=report, not for task={task}; leave it out or set the task"
         )
+    if task != "inspect" and value_at(values, "dataset.convert"):
+        raise UserError(f"dataset.convert is for task=inspect, not for task={task}; leave it out or set the task")
     if values["checkpoint"] and values["weights"]:
         raise UserError("checkpoint and weights both name the detector to start from; leave one of the two out")
 

@@ -26,7 +26,7 @@ def look_at_inputs(jobs: Sequence[DictConfig]) -> None:
     for job in jobs:
         if job.task.name == "predict":
             _look_at_images(job)
-    reading = [job for job in jobs if job.task.name in ("train", "evaluate")]
+    reading = [job for job in jobs if job.task.name in ("train", "evaluate", "inspect")]
     with waiting("reading the annotations"):
         from ssd.experiment.splits import read_ahead  # numpy and OpenCV, which a mistake in a key need not wait for
 

@@ -144,6 +144,7 @@ class FolderConfig:
     val_fraction: float = 0.2
     seed: int = 0
     data_dir: str = "data"
+    convert: str | None = None
 
 
 @dataclass

@@ -17,6 +17,8 @@ from ssd.errors import UserError, kind_of
 from ssd.runs.files import write_json
 from ssd.runs.folder import SPLIT, run_of
 
+# Keys of a data set that say nothing about how it is read.
+_NOT_READ = ("pretrained_weights", "max_pixels", "convert")
 # Read ahead by `read_ahead`: the data set, and what its reader had to say, which belongs into the run's log.
 _ahead: dict[str, tuple[Splits, list[logging.LogRecord]]] = {}
 
@@ -76,7 +78,7 @@ def _key(cfg: DictConfig) -> str:
 
 
 def _build(cfg: DictConfig) -> Splits:
-    arguments = {key: value for key, value in cfg.dataset.items() if key not in ("pretrained_weights", "max_pixels")}
+    arguments = {key: value for key, value in cfg.dataset.items() if key not in _NOT_READ}
     if (recorded := _recorded(cfg)) is not None:
         arguments["recorded"] = recorded
     splits = instantiate(OmegaConf.create(arguments), "dataset")

@@ -30,6 +30,12 @@ def is_archive(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES)
 
 
+def stem_of(path: Path) -> str:
+    """The name of an archive without what says that it is one; of another file or folder its name."""
+    suffix = max((suffix for suffix in SUFFIXES if path.name.lower().endswith(suffix)), key=len, default="")
+    return path.name[: len(path.name) - len(suffix)]
+
+
 def unpacked(path: Path, data_dir: Path) -> Path:
     """The folder that an archive is unpacked in: made now, or found from an earlier time.
 
@@ -42,7 +48,7 @@ def unpacked(path: Path, data_dir: Path) -> Path:
     """
     found = path.stat()
     key = hashlib.sha256(f"{path.resolve()}\0{found.st_size}\0{found.st_mtime_ns}".encode("utf-8", "surrogateescape"))
-    folder = data_dir / "unpacked" / f"{path.name.partition('.')[0]}-{key.hexdigest()[:12]}"
+    folder = data_dir / "unpacked" / f"{stem_of(path)}-{key.hexdigest()[:12]}"
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(f"{folder.name}.lock")):

@@ -20,7 +20,7 @@ def find(listing: Listing) -> list[str]:
     return [
         file
         for file, head in heads.items()
-        if _START.match(head) and (b'"coordinates"' in head or (b'"annotations"' in head and b'"image' in head))
+        if _START.match(head) and b'"annotation' in head and b'"image' in head and b'"data"' not in head  # Label Studio
     ]
 
 

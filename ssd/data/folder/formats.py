@@ -65,6 +65,12 @@ def _listed(found: Mapping[str, list[str]]) -> str:
     )
 
 
+def _others(listing: Listing) -> str:
+    images = set(listing.images)
+    others = [file for file in listing.files if file not in images]
+    return f" among its {len(others):,} other files, such as {others[0]}" if others else ""
+
+
 def _nothing(listing: Listing) -> str:
     """What there is instead, and what to do."""
     for suffixes, piece, name, advice in _NOT_READ:
@@ -73,8 +79,8 @@ def _nothing(listing: Listing) -> str:
     images = f"{len(listing.images):,} image{'s' if len(listing.images) != 1 else ''}"
     if listing.images:
         return (
-            f"it has {images}, such as {listing.images[0]}, and no labels to them; draw boxes in a tool such as "
-            "labelImg or CVAT and save them beside, or give the folder that holds both"
+            f"it has {images}, such as {listing.images[0]}, and no labels to them{_others(listing)}; draw boxes in a "
+            "tool such as labelImg or CVAT and save them beside, or give the folder that holds both"
         )
     if archives := listing.ending(*_ARCHIVES):
         return f"it has no image, but {archives[0]}; give that: dataset.path=.../{archives[0]}"

@@ -8,9 +8,11 @@ from pathlib import Path
 from ssd.data.folder.places import ROLES
 from ssd.data.readers.names import check_file_name
 from ssd.errors import UserError
+from ssd.runs.folder import SWEEP_FILE, is_run
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff")
-_LEFT_OUT = ("__MACOSX", "Thumbs.db", "desktop.ini")  # what systems leave behind; names with a dot before are too
+# What systems and MLflow leave behind; names with a dot before are left out too.
+_LEFT_OUT = ("__MACOSX", "Thumbs.db", "desktop.ini", "mlruns", "mlartifacts")
 # What belongs to a file of annotations that is named itself, where the others of its folder are left aside.
 _BESIDE = (*IMAGE_SUFFIXES, ".txt", ".names", ".pbtxt")
 
@@ -59,7 +61,7 @@ class Listing:
 
 
 def list_folder(root: Path) -> Listing:
-    """Lists a folder.
+    """Lists a folder, without the folders of runs in it, which hold pictures too.
 
     Links are followed, each folder once, so that a circle of them ends.
 
@@ -86,6 +88,8 @@ def list_beside(file: Path) -> Listing:
 
 
 def _collect(folder: Path, before: str, found: list[str], seen: set[tuple[int, int]]) -> None:
+    if is_run(folder) or (folder / SWEEP_FILE).is_file():
+        return
     try:
         identity = folder.stat()
         if (key := (identity.st_dev, identity.st_ino)) in seen:

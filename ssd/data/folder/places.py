@@ -4,13 +4,15 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
+from urllib.parse import unquote
 
 # Words of folders' names that say what kind of file is in them, and nothing about which.
 ROLES = frozenset(
     re.findall(
         r"\w+",
         "jpegimages image images img imgs picture pictures photo photos frames label labels labeltxt annotation "
-        "annotations annots annot ann anns xml xmls txt json jsons csv bbox bboxes boxes gt yolo voc coco obj data dataset",
+        "annotations annots annot ann anns xml xmls txt json jsons csv bbox bboxes boxes gt yolo voc coco "
+        "obj data dataset",
     )
 )
 _SPLITS = {
@@ -103,7 +105,8 @@ class Images:
         parts = _parts(name)
         if not parts:
             return None
-        found = self._by_name.get(folded(parts[-1])) or self._by_stem.get(folded(parts[-1]), [])
+        last = folded(parts[-1])
+        found = self._by_name.get(last) or self._by_name.get(unquote(last)) or self._by_stem.get(last, [])
         return self._nearest(self._fitting(found, annotation), parts, annotation)
 
     def _fitting(self, files: Sequence[str], annotation: str) -> list[str]:

@@ -1,9 +1,10 @@
 """A folder or an archive of images and labels from any tool: `dataset=folder dataset.path=WHERE`."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from ssd.data.folder.likeness import groups_of
 from ssd.data.folder.listing import Listing, list_beside, list_folder
 from ssd.data.folder.recorded import read_recorded
 from ssd.data.folder.records import Found, Notes, Picture
-from ssd.data.images import ImageFiles, encoded_size, image_size
+from ssd.data.images import MAX_PIXELS, ImageFiles, encoded_size, image_size
 from ssd.data.readers.annotations import Objects, build_annotations, warn_of_empty
 from ssd.data.sample import Dataset, Splits
 from ssd.errors import UserError
@@ -73,10 +74,11 @@ def folder(
     choice = _recorded(found, recorded, settings, notes) or choose(
         found.splits, len(found.pictures), train, val, f"dataset.path={path}"
     )
-    choice, how = (choice, "") if choice.val is not None else _made(choice, found, read, val_fraction, seed)
+    sizes = _sizes(listing, found, sorted({*choice.train, *(choice.val or ())}))
+    choice, how = (choice, "") if choice.val is not None else _made(choice, found, read, sizes, val_fraction, seed)
     parts = (choice.train_name, choice.train), (choice.val_name, choice.val or ())
     names = class_names_of(found, [row for _, rows in parts for row in rows], class_names, path)
-    datasets = [_dataset(listing, found, read, rows, names, f"{name}:{part}") for part, rows in parts]
+    datasets = [_dataset(listing, found, read, rows, sizes, names, f"{name}:{part}") for part, rows in parts]
     _say(found, choice, how, datasets)
     notes.say(name)
     return Splits(*datasets)
@@ -113,11 +115,18 @@ def _recorded(found: Found, file: str | None, settings: Mapping[str, Any], notes
     return Choice("train", parts[0], "val", parts[1], {"others": unused} if unused else {})
 
 
-def _made(choice: Choice, found: Found, read: Callable[[int], bytes], fraction: float, seed: int) -> tuple[Choice, str]:
+def _made(
+    choice: Choice,
+    found: Found,
+    read: Callable[[int], bytes],
+    sizes: Mapping[int, tuple[int, int]],
+    fraction: float,
+    seed: int,
+) -> tuple[Choice, str]:
     """With a validation part out of the images to train on, and how that was made."""
     pictures = [found.pictures[row] for row in choice.train]
     places = [picture.place for picture in pictures]
-    groups = groups_of(places, lambda i: read(choice.train[i]))
+    groups = groups_of(places, lambda i: read(row) if prod(sizes[row := choice.train[i]]) <= MAX_PIXELS else b"")
     val = divide(places, [{item.name for item in picture.items} for picture in pictures], groups, fraction, seed)
     chosen = set(val)
     rest = [row for i, row in enumerate(choice.train) if i not in chosen]
@@ -128,10 +137,16 @@ def _made(choice: Choice, found: Found, read: Callable[[int], bytes], fraction: 
 
 
 def _dataset(
-    listing: Listing, found: Found, read: Callable[[int], bytes], rows: Sequence[int], names: tuple[str, ...], name: str
+    listing: Listing,
+    found: Found,
+    read: Callable[[int], bytes],
+    rows: Sequence[int],
+    all_sizes: Mapping[int, tuple[int, int]],
+    names: tuple[str, ...],
+    name: str,
 ) -> Dataset:
     pictures = [found.pictures[row] for row in rows]
-    sizes = _sizes(listing, found, rows)
+    sizes = [all_sizes[row] for row in rows]
     _warn_about_sizes(pictures, sizes, name)
     labels = {class_name: label for label, class_name in enumerate(names)}
     objects, where, empty = Objects(), [], []
@@ -171,15 +186,15 @@ def _files(read: Any, rows: Sequence[int]) -> ImageFiles:
     return ImageFiles([read.paths[row] for row in rows])
 
 
-def _sizes(listing: Listing, found: Found, rows: Sequence[int]) -> list[tuple[int, int]]:
-    """Height and width of the images, by their headers."""
+def _sizes(listing: Listing, found: Found, rows: Collection[int]) -> dict[int, tuple[int, int]]:
+    """Height and width of images by their rows, as their headers say."""
 
     def size(row: int) -> tuple[int, int]:
         place = found.pictures[row].place
         return image_size(listing.path(place)) if found.read is None else encoded_size(found.read(row), place)
 
     with ThreadPoolExecutor(available_cores()) as pool:
-        return list(pool.map(size, rows))
+        return dict(zip(rows, pool.map(size, rows), strict=True))
 
 
 def _warn_about_sizes(pictures: Sequence[Picture], sizes: Sequence[tuple[int, int]], name: str) -> None:

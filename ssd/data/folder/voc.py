@@ -81,5 +81,5 @@ def _listed(listing: Listing, lists: Sequence[str], rows: dict[str, int], notes:
             if stem in known:
                 splits.setdefault(name, []).append(known[stem])
             elif stem:
-                notes.add(f"lines of {file} name no annotated image", stem[:80])
+                notes.add("lines in ImageSets/Main name no annotated image", f"{line.strip()[:80]} in {name}.txt")
     return {name: list(dict.fromkeys(listed)) for name, listed in splits.items()}

@@ -44,15 +44,17 @@ def read(listing: Listing, files: Sequence[str], notes: Notes) -> Found:
         UserError: a line of labels, or the file that names the classes, is wrong.
     """
     known = describe(listing)
-    images, labels = Images(listing.images), set(files)
+    images = Images(listing.images)
     pictures = {image: Picture(image, "", fractions=True) for image in listing.images}
-    for file in listing.ending(".txt"):
-        place = images.of_label(file)
-        if file in labels and place is not None:
+    for file in [text for text in listing.ending(".txt") if not _NO_LABELS.match(text)]:
+        if (place := images.of_label(file)) is None:
+            if _ROW.match(listing.head(file, 512)):
+                notes.add("files of labels have no image, and are left out", file)
+        elif pictures[place].source:
+            notes.add("files of labels are of an image that another one is of, and are left out", file)
+        else:
             pictures[place].source = file
             pictures[place].items = _items(listing, file, known, notes)
-        elif place is None and not _NO_LABELS.match(file) and _ROW.match(listing.head(file, 512)):
-            notes.add("files of labels have no image, and are left out", file)
     for picture in pictures.values():
         if not picture.source:
             notes.add("images have no file of labels; they are background", picture.place)
@@ -144,5 +146,5 @@ def _in_places(listing: Listing, places: Sequence[str], images: Images) -> list[
             found += [image for image in listing.images if image.startswith(place)]
         else:
             lines = read_text(listing.path(place), _MOST_OF_A_LIST).splitlines()
-            found += [image for line in lines if line.strip() and (image := images.named(line, place)) is not None]
+            found += [image for line in lines if line.strip() and (image := images.named(line, "")) is not None]
     return found
