@@ -55,7 +55,7 @@ def test_every_option_composes_and_is_valid(group: str, option: str, filled: lis
         "folder",
         "voc_folder",
         "coco_json",
-    ):  # of it
+    ):
         assert cfg[group].name == option if "name" in cfg[group] else cfg[group]._target_
 
 
@@ -136,7 +136,7 @@ def test_pretrained_weights_follow_the_data_set_unless_given() -> None:
         (["dataset.image_size=40"], "dataset.image_size=40 must be between 64 and 4096 pixels to draw in"),
         (
             ["task.name=build"],
-            "task.name=build: there is no such task; choose one of: convert, evaluate, predict, report",
+            "task.name=build: there is no such task; choose one of: convert, evaluate, inspect, predict, report",
         ),
         (["task.name=trian"], "task.name=trian: there is no such task; did you mean 'train'?"),
         (["task.name=report"], "task.name=report does not make it another task; choose it by task=report"),

@@ -6,7 +6,7 @@ from typing import Any
 
 from ssd.data.folder.listing import Listing
 from ssd.data.folder.places import Images, split_of
-from ssd.data.folder.records import Found, Item, Notes, Picture
+from ssd.data.folder.records import Found, Item, Notes, Picture, shown
 from ssd.data.folder.rle import Box, polygon_box, run_length_box
 from ssd.data.readers.coco_fields import Fields
 from ssd.data.readers.json_file import read_json
@@ -67,9 +67,8 @@ def read(listing: Listing, files: Sequence[str], notes: Notes) -> Found:
         if image not in pictures:
             notes.add("images are in no list, and are left out", image)
     class_names = list(dict.fromkeys(name for names in names_of.values() for name in names.values()))
-    shown = ", ".join(file.rpartition("/")[2] for file in files[:3]) + (", ..." if len(files) > 3 else "")
     return Found(
-        f"{NAME} ({shown})",
+        f"{NAME} ({shown(files)})",
         list(pictures.values()),
         {name: list(listed) for name, listed in splits.items()},
         class_names,

@@ -34,6 +34,18 @@ def beside(path: str, kind: str) -> Path:
     return place.with_name(f"{stem_of(place)}_{kind}")
 
 
+def check_target(folder: Path, kind: str) -> None:
+    """Refuses a format that is not written, and a folder that is there already.
+
+    Raises:
+        UserError: saying which.
+    """
+    if kind not in _WRITERS:
+        raise UserError(f"dataset.convert={kind} is no format that is written{nearest(kind, _WRITERS)}")
+    if os.path.lexists(folder):
+        raise UserError(f"{folder} exists: move it away, or use it as dataset.path.")
+
+
 def convert(splits: Splits, folder: Path, kind: str) -> None:
     """Writes both parts of a data set with their images; nothing that is there is touched.
 
@@ -43,13 +55,10 @@ def convert(splits: Splits, folder: Path, kind: str) -> None:
         kind: coco, yolo or voc. YOLO text and VOC have no crowds, and only VOC has `difficult`: what is lost is said.
 
     Raises:
-        UserError: there is no such kind, or `folder` exists.
+        UserError: as of `check_target`.
         OSError: it cannot be written; then nothing stays.
     """
-    if kind not in _WRITERS:
-        raise UserError(f"dataset.convert={kind} is no format that is written{nearest(kind, _WRITERS)}")
-    if os.path.lexists(folder):
-        raise UserError(f"{folder} exists: move it away, or use it as dataset.path.")
+    check_target(folder, kind)
     partial = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(partial, ignore_errors=True)
     try:

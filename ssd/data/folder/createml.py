@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from ssd.data.folder.entries import Entries
 from ssd.data.folder.listing import Listing
-from ssd.data.folder.records import Found, Notes
+from ssd.data.folder.records import Found, Notes, shown
 from ssd.data.readers.json_file import read_json
 from ssd.errors import UserError
 
@@ -48,4 +48,4 @@ def read(listing: Listing, files: Sequence[str], notes: Notes) -> Found:
                     f"Entry {position} of {path} is not one of CreateML ({error!r:.80}): it needs image and "
                     "annotations, each with label and coordinates of x, y, width and height."
                 ) from None
-    return entries.found(f"{NAME} ({files[0].rpartition('/')[2]})")
+    return entries.found(f"{NAME} ({shown(files)})")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ssd.data.folder.entries import Entries
 from ssd.data.folder.listing import Listing
-from ssd.data.folder.records import Found, Notes
+from ssd.data.folder.records import Found, Notes, shown
 from ssd.data.folder.text_files import columns_of, number_in, table_rows
 
 NAME = "Open Images CSV"
@@ -36,7 +36,7 @@ def read(listing: Listing, files: Sequence[str], notes: Notes) -> Found:
             label = row["labelname"]
             is_group = row.get("isgroupof") == "1"
             entries.add(picture, names.get(label, label), (ymin, xmin, ymax, xmax), f"line {line}", crowd=is_group)
-    return entries.found(f"{NAME} ({', '.join(file.rpartition('/')[2] for file in files[:3])})")
+    return entries.found(f"{NAME} ({shown(files)})")
 
 
 def _descriptions(listing: Listing, files: Sequence[str]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import logging
 import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 log = logging.getLogger(__name__)
@@ -70,6 +70,12 @@ class Found:
     class_names: Sequence[str] | None = None
     is_numbered: bool = False
     read: Callable[[int], bytes] | None = None
+
+
+def shown(files: Iterable[str]) -> str:
+    """The names of files, each once and of many the first three, for `Found.what`."""
+    names = list(dict.fromkeys(file.rpartition("/")[2] for file in files))
+    return ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
 
 
 class Notes:

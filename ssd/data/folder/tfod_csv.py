@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ssd.data.folder.entries import Entries
 from ssd.data.folder.listing import Listing
-from ssd.data.folder.records import Found, Notes
+from ssd.data.folder.records import Found, Notes, shown
 from ssd.data.folder.text_files import columns_of, number_in, table_rows
 
 NAME = "TensorFlow Object Detection CSV"
@@ -34,4 +34,4 @@ def read(listing: Listing, files: Sequence[str], notes: Notes) -> Found:
                 continue
             ymin, xmin, ymax, xmax = (number_in(row, key, path, line) for key in ("ymin", "xmin", "ymax", "xmax"))
             entries.add(picture, row.get("class", ""), (ymin, xmin, ymax, xmax), f"line {line}")
-    return entries.found(f"{NAME} ({', '.join(file.rpartition('/')[2] for file in files[:3])})")
+    return entries.found(f"{NAME} ({shown(files)})")

@@ -6,7 +6,7 @@ from typing import Any
 
 from ssd.data.folder.listing import Listing
 from ssd.data.folder.places import split_of
-from ssd.data.folder.records import Found, Item, Notes, Picture
+from ssd.data.folder.records import Found, Item, Notes, Picture, shown
 from ssd.data.folder.text_files import read_text
 from ssd.data.folder.tf_example import StoredImages, records
 from ssd.data.readers.names import check_class_names
@@ -47,9 +47,8 @@ def read(listing: Listing, files: Sequence[str], notes: Notes) -> Found:
                 splits.setdefault(split, []).append(len(pictures))
             pictures[place] = Picture(place, file, _items(found, names, where), fractions=True)
             stored.append((number, offset, length))
-    shown = ", ".join(file.rpartition("/")[2] for file in files[:3]) + (", ..." if len(files) > 3 else "")
     read_images = StoredImages([listing.path(file) for file in files], stored)
-    return Found(f"{NAME} ({shown})", list(pictures.values()), splits, read=read_images)
+    return Found(f"{NAME} ({shown(files)})", list(pictures.values()), splits, read=read_images)
 
 
 def _text(found: Mapping[str, Sequence[Any]], key: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ssd.data.folder.entries import Entries
 from ssd.data.folder.listing import Listing
-from ssd.data.folder.records import Found, Notes
+from ssd.data.folder.records import Found, Notes, shown
 from ssd.data.folder.rle import Box
 from ssd.data.folder.text_files import columns_of, table_rows
 from ssd.data.readers.json_file import read_json
@@ -75,7 +75,7 @@ def read(listing: Listing, files: Sequence[str], notes: Notes) -> Found:
                 f"The {where} in {listing.path(region.file)} has no shape with numbers: correct it."
             ) from None
         entries.add(entries.picture(region.image, region.file), name, box, where)
-    return entries.found(f"{NAME} ({files[0].rpartition('/')[2]})")
+    return entries.found(f"{NAME} ({shown(files)})")
 
 
 def _from_json(listing: Listing, file: str) -> Iterator[tuple[str, _Region | None]]:

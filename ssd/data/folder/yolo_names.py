@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from ssd.data.folder.listing import Listing
+from ssd.data.folder.places import split_of
 from ssd.data.folder.text_files import read_text
 from ssd.data.readers.names import check_class_names
 from ssd.errors import UserError
@@ -107,9 +108,11 @@ def _place(listing: Listing, file: str, entry: str) -> str | None:
     Paths in such files are of the machine they were written on, or relative to where some tool ran.
     """
     parts = [part for part in re.split(r"[\\/]+", entry) if part not in ("", ".", "..")]
-    home = file.rpartition("/")[0]
+    home, split = file.rpartition("/")[0], split_of("/".join(parts), is_annotation=True)
     for start in range(len(parts)):
         end = "/".join(parts[start:])
+        if split_of(end, is_annotation=True) != split:
+            break  # valid/images is not images
         for place in dict.fromkeys((f"{home}/{end}" if home else end, end)):
             if listing.path(place).is_dir() and any(name.startswith(f"{place}/") for name in listing.files):
                 return f"{place}/"

@@ -55,6 +55,12 @@ def _of_cvat(root: Path) -> None:
     _put("annotations.xml", "<?xml version='1.0'?>\n<annotations><image/></annotations>")(root)
 
 
+def _of_label_studio(root: Path) -> None:
+    _without_labels(root)
+    entry = {"id": 1, "annotations": [], "file_upload": "a.jpg", "data": {"image": "a.jpg"}}
+    _put("export.json", json.dumps([entry]))(root)
+
+
 def _replace(place: str, old: str, new: str) -> Spoil:
     return lambda root: (root / place).write_text((root / place).read_text().replace(old, new, 1))
 
@@ -80,7 +86,7 @@ WRONG: dict[str, tuple[str, Spoil, str]] = {
     "an archive inside": (YOLO, _instead(("pets.zip", "x")), r".*: it has no image, but pets\.zip; give that"),
     "several formats": (YOLO, _put("images/train/img 0.xml", "<annotation></annotation>"), r".* holds several formats, Pascal VOC XML \(1 file, images/train/img 0\.xml\) and YOLO text \(9 files, .*\): say which one to read by dataset\.format=voc or dataset\.format=yolo\."),
     "other labels": (YOLO, lambda root: [_put(f"labels/{d.split}/{d.stem}.txt", "Car 0 0 0.5")(root) for d in DRAWN], r".*: it has 9 images, such as .*, and no labels to them among its 10 other files, such as data\.yaml; draw"),
-    "Label Studio": (YOLO, lambda root: [_without_labels(root), _put("export.json", '[{"id": 1, "annotations": [], "file_upload": "a.jpg", "data": {"image": "a.jpg"}}]')(root)], r".*: it has Label Studio's own JSON \(export\.json\); export it"),
+    "Label Studio": (YOLO, _of_label_studio, r".*: it has Label Studio's own JSON \(export\.json\); export it"),
     "CVAT": (YOLO, _of_cvat, r".*: it has CVAT's own XML \(annotations\.xml\); export it as COCO or YOLO there\."),
     "yolo: words": (YOLO, _put("labels/train/img 0.txt", "cat 0.5 0.5 0.1 0.1"), LABEL + "is 'cat 0\\.5 0\\.5 0\\.1 0\\.1': it must be the number of a class"),
     "yolo: few numbers": (YOLO, _put("labels/train/img 0.txt", "0 0.5 0.5 0.1"), LABEL + "is '0 0"),
@@ -153,6 +159,7 @@ ODD: dict[str, tuple[str, Spoil, str]] = {
     "yolo: twice": (YOLO, _put("more/train/img 0.txt", ""), "1 files of labels are of an image that another one is of, and are left out: more/train/img 0.txt"),
     "yolo: no size": (YOLO, _put("labels/train/img 0.txt", "0 0.5 0.5 0.1 0"), "1 boxes without width or height are left out: line 1 of labels/train/img 0.txt"),
     "yaml: lost folder": (YOLO, _replace("data.yaml", "images/val", "images/dev"), "1 entries of data.yaml are not there: val: ./images/dev"),
+    "yaml: another layout": ("yolo with classes.txt", _put("data.yaml", "names: [cat, dog]\ntrain: ../train/images\nval: ../valid/images"), "2 entries of data.yaml are not there: train: ../train/images, val: ../valid/images"),
     "voc: no annotation": ("voc annots", lambda root: (root / "annots/img 0.xml").unlink(), "1 images have no annotation, and are left out: images/img 0.jpg"),
     "voc: no image": ("voc annots", lambda root: (root / "images/img 0.jpg").unlink(), "1 annotations have no image, and are left out: annots/img 0.xml"),
     "voc: in no list": ("voc devkit", lambda root: (root / "VOCdevkit/VOC2007/Annotations/img 0.xml").unlink(), "2 lines in ImageSets/Main name no annotated image: img 0 in train.txt, img 0 in trainval.txt"),

@@ -15,6 +15,7 @@ from ssd.data.folder.convert import beside, convert
 from ssd.data.folder.reader import folder
 from ssd.data.readers.coco_json import coco_json
 from ssd.data.sample import Annotation, Dataset, Splits
+from ssd.environment import ROOT
 from ssd.errors import UserError
 
 KINDS = ["coco", "yolo", "voc"]
@@ -128,3 +129,23 @@ def test_names_of_the_folder_beside(tmp_path: Path) -> None:
     assert beside(str(tmp_path / "pets" / "data.yaml"), "coco") == tmp_path / "pets_coco"
     with pytest.raises(UserError, match=r"dataset\.convert=yolov8 is no format that is written; did you mean 'yolo'"):
         convert(Splits(dataset("a", []), dataset("a", [])), tmp_path / "x", "yolov8")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["bccd", "tiny_coco", "cards"])
+def test_real_data_sets(tmp_path: Path, name: str, kind: str) -> None:
+    path = ROOT.parent / "shared" / "data" / name
+    if not path.is_dir():
+        pytest.skip("needs the shared data")
+    splits = folder(str(path), format="coco" if name == "tiny_coco" else "voc")
+    convert(splits, tmp_path / "there", kind)
+    again = folder(str(tmp_path / "there"))
+    for before, after in ((splits.train, again.train), (splits.val, again.val)):
+        found = {Path(item.id).name: item for item in after.annotations}
+        assert len(found) == len(before)
+        for item in before.annotations:
+            back = found[Path(item.id).name]
+            kept = item.select(~item.crowd) if kind != "coco" else item
+            assert [after.class_names[i] for i in back.labels] == [before.class_names[i] for i in kept.labels]
+            sides = np.tile([item.height, item.width], 2)
+            np.testing.assert_allclose(back.boxes * sides, kept.boxes * sides, atol=1e-3)
