@@ -16,9 +16,7 @@ from ssd.errors import UserError
 NAME = "COCO JSON"
 
 _KEYS = (b'"images"', b'"annotations"', b'"categories"')
-_DATUMARO = re.compile(rb'"items"\s*:\s*\[')  # its own format, which has categories too
 _OTHER_TASKS = re.compile(r"(?i)(^|.*/)(captions|panoptic|stuff|person_keypoints|image_info)[^/]*$")
-_ENDS = 1 << 16  # bytes of a file's beginning and end that its keys are looked for in
 
 
 def find(listing: Listing) -> list[str]:
@@ -28,11 +26,8 @@ def find(listing: Listing) -> list[str]:
 
 
 def _is_coco(listing: Listing, file: str) -> bool:
-    ends = listing.head(file, _ENDS)
-    if not ends.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{"):
-        return False
-    ends += listing.tail(file, _ENDS)
-    return sum(key in ends for key in _KEYS) >= 2 and not _DATUMARO.search(ends)  # one may be far from both ends
+    head = listing.head(file, 64).lstrip(b"\xef\xbb\xbf \r\n\t")
+    return head.startswith(b"{") and listing.holds(file, *_KEYS)
 
 
 def read(listing: Listing, files: Sequence[str], notes: Notes) -> Found:

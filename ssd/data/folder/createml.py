@@ -16,12 +16,12 @@ _START = re.compile(rb"^(\xef\xbb\xbf)?\s*\[\s*\{")
 
 def find(listing: Listing) -> list[str]:
     """The lists of images with coordinates."""
-    heads = {file: listing.head(file, 1 << 16) for file in listing.ending(".json")}
-    return [
-        file
-        for file, head in heads.items()
-        if _START.match(head) and b'"annotation' in head and b'"image' in head and b'"data"' not in head  # Label Studio
-    ]
+    return [file for file in listing.ending(".json") if _is_createml(listing.head(file, 1 << 16))]
+
+
+def _is_createml(head: bytes) -> bool:
+    is_label_studio = b'"data"' in head
+    return _START.match(head) is not None and b'"annotation' in head and b'"image' in head and not is_label_studio
 
 
 def read(listing: Listing, files: Sequence[str], notes: Notes) -> Found:

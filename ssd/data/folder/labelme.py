@@ -18,12 +18,8 @@ _WITHOUT_BOX = ("point", "points", "line", "linestrip")
 
 def find(listing: Listing) -> list[str]:
     """The files with `shapes`, and a name or a size of their image."""
-    found = []
-    for file in listing.ending(".json"):
-        head = listing.head(file, 1 << 16)
-        if b'"shapes"' in head and any(key in head + listing.tail(file) for key in (b'"imagePath"', b'"imageHeight"')):
-            found.append(file)
-    return found
+    files = [file for file in listing.ending(".json") if b'"shapes"' in listing.head(file, 1 << 16)]
+    return [file for file in files if any(listing.holds(file, key) for key in (b'"imagePath"', b'"imageHeight"'))]
 
 
 def read(listing: Listing, files: Sequence[str], notes: Notes) -> Found:

@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from functools import cached_property
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from ssd.data.folder.places import ROLES
@@ -50,14 +51,13 @@ class Listing:
         except OSError:
             return b""
 
-    def tail(self, file: str, size: int = 4096) -> bytes:
-        """The last bytes of one of them, none where it cannot be read."""
+    def holds(self, file: str, *pieces: bytes) -> bool:
+        """Whether all pieces are somewhere in one of them, however large it is."""
         try:
-            with self.path(file).open("rb") as opened:
-                opened.seek(max(opened.seek(0, os.SEEK_END) - size, 0))
-                return opened.read(size)
-        except OSError:
-            return b""
+            with self.path(file).open("rb") as opened, mmap(opened.fileno(), 0, access=ACCESS_READ) as content:
+                return all(content.find(piece) >= 0 for piece in pieces)
+        except (OSError, ValueError):  # an empty one cannot be mapped
+            return False
 
 
 def list_folder(root: Path) -> Listing:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from ssd.data.folder.entries import Entries
 from ssd.data.folder.listing import Listing
 from ssd.data.folder.records import Found, Notes, shown
-from ssd.data.folder.text_files import columns_of, number_in, table_rows
+from ssd.data.folder.text_files import number_in, table_rows, tables_with
 
 NAME = "Open Images CSV"
 
@@ -14,8 +14,7 @@ _COLUMNS = ("imageid", "labelname", "xmin", "xmax", "ymin", "ymax")
 
 def find(listing: Listing) -> list[str]:
     """The tables of boxes."""
-    heads = {file: columns_of(listing.head(file)) for file in listing.ending(".csv")}
-    return [file for file, columns in heads.items() if all(column in columns for column in _COLUMNS)]
+    return tables_with(listing, *_COLUMNS)
 
 
 def read(listing: Listing, files: Sequence[str], notes: Notes) -> Found:

@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
+from ssd.data.folder.listing import Listing
 from ssd.errors import UserError
 
 _MOST_BYTES = 10_000_000  # of one image's labels, or of a list of names
@@ -34,8 +35,13 @@ def _decoded(content: bytes, path: Path) -> str:
         raise UserError(f"The file {path} is not UTF-8 (byte {error.start + 1}): save it as text in UTF-8.") from None
 
 
-def columns_of(head: bytes) -> list[str]:
-    """The lower-case names of the columns of a table, by the beginning of its file."""
+def tables_with(listing: Listing, *columns: str) -> list[str]:
+    """The tables of a folder that have these columns, in whatever order and capitals."""
+    return [file for file in listing.ending(".csv") if set(columns) <= set(_columns_of(listing.head(file)))]
+
+
+def _columns_of(head: bytes) -> list[str]:
+    """The lower-case names of the columns, by the beginning of a file."""
     encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     first = next(iter(head.decode(encoding, "replace").splitlines()), "")
     return [column.strip().strip('"').lstrip("#").lower() for column in first.split(_separator(first))]

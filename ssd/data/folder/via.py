@@ -9,7 +9,7 @@ from ssd.data.folder.entries import Entries
 from ssd.data.folder.listing import Listing
 from ssd.data.folder.records import Found, Notes, shown
 from ssd.data.folder.rle import Box
-from ssd.data.folder.text_files import columns_of, table_rows
+from ssd.data.folder.text_files import table_rows, tables_with
 from ssd.data.readers.json_file import read_json
 from ssd.errors import UserError
 
@@ -31,13 +31,12 @@ class _Region:
 
 def find(listing: Listing) -> list[str]:
     """Its JSON and CSV files."""
-    tables = [file for file in listing.ending(".csv") if "region_shape_attributes" in columns_of(listing.head(file))]
-    heads = {file: listing.head(file, 1 << 16) for file in listing.ending(".json")}
-    return tables + [
-        file
-        for file, head in heads.items()
-        if b'"_via_' in head or (b'"regions"' in head and b'"filename"' in head and b'"categories"' not in head)
-    ]
+    tables = tables_with(listing, "region_shape_attributes")
+    return tables + [file for file in listing.ending(".json") if _is_via(listing.head(file, 1 << 16))]
+
+
+def _is_via(head: bytes) -> bool:
+    return b'"_via_' in head or (b'"regions"' in head and b'"filename"' in head and b'"categories"' not in head)
 
 
 def read(listing: Listing, files: Sequence[str], notes: Notes) -> Found:

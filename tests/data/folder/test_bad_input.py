@@ -299,6 +299,16 @@ def test_runs_in_the_folder_are_no_part_of_it(tmp_path: Path) -> None:
     assert (len(splits.train), len(splits.val)) == (6, 3)
 
 
+def test_a_large_json_whose_keys_lie_apart(tmp_path: Path) -> None:
+    content = coco(DRAWN)
+    content["images"] = [{**entry, "note": "x" * 100_000} for entry in content["images"]]
+    content["annotations"] = [{**entry, "note": "x" * 100_000} for entry in content["annotations"]]
+    for d in DRAWN:
+        image(tmp_path, d)
+    text(tmp_path / "all.json", json.dumps({key: content[key] for key in ("images", "categories", "annotations")}))
+    assert folder(str(tmp_path)).train.class_names == ("cat", "dog")
+
+
 def test_a_split_that_the_data_has_is_not_made_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     LAYOUTS["voc devkit"][0](tmp_path, DRAWN)
     with caplog.at_level(logging.INFO, "ssd.data"):
