@@ -330,6 +330,7 @@ LAYOUTS: Mapping[str, tuple[Write, str]] = {
     "voc beside the images (labelImg)": (_each("pets", "pets", ".xml", xml), "voc"),
     "voc in folders of splits": (_each("{}", "{}", ".xml", xml), "voc"),
     "voc folders in folders of splits": (_each("{}/img", "{}/ann", ".XML", xml), "voc"),
+    "voc in folders with splits in their names": (_each("My pets {}/jpg", "My pets {}/xml", ".xml", xml), "voc"),
     "voc by <filename>": (_by_filename, "voc"),
     "voc with accents": (_accents, "voc"),
     "coco official": (_official_coco, "coco"),

@@ -95,7 +95,7 @@ def _drop_roots(contents: Mapping[str, dict[str, Any]], names_of: Mapping[str, d
     """Roboflow's category 0 is the project's name: no object has it, and its supercategory is none."""
     roots = [item for content in contents.values() for item in content["categories"] if item["id"] == 0]
     used = any(item.get("category_id") == 0 for content in contents.values() for item in content["annotations"])
-    if used or any(str(root.get("supercategory")).lower() != "none" for root in roots):
+    if used or any(str(root.get("supercategory", "")).lower() != "none" for root in roots):
         return
     for names in names_of.values():
         if len(names) > 1:

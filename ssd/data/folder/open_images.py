@@ -39,10 +39,10 @@ def read(listing: Listing, files: Sequence[str], notes: Notes) -> Found:
 
 
 def _descriptions(listing: Listing, files: Sequence[str]) -> dict[str, str]:
-    """Identifier → name, of `class-descriptions*.csv`, which has a head in some releases."""
+    """Identifier → name, of `class-descriptions*.csv` or `classes.csv`, which has a head in some releases."""
     names: dict[str, str] = {}
     for file in listing.ending(".csv"):
-        if file in files or "class-descriptions" not in file.lower():
+        if file in files or "class" not in file.rpartition("/")[2].lower():
             continue
         first = listing.head(file).decode("utf-8-sig", "replace").partition("\n")[0].strip().split(",")
         names[first[0]] = first[-1].strip('"')

@@ -51,6 +51,26 @@ def split_of(place: str, is_annotation: bool = False) -> str | None:
     return None
 
 
+def splits_of_siblings(places: Sequence[str]) -> dict[str, list[int]]:
+    """Splits by folders whose names differ in that word only, rows by name.
+
+    >>> splits_of_siblings(["pets_train/a.jpg", "pets_val/b.jpg", "steam_train/c.jpg"])
+    {'train': [0], 'val': [1]}
+    """
+    alike: dict[tuple[str, ...], dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for row, place in enumerate(places):
+        for folder in reversed(place.split("/")[:-1]):
+            words = _words(folder)
+            if len(named := [word for word in words if word in _SPLITS]) == 1:
+                alike[tuple(word for word in words if word not in named)][_SPLITS[named[0]]].append(row)
+                break
+    splits: dict[str, list[int]] = {}
+    for siblings in alike.values():
+        for split, rows in siblings.items() if len(siblings) > 1 else ():
+            splits.setdefault(split, []).extend(rows)
+    return splits
+
+
 def _words(name: str) -> list[str]:
     return [_YEAR.sub("", word) for word in _WORDS.split(folded(name)) if word]
 

@@ -18,6 +18,7 @@ from ssd.data.folder.division import divide
 from ssd.data.folder.formats import FORMATS, detect
 from ssd.data.folder.likeness import groups_of
 from ssd.data.folder.listing import Listing, list_beside, list_folder
+from ssd.data.folder.places import splits_of_siblings
 from ssd.data.folder.recorded import read_recorded
 from ssd.data.folder.records import Found, Notes, Picture
 from ssd.data.images import MAX_PIXELS, ImageFiles, encoded_size, image_size
@@ -71,8 +72,9 @@ def folder(
     found = renamed(found, class_names)
     read = found.read or ImageFiles([listing.path(picture.place) for picture in found.pictures])
     settings = {"format": format, "train": train, "val": val, "val_fraction": val_fraction, "seed": seed}
+    splits = found.splits or splits_of_siblings([picture.place for picture in found.pictures])
     choice = _recorded(found, recorded, settings, notes) or choose(
-        found.splits, len(found.pictures), train, val, f"dataset.path={path}"
+        splits, len(found.pictures), train, val, f"dataset.path={path}"
     )
     sizes = _sizes(listing, found, sorted({*choice.train, *(choice.val or ())}))
     choice, how = (choice, "") if choice.val is not None else _made(choice, found, read, sizes, val_fraction, seed)

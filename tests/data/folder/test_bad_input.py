@@ -280,14 +280,19 @@ def test_an_archive_with_what_macos_adds_and_names_of_unknown_encoding(tmp_path:
     assert {Path(item.id).parent.name for item in splits.train.annotations} == {"Größe"}
 
 
-def test_the_project_s_own_category_of_roboflow_is_kept_where_it_has_objects(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("supercategory", "objects", "kept"), [("none", 1, 2), (None, 0, 2), ("none", 0, 1)])
+def test_category_0_is_the_project_s_where_nothing_is_of_it(
+    tmp_path: Path, supercategory: str | None, objects: int, kept: int
+) -> None:
     content = coco(DRAWN, first_id=0)
     for category in content["categories"]:
-        category["supercategory"] = "none"
+        del category["supercategory"]
+        category |= {} if supercategory is None else {"supercategory": supercategory}
+    content["annotations"] = [entry for entry in content["annotations"] if objects or entry["category_id"]]
     for d in DRAWN:
         image(tmp_path, d)
     text(tmp_path / "all.json", json.dumps(content))
-    assert folder(str(tmp_path)).train.class_names == ("cat", "dog")
+    assert folder(str(tmp_path)).train.class_names == ("cat", "dog")[-kept:]
 
 
 def test_runs_in_the_folder_are_no_part_of_it(tmp_path: Path) -> None:
