@@ -53,7 +53,7 @@ def build_splits(cfg: DictConfig) -> Splits:
 
 def record_split(cfg: DictConfig, folder: Path, splits: Splits) -> None:
     """Notes in a run's folder which images it has, so that it goes on and is judged later with the same ones."""
-    if _is_folder(cfg) and not (folder / SPLIT).exists():
+    if _is_folder(cfg) and (cfg.resume is None or not (folder / SPLIT).exists()):
         parts = [[item.id for item in part.annotations] for part in (splits.train, splits.val)]
         write_json(folder / SPLIT, content(cfg.dataset, *parts))
 

@@ -1,7 +1,7 @@
 """What says the classes and splits of YOLO labels: a YAML with `names`, darknet's `obj.data`, a list of names."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,10 @@ from ssd.data.folder.listing import Listing
 from ssd.data.folder.places import split_of
 from ssd.data.folder.text_files import read_text
 from ssd.data.readers.names import check_class_names
-from ssd.errors import UserError
+from ssd.errors import UserError, kind_of
 
 _LISTS = re.compile(r"(?i)(^|.*/)(classes\.txt|predefined_classes\.txt|[^/]*\.names|_darknet\.labels|labels\.txt)$")
+_NAMES = re.compile(rb"(^|[\s{,])[\"']?names[\"']?\s*[:=]")  # other YAMLs are nobody's business here
 _KEYS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
@@ -43,9 +44,9 @@ def describe(listing: Listing) -> Description:
     Raises:
         UserError: it is not readable, or there are several that differ.
     """
-    found = {file: _from_yaml(listing, file) for file in listing.ending(".yaml", ".yml")}
-    found |= {file: _from_data(listing, file) for file in listing.ending(".data")}
-    described = [item for item in found.values() if item is not None]
+    naming = [file for file in listing.ending(*_READERS) if _NAMES.search(listing.head(file, 1 << 16))]
+    found = [_READERS[file[file.rindex(".") :].lower()](listing, file) for file in naming]
+    described = [item for item in found if item is not None]
     if not described:
         described = [_from_list(listing, file) for file in listing.files if _LISTS.match(file)]
     if not described:
@@ -99,7 +100,7 @@ def _splits(listing: Listing, file: str, said: Sequence[tuple[str, str]]) -> tup
 
 def _entries(value: Any) -> list[str]:
     entries = value if isinstance(value, list) else [value]
-    return [str(entry) for entry in entries if entry]
+    return [entry for entry in entries if entry and isinstance(entry, str)]
 
 
 def _place(listing: Listing, file: str, entry: str) -> str | None:
@@ -121,13 +122,11 @@ def _place(listing: Listing, file: str, entry: str) -> str | None:
     return "" if not parts else None  # the folder itself
 
 
-def _from_data(listing: Listing, file: str) -> Description | None:
+def _from_data(listing: Listing, file: str) -> Description:
     """Darknet's: `names = data/obj.names`, `train = data/train.txt`, `valid = …`."""
     lines = [line.partition("=") for line in read_text(listing.path(file)).splitlines()]
     values = {key.strip().lower(): value.strip() for key, equals, value in lines if equals}
-    if "names" not in values:
-        return None
-    place = _place(listing, file, values["names"])
+    place = _place(listing, file, values.get("names", ""))
     names = _from_list(listing, place).class_names if place and not place.endswith("/") else None
     splits, missing = _splits(listing, file, [(_KEYS[key], values[key]) for key in values if key in _KEYS])
     return Description(file, names, splits, missing=missing)
@@ -140,7 +139,16 @@ def _from_list(listing: Listing, file: str) -> Description:
 
 def _checked(names: Sequence[Any], path: Path) -> list[str]:
     texts = [str(name) if isinstance(name, int | float) and not isinstance(name, bool) else name for name in names]
+    if nested := [name for name in texts if isinstance(name, list | dict)]:  # perhaps a bomb of aliases: not shown
+        raise UserError(f"{path} has {kind_of(nested[0])} among its names: each must be a text.")
     check_class_names(texts, str(path))
     if twice := [name for name in texts if texts.count(name) > 1]:
         raise UserError(f"{path} names the class {twice[0]} twice: each number needs a name of its own.")
     return texts
+
+
+_READERS: Mapping[str, Callable[[Listing, str], Description | None]] = {
+    ".yaml": _from_yaml,
+    ".yml": _from_yaml,
+    ".data": _from_data,
+}

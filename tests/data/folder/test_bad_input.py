@@ -74,6 +74,11 @@ def _json(place: str, change: Callable[[Any], Any]) -> Spoil:
     return spoil
 
 
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{here}: &{here} [{', '.join([f'*{before}'] * 10)}]\n"
+    for before, here in zip("abcdefghi", "bcdefghij", strict=True)
+)
+BOMB += "train: *j\nnames: *j\n"
 YOLO, LABEL = "yolo", r"Line 1 of .*labels/train/img 0\.txt "
 COCO = "coco in one file"
 # Layout, what is done to it, the sentence.
@@ -102,6 +107,7 @@ WRONG: dict[str, tuple[str, Spoil, str]] = {
     "yaml: calls": (YOLO, _put("data.yaml", "names: !!python/object/apply:os.system ['true']"), r"The file .*data\.yaml is not readable YAML"),
     "yaml: gaps": (YOLO, _put("data.yaml", "names: {0: cat, 2: dog}"), r".*data\.yaml numbers its names 0, 2: they must be 0, 1, 2"),
     "yaml: yes and no": (YOLO, _put("data.yaml", "names: [yes, no]"), r".*data\.yaml has the class name True: it must be a text; write it in quotes"),
+    "yaml: a bomb": (YOLO, _put("data.yaml", BOMB), r".*data\.yaml has a list among its names: each must be a text"),
     "yaml: twice": (YOLO, _put("data.yaml", "names: [cat, cat]"), r".*data\.yaml names the class cat twice"),
     "yaml: another": (YOLO, _put("other.yaml", "names: [cow, dog]"), r".*data\.yaml and .*other\.yaml name other classes"),
     "voc: no class": ("voc annots", _replace("annots/img 0.xml", "<name>cat</name>", ""), r"Object 1 of .*img 0\.xml has no <name>"),
@@ -302,6 +308,13 @@ def test_runs_in_the_folder_are_no_part_of_it(tmp_path: Path) -> None:
         image(tmp_path / run / "plots", DRAWN[0], "curves.jpg")
     splits = folder(str(tmp_path))
     assert (len(splits.train), len(splits.val)) == (6, 3)
+
+
+def test_yaml_and_data_files_of_something_else(tmp_path: Path) -> None:
+    LAYOUTS[YOLO][0](tmp_path, DRAWN)
+    text(tmp_path / "mkdocs.yml", "site_name: !!python/name:a.b x\n")
+    (tmp_path / "x.data").write_bytes(b"\xff\xfe\x00\xd8")
+    assert folder(str(tmp_path)).train.class_names == ("cat", "dog")
 
 
 def test_a_large_json_whose_keys_lie_apart(tmp_path: Path) -> None:
