@@ -69,7 +69,7 @@ def _unpack(path: Path, folder: Path, size: int) -> None:
     partial.mkdir()
     most = max(_ALWAYS_FINE, _MOST_TIMES * size)
     try:
-        members = _of_zip(path) if zipfile.is_zipfile(path) else _of_tar(path)
+        members = _of_zip(path) if zipfile.is_zipfile(path) else _of_tar(path, most)
         for count, (name, content) in enumerate(members, start=1):
             if count > _MOST_FILES:
                 raise UserError(f"{path} holds more than {_MOST_FILES:,} files: unpack it yourself if you trust it.")
@@ -107,9 +107,13 @@ def _as_utf8(name: str) -> str:
         return name
 
 
-def _of_tar(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
+def _of_tar(path: Path, most: int) -> Iterator[tuple[str, IO[bytes]]]:
+    """Names and contents of its files; what is passed over is unpacked on the way, so it counts too."""
     with tarfile.open(path) as archive:
         for member in archive:
+            most -= member.size
+            if most < 0:
+                raise _too_large(path)
             if member.isdir():
                 continue
             content = archive.extractfile(member) if member.isreg() else None
@@ -144,9 +148,13 @@ def _write(content: IO[bytes], target: Path, most: int, path: Path) -> int:
         while chunk := content.read(_CHUNK):
             size += len(chunk)
             if size > most:
-                raise UserError(
-                    f"{path} unpacks to more than {_MOST_TIMES} times its size, which no images do: it is not unpacked "
-                    "here; do it yourself if you trust it."
-                )
+                raise _too_large(path)
             file.write(chunk)
     return size
+
+
+def _too_large(path: Path) -> UserError:
+    return UserError(
+        f"{path} unpacks to more than {_MOST_TIMES} times its size, which no images do: it is not unpacked here; do it "
+        "yourself if you trust it."
+    )

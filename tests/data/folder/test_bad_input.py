@@ -236,12 +236,12 @@ def _zip(members: dict[str, bytes], mode: int = 0o644) -> bytes:
     return content.getvalue()
 
 
-def _tar(name: str, kind: bytes = tarfile.REGTYPE) -> bytes:
+def _tar(name: str, kind: bytes = tarfile.REGTYPE, size: int = 0) -> bytes:
     content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w") as archive:
+    with tarfile.open(fileobj=content, mode="w:gz" if size else "w") as archive:
         member = tarfile.TarInfo(name)
-        member.type, member.linkname = kind, "/etc/passwd"
-        archive.addfile(member, io.BytesIO())
+        member.type, member.linkname, member.size = kind, "/etc/passwd", size
+        archive.addfile(member, io.BytesIO(bytes(size)))
     return content.getvalue()
 
 
@@ -260,6 +260,8 @@ HOSTILE = {
     "tar absolute": ("a.tar", _tar("/tmp/x"), OUT),
     "tar link": ("a.tar", _tar("x", tarfile.SYMTYPE), "holds the link 'x'"),
     "tar hard link": ("a.tar", _tar("x", tarfile.LNKTYPE), "holds the link 'x'"),
+    "tar bomb": ("a.tgz", _tar("x.txt", size=3_000_000), "unpacks to more than 20 times its size"),
+    "hidden tar bomb": ("a.tgz", _tar(".x.txt", size=3_000_000), "unpacks to more than 20 times its size"),
     "tar pipe": ("a.tar", _tar("x", tarfile.FIFOTYPE), "holds the device 'x'"),
     "no tar": ("a.tar.gz", b"\x1f\x8bxxxx", "it is damaged or no archive"),
     "another file": ("a.rar", b"Rar!", "is neither a folder nor an archive"),
