@@ -271,6 +271,13 @@ def _devkit(root: Path, drawn: Sequence[Drawn]) -> None:
     text(home / "ImageSets" / "Main" / "trainval.txt", "\n".join(d.stem for d in drawn))
 
 
+def _devkit_of_two_years(root: Path, drawn: Sequence[Drawn]) -> None:
+    for year, split in (("2007", "train"), ("2012", "val")):
+        home = root / f"VOC{year}"
+        _each("JPEGImages", "Annotations", ".xml", xml)(home, _of(drawn, split))
+        text(home / "ImageSets" / "Main" / f"{split}.txt", "\n".join(d.stem for d in _of(drawn, split)))
+
+
 def _by_filename(root: Path, drawn: Sequence[Drawn]) -> None:
     for k, d in enumerate(drawn):
         image(root / "pics", d)
@@ -325,6 +332,7 @@ ROBOFLOW = "train: ../train/images\nval: ../val/images\nnames: [cat, dog]\nnc: 2
 # Name → how it is written, and the format that it is.
 LAYOUTS: Mapping[str, tuple[Write, str]] = {
     "voc devkit": (_devkit, "voc"),
+    "voc devkits of two years": (_devkit_of_two_years, "voc"),
     "voc annotations, images": (_each("images", "annotations", ".xml", xml), "voc"),
     "voc annots": (_each("images", "annots", ".xml", xml), "voc"),
     "voc beside the images (labelImg)": (_each("pets", "pets", ".xml", xml), "voc"),
@@ -365,6 +373,13 @@ LAYOUTS: Mapping[str, tuple[Write, str]] = {
     "yolo beside the images": (_with(_each("Pets", "Pets", ".txt", yolo), Pets__obj_names="cat\ndog\n"), "yolo"),
     "yolo of darknet": (_darknet, "yolo"),
     "yolo polygons": (_with(_each("images", "labels", ".txt", yolo_polygon), data_yaml="names: [cat, dog]"), "yolo"),
+    "yolo poses": (
+        _with(
+            _each("{}/images", "{}/labels", ".txt", lambda d: yolo(d).replace("\n", " 0.9 0.9 2 0.1 0.1 1\n")),
+            data_yaml="names: [cat, dog]\nkpt_shape: [2, 3]",
+        ),
+        "yolo",
+    ),
     "createml": (_per_split("{}", "{}/_annotations.createml.json", lambda path, drawn: text(path, createml(drawn))), "createml"),
     "labelme": (_each("{}", "{}", ".json", labelme), "labelme"),
     "labelme in another folder": (_each("images", "json", ".json", labelme), "labelme"),

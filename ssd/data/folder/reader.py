@@ -133,7 +133,7 @@ def _made(
     chosen = set(val)
     rest = [row for i, row in enumerate(choice.train) if i not in chosen]
     together = len(places) - len(np.unique(groups))
-    alike = f", {together:,} near-duplicates together" if together else ""
+    alike = f", {together:,} near-duplicate{'s' if together > 1 else ''} together" if together else ""
     made = Choice(choice.train_name, rest, choice.val_name, [choice.train[i] for i in val], choice.unused)
     return made, f" (made: {fraction:.0%}, seed {seed}, by class{alike})"
 
