@@ -158,6 +158,25 @@ class VOCFolderConfig(DatasetConfig):
 
 
 @dataclass
+class FolderConfig(DatasetConfig):
+    """conf/dataset/folder.yaml: a folder or archive of images and labels as any tool left them."""
+
+    _target_: str = "ssd.data.folder.reader.folder"
+    name: str = MISSING  # of the data set, for people
+    pretrained_weights: str | None = "imagenet"
+    max_pixels: int = 100_000_000  # of an image, height times width; larger ones are refused before they are decoded
+    path: str = MISSING
+    format: str = "auto"
+    train: str | None = None
+    val: str | None = None
+    class_names: list[str] | None = None
+    val_fraction: float = 0.2
+    seed: int = 0
+    data_dir: str = "data"
+    convert: str | None = None
+
+
+@dataclass
 class CocoJsonConfig(DatasetConfig):
     """conf/dataset/coco_json.yaml: images and COCO instances JSON."""
 
@@ -229,6 +248,7 @@ MEMBERS: dict[str, dict[str, type]] = {
         "shapes": ShapesConfig,
         "voc": VOCTFDSConfig,
         "coco": CocoTFDSConfig,
+        "folder": FolderConfig,
         "voc_folder": VOCFolderConfig,
         "coco_json": CocoJsonConfig,
     },

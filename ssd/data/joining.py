@@ -12,6 +12,8 @@ from ssd.data.sample import Annotation, Dataset, Splits
 from ssd.data.suffixes import IMAGE_SUFFIXES, UNREAD_SUFFIXES, files_ending, say_unread
 from ssd.errors import UserError
 
+NEGATIVES = "negatives:"  # stands before the names of images that `with_negatives` adds
+
 
 def joined(parts: Mapping[str, Splits], weights: Mapping[str, float], name: str) -> Splits:
     """One data set of several, with the classes of all: those of one name are one class.
@@ -54,7 +56,7 @@ def with_negatives(dataset: Dataset, folder: str) -> Dataset:
     files = files_ending(root, IMAGE_SUFFIXES)
     if not files:
         raise UserError(f"dataset.negatives={folder} holds no image: give a folder of images without objects.")
-    annotations = [_empty(f"negatives/{file.relative_to(root).as_posix()}", *image_size(file)) for file in files]
+    annotations = [_empty(f"{NEGATIVES}{file.relative_to(root).as_posix()}", *image_size(file)) for file in files]
     negatives = Dataset(dataset.name, dataset.class_names, annotations, ImageFiles(files))
     return concatenated([dataset, negatives], dataset.name)
 

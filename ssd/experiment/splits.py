@@ -7,16 +7,21 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from ssd.config.groups import DatasetConfig, JoinedConfig
+from ssd.config.groups import DatasetConfig, FolderConfig, JoinedConfig
 from ssd.config.instantiate import instantiate
+from ssd.data.folder.recorded import content
 from ssd.data.images import MAX_PIXELS
-from ssd.data.joining import joined, with_negatives
+from ssd.data.joining import NEGATIVES, joined, with_negatives
 from ssd.data.listening import listening, say
 from ssd.data.oddities import say_oddities
 from ssd.data.sample import Dataset, Splits
 from ssd.data.selection import both, ignoring, limited, merges_of, of_classes, without_empty_classes
 from ssd.errors import UserError, kind_of
+from ssd.runs.files import write_json
+from ssd.runs.folder import SPLIT, run_of
 
+# Keys of a data set that say nothing about how it is read.
+_NOT_READ = ("pretrained_weights", "max_pixels", "convert", *(item.name for item in fields(DatasetConfig)))
 # Read ahead by `read_ahead`: the data set, and what its reader had to say, which belongs into the run's log.
 _ahead: dict[str, tuple[Splits, list[logging.LogRecord]]] = {}
 
@@ -48,20 +53,42 @@ def build_splits(cfg: DictConfig) -> Splits:
     return splits
 
 
+def record_split(cfg: DictConfig, folder: Path, splits: Splits) -> None:
+    """Notes in a run's folder which images it has, so that it goes on and is judged later with the same ones."""
+    if _is_folder(cfg) and (cfg.resume is None or not (folder / SPLIT).exists()):
+        names = (part.columns.ids for part in (splits.train, splits.val))
+        parts = [[name for name in of_part if not name.startswith(NEGATIVES)] for of_part in names]
+        write_json(folder / SPLIT, content(cfg.dataset, *parts))
+
+
+def _is_folder(cfg: DictConfig) -> bool:
+    return bool(cfg.dataset["_target_"] == FolderConfig._target_)
+
+
+def _recorded(cfg: DictConfig) -> str | None:
+    """The split of the run that goes on or is judged, where it has noted one."""
+    run = Path(cfg.resume) if cfg.resume is not None else None
+    if cfg.task.name == "evaluate" and cfg.checkpoint is not None:
+        run = run_of(Path(cfg.checkpoint))
+    file = run / SPLIT if run is not None and _is_folder(cfg) else None
+    return str(file.resolve()) if file is not None and file.is_file() else None
+
+
 def _key(cfg: DictConfig) -> str:
     """What the data set depends on; relative paths start from the current folder."""
-    return json.dumps([str(Path.cwd()), OmegaConf.to_container(cfg.dataset, resolve=True)], sort_keys=True, default=str)
+    plain = OmegaConf.to_container(cfg.dataset, resolve=True)
+    return json.dumps([str(Path.cwd()), plain, _recorded(cfg)], sort_keys=True, default=str)
 
 
 def _build(cfg: DictConfig) -> Splits:
-    splits = _selected(cfg.dataset, _read(cfg.dataset, "dataset"))
+    splits = _selected(cfg.dataset, _read(cfg.dataset, "dataset", _recorded(cfg)))
     limit = cfg.dataset.get("max_pixels", MAX_PIXELS)
     say_oddities(splits)
     return replace(splits, train=replace(splits.train, max_pixels=limit), val=replace(splits.val, max_pixels=limit))
 
 
-def _read(node: DictConfig, key: str) -> Splits:
-    """What the reader of a data set's configuration gives."""
+def _read(node: DictConfig, key: str, recorded: str | None = None) -> Splits:
+    """What the reader of a data set's configuration gives, with a split that was noted before."""
     if node["_target_"] == JoinedConfig._target_:
         parts = {name: (part, f"{key}.parts.{name}") for name, part in node.parts.items()}
         return joined(
@@ -69,8 +96,10 @@ def _read(node: DictConfig, key: str) -> Splits:
             OmegaConf.to_container(node.weights),  # type: ignore[arg-type]
             node.name,
         )
-    ours = ("pretrained_weights", "max_pixels", *(item.name for item in fields(DatasetConfig)))
-    splits = instantiate(OmegaConf.create({name: value for name, value in node.items() if name not in ours}), key)
+    arguments = {name: value for name, value in node.items() if name not in _NOT_READ}
+    if recorded is not None:
+        arguments["recorded"] = recorded
+    splits = instantiate(OmegaConf.create(arguments), key)
     if not isinstance(splits, Splits) or not all(isinstance(part, Dataset) for part in (splits.train, splits.val)):
         target = node["_target_"]
         raise UserError(f"{key}: {target} gave {kind_of(splits)}; it must give ssd.data.sample.Splits of two Dataset")

@@ -21,7 +21,7 @@ from ssd.evaluation.evaluate import Evaluation
 from ssd.evaluation.validation import validate
 from ssd.experiment import build, describe, publish
 from ssd.experiment.announce import announcement
-from ssd.experiment.splits import build_splits
+from ssd.experiment.splits import build_splits, record_split
 from ssd.figures.class_table import class_table
 from ssd.figures.training_curves import curves_from_csv
 from ssd.figures.validation_sheet import ValidationSheet
@@ -51,6 +51,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
     set_memory_growth(cfg.gpu_memory_growth)
     with waiting("reading the data set"):
         splits = build_splits(cfg)
+    record_split(cfg, folder, splits)
     if cfg.training.limit_batches is None or len(splits.train) + len(splits.val) <= _SOON_SEEN:  # else few are needed
         look_at_images([splits.train, splits.val])
     with waiting("building the network"):

@@ -121,7 +121,7 @@ def test_of_a_jpeg_decoded_at_a_part_of_its_size_the_same_is_shown(
     small = photograph(85, 105).image
     data = cv2.imencode(".jpg", cv2.resize(small, (835, 679), interpolation=cv2.INTER_CUBIC))[1].tobytes()
     window = Window(*place, fill=(120, 130, 140), interpolation=interpolation)
-    whole, part = (window.show(decode_image(data, "", 10**6, by), SIZE, [], by) for by in (1, reduction))
+    whole, part = (window.show(decode_image(data, "", 10**6, reduction=by), SIZE, [], by) for by in (1, reduction))
     differences = np.abs(part.astype(int) - whole)
     assert differences.mean() < 2.5
     assert np.percentile(differences, 95) <= 7

@@ -41,7 +41,7 @@ def test_all_of_it_together(voc: Path, tmp_path: Path) -> None:
         f"dataset.negatives={tmp_path / 'sky'}",
     )
     assert splits.train.class_names == splits.val.class_names == ("pet",)
-    assert [item.id for item in splits.train.annotations] == ["a.jpg", "b.jpg", "negatives/a.jpg"]
+    assert [item.id for item in splits.train.annotations] == ["a.jpg", "b.jpg", "negatives:a.jpg"]
     assert [item.labels.tolist() for item in splits.train.annotations] == [[0, 0], [], []]
     assert len(splits.val) == 1
 

@@ -17,6 +17,7 @@ from ssd.data.readers.annotations import Objects, build_annotations, warn_of_emp
 from ssd.data.readers.coco_blocks import Block, blocks, decoded, plain_images, plain_objects, split_entries
 from ssd.data.readers.coco_fields import Fields
 from ssd.data.readers.files import FilesIn
+from ssd.data.readers.json_file import read_json
 from ssd.data.readers.names import check_class_names, check_file_name
 from ssd.data.sample import Dataset, Splits
 from ssd.errors import UserError
@@ -78,23 +79,7 @@ def _parsed(path: Path) -> Parsed:
 
 def _load(path: Path) -> Mapping[str, list[Any]]:
     """The file's lists, see `split_entries`; of a file that is not plain with all of its entries decoded."""
-    try:
-        content: Any = path.read_bytes()
-        content = split_entries(content) or json.loads(content)
-    except FileNotFoundError:
-        raise UserError(f"The annotations {path} do not exist: check the path.") from None
-    except RecursionError:
-        raise UserError(f"The annotations {path} are nested deeper than any COCO file: it is none.") from None
-    except MemoryError:
-        raise UserError(f"The annotations {path} do not fit into memory: take a file with fewer objects.") from None
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"The annotations {path} are not UTF-8 (byte {error.start + 1}): save them as JSON in UTF-8."
-        ) from None
-    except (OSError, ValueError) as error:  # json's own errors are among the latter
-        raise UserError(
-            f"The annotations {path} are not readable JSON ({error}): correct or copy the file again."
-        ) from None
+    content = read_json(path, lambda data: split_entries(data) or json.loads(data))
     keys = ("images", "annotations", "categories")
     if not isinstance(content, dict) or not all(isinstance(content.get(key), list) for key in keys):
         raise UserError(f"{path} is not a COCO instances file: it needs the lists {', '.join(keys)}.")
