@@ -35,7 +35,7 @@ CLASSES = tuple(f"class {k}" for k in range(20))
 STEPS = 5
 # The first that matches an operation's scope and type, `gradient_tape/ssd/conv1/Conv2D:_MklNativeConv2D`.
 KINDS = {
-    "matching": r"(^|/)matching/",
+    "matching": r"(^|/)matching/|divide\w*fusion",
     "mining": r"/mining/",
     "loss": r"(^|/)loss/",
     "optimizer": r"(^|/)optimizer/",
@@ -47,6 +47,7 @@ KINDS = {
     "batch norm": r"BatchNorm|_bn|batch_norm",
     "activation, backwards": r"Relu6?Grad|gradient_tape/.*(relu|hard_s)",
     "activation": r"Relu|relu|hard_s",
+    "loops of XLA (activations, batch norms)": r"_fusion$",
     "casts": r":_?(Mkl)?Cast",
     "pads, adds, pools, reshapes and others": r":",
 }
@@ -55,7 +56,9 @@ NO_OPERATION = re.compile(r"^(ExecutorState|ThreadpoolListener|Memory|ExecutorDo
 
 def kind_of(event: str) -> str | None:
     """Of an event in a trace; None for what is no operation."""
-    if NO_OPERATION.match(event) or ":" not in event or "::" in event:
+    if NO_OPERATION.match(event) or "::" in event or event.startswith("end: "):
+        return None
+    if ":" not in event and not event.endswith("_fusion"):
         return None
     return next(kind for kind, pattern in KINDS.items() if re.search(pattern, event))
 

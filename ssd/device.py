@@ -5,9 +5,9 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-# Instructions that multiply bfloat16. Measured with VGG16 at 300x300, training: 1.7 times faster with avx512_bf16,
-# 4.6 times with amx_bf16; MobileNetV2 is slower in both, as depthwise convolutions and batch norms gain nothing.
-BFLOAT16_INSTRUCTIONS = ("amx_bf16", "avx512_bf16")
+# Instructions that multiply bfloat16, and whether they also make a step of depthwise convolutions and batch norms
+# faster, which gain only by halving the memory (measured in docs/measurements.md).
+_BFLOAT16_INSTRUCTIONS = {"amx_bf16": True, "avx512_bf16": False}
 
 
 def set_memory_growth(gpu_memory_growth: bool) -> None:
@@ -38,11 +38,13 @@ def choose_precision(requested: str, model: keras.Model) -> tuple[str, str]:
         if capability >= (7, 0):
             return "mixed_float16", "auto: this GPU computes float16, with loss scaling"
         return "float32", "auto: this GPU has no fast half precision"
-    if any(isinstance(layer, keras.layers.DepthwiseConv2D) for layer in model.layers):
-        return "float32", "auto: on a CPU depthwise convolutions gain nothing from bfloat16"
-    if found := _processor_flags().intersection(BFLOAT16_INSTRUCTIONS):
-        return "mixed_bfloat16", f"auto: this processor multiplies bfloat16 ({', '.join(sorted(found))})"
-    return "float32", "auto: this processor does not multiply bfloat16"
+    depthwise = any(isinstance(layer, keras.layers.DepthwiseConv2D) for layer in model.layers)
+    found = _processor_flags().intersection(_BFLOAT16_INSTRUCTIONS)
+    if not found:
+        return "float32", "auto: this processor does not multiply bfloat16"
+    if depthwise and not any(_BFLOAT16_INSTRUCTIONS[flag] for flag in found):
+        return "float32", "auto: without amx_bf16 depthwise convolutions gain nothing from bfloat16"
+    return "mixed_bfloat16", f"auto: this processor multiplies bfloat16 ({', '.join(sorted(found))})"
 
 
 def _processor_flags() -> set[str]:

@@ -22,7 +22,9 @@ DEPTHWISE = keras.layers.DepthwiseConv2D(3)
         (DENSE, {"amx_bf16"}, "mixed_bfloat16"),
         (DENSE, {"avx2"}, "float32"),
         (DENSE, set(), "float32"),
-        (DEPTHWISE, {"amx_bf16"}, "float32"),
+        (DEPTHWISE, {"avx512f", "avx512_bf16"}, "float32"),
+        (DEPTHWISE, {"avx512_bf16", "amx_bf16"}, "mixed_bfloat16"),
+        (DEPTHWISE, {"avx2"}, "float32"),
     ],
 )
 def test_auto_on_a_cpu_asks_the_processor_and_the_network(monkeypatch, layer, flags, policy):

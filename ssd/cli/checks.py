@@ -19,6 +19,7 @@ from ssd import tasks
 from ssd.cli.hydra_errors import explain, unknown_key
 from ssd.cli.names import check_names, check_store
 from ssd.cli.ranges import check_ranges, value_at
+from ssd.config.groups import FolderConfig
 from ssd.data.problems import RAISE, SKIP
 from ssd.errors import UserError, nearest
 from ssd.runs.best_by import BEST_BY
@@ -32,6 +33,7 @@ PATHS: dict[str, tuple[Sequence[str], str]] = {
     "dataset.train_images": (("train", "evaluate", "inspect"), "folder"),
     "dataset.val_annotations": (("train", "evaluate", "inspect"), "file"),
     "dataset.val_images": (("train", "evaluate", "inspect"), "folder"),
+    "dataset.negatives": (("train", "evaluate", "inspect"), "folder"),
     "backbone.weights": (("train",), "file"),
     "checkpoint": (("train", "evaluate", "predict", "inspect"), "run folder or .keras file"),
     "source": (("predict",), "image or folder"),
@@ -177,6 +179,8 @@ def _check_task(values: dict[str, Any]) -> None:
         raise UserError(
             f"source is for task=predict and task=report, not for task={task}; leave it out or set the task"
         )
+    if task != "inspect" and value_at(values, "dataset.convert"):
+        raise UserError(f"dataset.convert is for task=inspect, not for task={task}; leave it out or set the task")
     if values["checkpoint"] and values["weights"]:
         raise UserError("checkpoint and weights both name the detector to start from; leave one of the two out")
 
@@ -207,6 +211,11 @@ def _downloads(backbone: str) -> tuple[str, ...]:
     return ("imagenet", "imagenet_full") if backbone.endswith(".vgg16") else ("imagenet",)
 
 
+def _may_be_a_file(key: str, values: dict[str, Any]) -> bool:
+    """An archive or a file of annotations, in the place of the folder of a data set of any format."""
+    return key == "dataset.path" and values["dataset"]["_target_"] == FolderConfig._target_
+
+
 def _check_paths(values: dict[str, Any]) -> None:
     for key, (readers, kind) in PATHS.items():
         given = value_at(values, key)
@@ -217,7 +226,7 @@ def _check_paths(values: dict[str, Any]) -> None:
         path = Path(given)
         if not os.path.exists(path):  # False too for what no file system takes
             raise UserError(f"{key}={given}: there is no such {kind}; paths are relative to {Path.cwd()}")
-        if kind == "folder" and not path.is_dir():
+        if kind == "folder" and not path.is_dir() and not _may_be_a_file(key, values):
             raise UserError(f"{key}={given} is a file; it must be a folder")
         if kind == "file" and not path.is_file():
             raise UserError(f"{key}={given} is a folder; it must be a file")

@@ -217,6 +217,7 @@ def _anchored(line: str, called_from: Path) -> str:
     """A path that was relative to the folder the run was called from, made absolute."""
     ((key, parsed),) = by_key([line]).items()
     value = parsed.value()
+    key = re.sub(r"^dataset\.parts\.\w+", "dataset", key)  # of joined data sets
     if key in PATHS and value is not None and (path := called_from / str(value)).exists():
         return f"{parsed.get_key_element()}={quote(str(path))}"
     return line

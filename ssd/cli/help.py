@@ -11,7 +11,7 @@ Trains, evaluates and uses SSD object detectors (TensorFlow, Hydra, MLflow).
 
   python run.py                                              mobilenet_v2 on the drawn shapes
   python run.py backbone=vgg16 dataset=voc0712               the paper's recipe
-  python run.py dataset=voc_folder dataset.path=FOLDER       your own images, in the layout of Pascal VOC
+  python run.py dataset=folder dataset.path=WHERE            your own images: a folder or .zip of VOC, COCO, YOLO, ...
   python run.py experiment=demo                              a whole recipe, from conf/experiment
   python run.py resume=outputs/train/RUN                     go on in the same folder and MLflow run
   python run.py task=evaluate checkpoint=outputs/latest      with the data set and settings of that run

@@ -9,7 +9,7 @@ from ssd.inference.sources import image_files
 from ssd.runs.checkpoint import check_checkpoint
 
 # Keys of a data set that lies in files of the user's own; what is downloaded or drawn is made by the run itself.
-_OWN_FILES = ("path", "train_annotations")
+_OWN_FILES = ("path", "train_annotations", "parts")
 
 
 def look_at_inputs(jobs: Sequence[DictConfig]) -> None:
@@ -26,7 +26,12 @@ def look_at_inputs(jobs: Sequence[DictConfig]) -> None:
     for job in jobs:
         if job.task.name == "predict":
             _look_at_images(job)
-    reading = [job for job in jobs if job.task.name in ("train", "evaluate")]
+    for job in jobs:
+        if job.task.name == "inspect" and (kind := job.dataset.get("convert")) is not None:
+            from ssd.data.folder.convert import beside, check_target  # numpy and OpenCV
+
+            check_target(beside(job.dataset.path, kind), kind)
+    reading = [job for job in jobs if job.task.name in ("train", "evaluate", "inspect")]
     with waiting("reading the annotations"):
         from ssd.experiment.splits import read_ahead  # numpy and OpenCV, which a mistake in a key need not wait for
 

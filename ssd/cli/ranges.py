@@ -47,6 +47,9 @@ RANGES: dict[str, Rule] = {
     # Pillow's own limit, which reads the headers
     "dataset.max_pixels": (lambda v: 1 <= v <= 178_956_970, "must be between 1 and 178956970"),
     "dataset.val_fraction": _INSIDE,
+    "dataset.ignore_smaller_than": _AT_LEAST_0,
+    "dataset.limit_train": _MILLION,
+    "dataset.limit_val": _MILLION,
     "dataset.seed": (lambda v: 0 <= v < 2**32, "must be between 0 and 2**32 - 1"),
     "optimizer.learning_rate": _POSITIVE,
     "optimizer.momentum": _BELOW_1,

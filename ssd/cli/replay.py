@@ -19,6 +19,7 @@ _OF_SWEEP = re.compile(
     r"hydra\.(sweeper|launcher)\.(n_trials|n_jobs|study_name|threads|cpus|gpus|poll_seconds)=.*|"
     r"hydra\.sweeper\.(sampler|pruner)(\.\w+)?=.*"
 )
+_PART = re.compile(r"dataset@dataset\.parts\.\w+")  # of joined data sets
 _RANGE = "hydra.sweeper.params."  # of a search; behind it is the key of a setting
 
 
@@ -98,7 +99,8 @@ def _shown(lines: Sequence[str]) -> str:
 
 def _of_a_run(line: str) -> bool:
     key = key_of(line)
-    return not (line.startswith("~") or "@" in key or re.match(r"hydra\b", key)) and is_harmless(line)
+    elsewhere = "@" in key and not _PART.fullmatch(key)
+    return not (line.startswith("~") or elsewhere or re.match(r"hydra\b", key)) and is_harmless(line)
 
 
 def _of_a_sweep(line: str) -> bool:

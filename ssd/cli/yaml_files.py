@@ -1,7 +1,9 @@
 """What Hydra reads its YAML files with: each is looked at first, so that a mistake in one is said with its name."""
 
+import copy
 import os
 from pathlib import Path
+from typing import ClassVar
 
 import yaml
 from hydra._internal.core_plugins import file_config_source
@@ -18,15 +20,26 @@ _LARGEST = 1_000_000  # bytes; the largest of ours has six thousand
 class FileConfigSource(file_config_source.FileConfigSource):
     """Hydra's source of files, which refuses with a sentence what is no configuration.
 
-    It has the name of Hydra's own, because a job's process finds both and Hydra compares their names.
+    It has the name of Hydra's own, because a job's process finds both and Hydra compares their names. What has been
+    read stays known until its file changes: a sweep composes each of its jobs twice, from the same files.
     """
+
+    _read: ClassVar[dict[tuple[str, str, int, int], ConfigResult]] = {}
 
     def load_config(self, config_path: str) -> ConfigResult:
         """Raises:
         UserError: the file is damaged, no mapping, or too much.
         """
-        check_yaml(Path(os.path.realpath(Path(self.path, self._normalize_file_name(config_path)))))
-        return super().load_config(config_path)
+        file = Path(os.path.realpath(Path(self.path, self._normalize_file_name(config_path))))
+        if not file.is_file():
+            check_yaml(file)
+            return super().load_config(config_path)
+        state = file.stat()
+        key = (self.provider, str(file), state.st_size, state.st_mtime_ns)
+        if key not in self._read:
+            check_yaml(file)
+            self._read[key] = super().load_config(config_path)
+        return copy.deepcopy(self._read[key])
 
 
 def register() -> None:

@@ -3,7 +3,8 @@
 `conf/GROUP/*.yaml` name theirs in the defaults list, by the names in `MEMBERS`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from omegaconf import MISSING
 
@@ -77,13 +78,39 @@ class MobileNetV3LargeConfig:
 
 
 @dataclass
-class ShapesConfig:
+class DatasetConfig:
+    """What of a data set is taken; every one of conf/dataset has these keys. docs/data-options.md has examples."""
+
+    classes: Any = None  # null: all; [cat,dog]: these only; {pet:[cat,dog],car:car}: renamed and merged
+    keep_empty_classes: bool = False  # false: classes without any object are left out, unless they are listed by you
+    ignore_difficult: bool = False  # objects marked difficult are neither trained on nor wrong or missed
+    ignore_smaller_than: float | None = None  # pixels; the same for objects with a smaller area than its square
+    limit_train: int | None = None  # take at most this many images, spread over the split
+    limit_val: int | None = None  # the same, to validate on
+    negatives: str | None = None  # a folder of images without objects, to train on too
+
+
+@dataclass
+class JoinedConfig(DatasetConfig):
+    """conf/dataset/joined.yaml: several data sets as one."""
+
+    _target_: str = "ssd.data.joining.joined"
+    name: str = "joined"  # of the data set, for people
+    pretrained_weights: str | None = "imagenet"
+    max_pixels: int = 100_000_000  # of an image, height times width; larger ones are refused before they are decoded
+    parts: dict[str, Any] = field(default_factory=dict)  # name → a data set with keys of its own
+    weights: dict[str, float] = field(default_factory=dict)  # name → how often its images are trained on, else 1
+
+
+@dataclass
+class ShapesConfig(DatasetConfig):
     """conf/dataset/shapes.yaml: the embedded, drawn data set."""
 
     _target_: str = "ssd.data.readers.shapes.shapes"
     name: str = "shapes"  # of the data set, for people
     pretrained_weights: str | None = None
     max_pixels: int = 100_000_000  # of an image, height times width; larger ones are refused before they are decoded
+    keep_empty_classes: bool = True  # its classes are fixed
     train_images: int = 1000  # how many are drawn
     val_images: int = 200  # how many are drawn
     image_size: int = 256  # pixels of the drawn images' longer side
@@ -92,13 +119,14 @@ class ShapesConfig:
 
 
 @dataclass
-class VOCTFDSConfig:
+class VOCTFDSConfig(DatasetConfig):
     """conf/dataset/voc2007, voc2012, voc0712: through tensorflow-datasets."""
 
     _target_: str = "ssd.data.readers.voc_tfds.voc"
     name: str = MISSING  # of the data set, for people
     pretrained_weights: str | None = "imagenet"
     max_pixels: int = 100_000_000  # of an image, height times width; larger ones are refused before they are decoded
+    keep_empty_classes: bool = True  # its classes are fixed
     train: list[str] = MISSING  # e.g. [2007/train+validation, 2012/train+validation]
     val: list[str] = MISSING  # the same, to validate on
     data_dir: str | None = None  # where tensorflow-datasets keeps its files; null: its own default
@@ -106,13 +134,14 @@ class VOCTFDSConfig:
 
 
 @dataclass
-class CocoTFDSConfig:
+class CocoTFDSConfig(DatasetConfig):
     """conf/dataset/coco2017.yaml: through tensorflow-datasets."""
 
     _target_: str = "ssd.data.readers.coco_tfds.coco"
     name: str = MISSING  # of the data set, for people
     pretrained_weights: str | None = "imagenet"
     max_pixels: int = 100_000_000  # of an image, height times width; larger ones are refused before they are decoded
+    keep_empty_classes: bool = True  # its classes are fixed
     train: str = MISSING  # e.g. train, or train[:10%]
     val: str = MISSING  # the same, to validate on
     data_dir: str | None = None  # where tensorflow-datasets keeps its files; null: its own default
@@ -120,7 +149,7 @@ class CocoTFDSConfig:
 
 
 @dataclass
-class VOCFolderConfig:
+class VOCFolderConfig(DatasetConfig):
     """conf/dataset/voc_folder.yaml: any folder in the layout of Pascal VOC."""
 
     _target_: str = "ssd.data.readers.voc_folder.voc_folder"
@@ -137,7 +166,27 @@ class VOCFolderConfig:
 
 
 @dataclass
-class CocoJsonConfig:
+class FolderConfig(DatasetConfig):
+    """conf/dataset/folder.yaml: a folder or archive of images and labels as any tool left them."""
+
+    _target_: str = "ssd.data.folder.reader.folder"
+    name: str = MISSING  # of the data set, for people
+    pretrained_weights: str | None = "imagenet"
+    max_pixels: int = 100_000_000  # of an image, height times width; larger ones are refused before they are decoded
+    path: str = MISSING
+    format: str = "auto"
+    train: str | None = None
+    val: str | None = None
+    class_names: list[str] | None = None
+    val_fraction: float = 0.2
+    seed: int = 0
+    data_dir: str = "data"
+    convert: str | None = None
+    on_error: str = "raise"  # raise: what cannot be used ends the run; skip: it is left out, counted and listed
+
+
+@dataclass
+class CocoJsonConfig(DatasetConfig):
     """conf/dataset/coco_json.yaml: images and COCO instances JSON."""
 
     _target_: str = "ssd.data.readers.coco_json.coco_json"
@@ -205,9 +254,11 @@ MEMBERS: dict[str, dict[str, type]] = {
         "mobilenet_v3_large": MobileNetV3LargeConfig,
     },
     "dataset": {
+        "joined": JoinedConfig,
         "shapes": ShapesConfig,
         "voc": VOCTFDSConfig,
         "coco": CocoTFDSConfig,
+        "folder": FolderConfig,
         "voc_folder": VOCFolderConfig,
         "coco_json": CocoJsonConfig,
     },

@@ -32,6 +32,13 @@ class Precision(Enum):
     mixed_float16 = "mixed_float16"
 
 
+class Sampling(Enum):
+    """How often an image is trained on in an epoch."""
+
+    uniform = "uniform"
+    class_balanced = "class_balanced"
+
+
 class PriorSteps(Enum):
     """What the distance between prior centres is: the level's stride (Caffe) or image / feature map (torchvision)."""
 
@@ -91,13 +98,14 @@ class TrainingConfig:
     patience: int | None = None  # validations without a better best_by before the training stops; null: never
     limit_batches: int | None = None  # per epoch and per validation, for trying things out
     shuffle: bool = True  # a new order in every epoch; false: the data set's
+    sampling: Sampling = Sampling.uniform  # uniform | class_balanced: images with rare classes several times an epoch
 
 
 @dataclass
 class PipelineConfig:
     """How images reach the device."""
 
-    workers: int | None = None  # threads that decode and augment; null: one per core
+    workers: int | None = None  # decode and augment: one is a thread, several are processes; null: one per core
     cache_gb: float = 2.0  # decoded images kept in memory, at most
 
 

@@ -6,12 +6,13 @@ import threading
 import traceback
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import albumentations as alb
 import numpy as np
 from numpy.typing import NDArray
 
-from ssd.data.sample import Annotation, Sample
+from ssd.data.sample import Annotation, Picture, Sample
 from ssd.errors import UserError, first_line
 
 MIN_PIXELS = 1.0  # a box cut down to less than this area shows nothing of its object
@@ -37,7 +38,11 @@ class Augmentation:
         self._transforms = list(transforms)
         self._own = threading.local()
 
-    def __call__(self, sample: Sample, seed: tuple[int, int, int]) -> Sample:
+    def __reduce__(self) -> tuple[type["Augmentation"], tuple[Any, ...]]:
+        """Sent to another process without the copies that its threads have."""
+        return Augmentation, (self._transforms,)
+
+    def __call__(self, sample: Picture, seed: tuple[int, int, int]) -> Sample:
         """Augments a sample, which stays as it is. The same sample and seed give the same result in any thread.
 
         Args:

@@ -27,7 +27,7 @@ _NAMED = 5
 
 
 def decode_files(paths: Sequence[Path], max_pixels: int) -> tuple[list[NDArray[np.uint8]], list[str]]:
-    """The images of some files, and the names of those that are damaged inside.
+    """The images of some files, upright, and the names of those that are damaged inside.
 
     Raises:
         UserError: one cannot be read or decoded.
@@ -35,7 +35,7 @@ def decode_files(paths: Sequence[Path], max_pixels: int) -> tuple[list[NDArray[n
     read = ImageFiles(paths)
     with overheard() as output:
         decoded = [
-            _listening_to(output, partial(decode_image, read(index), str(path), max_pixels))
+            _listening_to(output, partial(decode_image, read(index), str(path), max_pixels, upright=True))
             for index, path in enumerate(paths)
         ]
     images = [image for image, _ in decoded]

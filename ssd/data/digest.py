@@ -1,6 +1,7 @@
 """A fingerprint of a data set's annotations, to tell in a tracked run which data it saw."""
 
 import hashlib
+from itertools import pairwise
 
 import numpy as np
 
@@ -14,12 +15,17 @@ def annotation_digest(dataset: Dataset) -> str:
     images would take minutes. The same on every platform (little-endian values).
     """
     digest = hashlib.sha256("\0".join(dataset.class_names).encode())
-    for item in dataset.annotations:
-        digest.update(f"\n{item.id}\0{item.height}\0{item.width}\0{len(item.labels)}\0".encode())
-        digest.update(np.ascontiguousarray(item.boxes, "<f4").tobytes())
-        digest.update(np.ascontiguousarray(item.labels, "<i4").tobytes())
-        digest.update(np.ascontiguousarray(item.difficult, np.bool_).tobytes())
-        digest.update(np.ascontiguousarray(item.crowd, np.bool_).tobytes())
+    found = dataset.columns
+    columns = [
+        memoryview(np.ascontiguousarray(column, kind).tobytes())
+        for column, kind in ((found.boxes, "<f4"), (found.labels, "<i4"), (found.difficult, "?"), (found.crowd, "?"))
+    ]
+    widths = (16, 4, 1, 1)  # bytes of an object in each
+    bounds = pairwise(found.starts.tolist())
+    for name, (height, width), (begin, end) in zip(found.ids, found.sizes.tolist(), bounds, strict=True):
+        digest.update(f"\n{name}\0{height}\0{width}\0{end - begin}\0".encode())
+        for column, size in zip(columns, widths, strict=True):
+            digest.update(column[size * begin : size * end])
     return digest.hexdigest()
 
 

@@ -13,29 +13,33 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ssd.data.formats import Header, decode, read_header
+from ssd.data.orientation import turned
 from ssd.errors import UserError
 
-# Annotations are drawn on the stored pixels, so a camera's orientation tag must not turn the image.
-_FLAGS = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-
+_JPEG = b"\xff\xd8\xff"
 _SMALL = 16  # pixels of a thumbnail's side
-_ORIENTATION = 0x0112  # EXIF's tag
-
-EXTENSIONS = (".jpg", ".jpeg", ".png")  # of the images of a folder in VOC or COCO layout
 
 MAX_PIXELS = 100_000_000  # of an image, unless dataset.max_pixels says otherwise: 300 MB decoded
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # the limit here is the one that counts
+warnings.filterwarnings("ignore", category=UserWarning, module="PIL")  # of damaged tags: what matters is an error
 
 
-def decode_image(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
-    """Decodes an encoded image (JPEG, PNG, BMP, WebP, ...).
+def decode_image(
+    data: bytes, name: str, max_pixels: int = MAX_PIXELS, upright: bool = False, reduction: int = 1
+) -> NDArray[np.uint8]:
+    """Decodes an encoded image (JPEG, PNG, BMP, WebP, TIFF, GIF, JPEG 2000, AVIF, HEIC, PPM).
 
-    Grey images get three equal channels, an alpha channel is dropped, 16 bits per channel become 8 (the upper ones).
+    Grey images get three equal channels, an alpha channel is dropped, of several pictures the first is taken, more than
+    8 bits become 8 as `ssd.data.depth` says.
 
     Args:
         data: the content of the image file.
         name: names the image in the error message.
         max_pixels: at most, height times width; its header is asked before anything is decoded.
+        upright: turned as its EXIF says; else the stored pixels.
+        reduction: one of `REDUCTIONS` (`ssd.data.formats`). A JPEG is then decoded at that part of its sides (rounded
+            up), which takes less time than all of it; `reducible` says of which images that can be asked.
 
     Returns:
         (height, width, 3) uint8 RGB.
@@ -44,52 +48,60 @@ def decode_image(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> NDArra
         UserError: the data is empty, cut short, not an image or too large. OpenCV 5 gives nothing for a file that ends
             early (OpenCV 4 gave the missing part in grey, without a word).
     """
-    return _decoded(data, name, max_pixels, _FLAGS)
-
-
-def thumbnail(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
-    """(16, 16) uint8 grey of an encoded image; `decode_image` in a third of the time, as it reads all of the file.
-
-    A JPEG is decoded at an eighth of its size: its data is read to the end, only the pixels are fewer.
-
-    Raises:
-        UserError: as `decode_image` does.
-    """
-    reduced = min(encoded_size(data, name)) >= 8 * _SMALL if data else False
-    flags = (cv2.IMREAD_REDUCED_GRAYSCALE_8 if reduced else cv2.IMREAD_GRAYSCALE) | cv2.IMREAD_IGNORE_ORIENTATION
-    grey: Any = cv2.resize(_decoded(data, name, max_pixels, flags), (_SMALL, _SMALL), interpolation=cv2.INTER_AREA)
-    return grey
-
-
-def orientation(data: bytes) -> int:
-    """EXIF's orientation of a JPEG, 1 to 8, as the camera was held; 1, upright, where none is given."""
-    try:
-        with Image.open(BytesIO(data)) as image:
-            found = image.getexif().get(_ORIENTATION, 1) if image.format in ("JPEG", "MPO") else 1
-    except Exception:  # no image, or a damaged tag
-        return 1
-    return found if isinstance(found, int) and 1 <= found <= 8 else 1
-
-
-def _decoded(data: bytes, name: str, max_pixels: int, flags: int) -> NDArray[np.uint8]:
     if not data:
         raise UserError(f"The image {name} is an empty file: copy it again, or remove it from the data set.")
-    height, width = encoded_size(data, name)
+    header = _header(BytesIO(data), name, exif=upright)
+    height, width = header.height, header.width
     if height * width > max_pixels:
         raise UserError(
             f"The image {name} has {width} x {height} pixels, more than the {max_pixels} of dataset.max_pixels: cut it "
             "into smaller ones, or raise that if you trust it."
         )
     try:
-        image: Any = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error:
-        image = None
+        image = decode(data, header, reduction)
+    except ValueError as error:
+        raise UserError(
+            f"The image {name} cannot be shown: {error}, and which of them are black and white is not known; save it "
+            "with values from 0 on, as PNG of 8 or 16 bits."
+        ) from None
     if image is None:
         raise UserError(
             f"The image {name} cannot be decoded: it is cut short, damaged or of a kind that is not read; copy it "
             "again, save it as JPEG or PNG, or remove it from the data set."
         )
-    return image
+    return turned(image, header.orientation) if header.orientation != 1 else image
+
+
+def thumbnail(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+    """(16, 16) uint8 grey of an encoded image, pixels as stored; a JPEG is decoded at an eighth of its size.
+
+    That takes a third of the time, and its data is read to the end all the same: only the pixels are fewer.
+
+    Raises:
+        UserError: as `decode_image` does.
+    """
+    small = reducible(data) and min(encoded_size(data, name)) >= 8 * _SMALL
+    image = decode_image(data, name, max_pixels, reduction=8 if small else 1)
+    grey: Any = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    return cv2.resize(grey, (_SMALL, _SMALL), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
+def orientation(data: bytes) -> int:
+    """EXIF's orientation of an image, 1 to 8; 1, upright, where none is given or the tag is damaged."""
+    try:
+        return read_header(BytesIO(data), "", exif=True).orientation
+    except Exception:  # of dozens of kinds
+        return 1
+
+
+def reducible(data: bytes) -> bool:
+    """Whether an image file's content can be decoded at a reduced size: the transform that JPEG keeps tells it."""
+    return data.startswith(_JPEG)
+
+
+def reduced_size(size: tuple[int, int], reduction: int) -> tuple[int, int]:
+    """Height and width of a JPEG of that `size` when its sides are decoded at one part in `reduction`."""
+    return -(-size[0] // reduction), -(-size[1] // reduction)
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -102,20 +114,23 @@ def image_size(path: Path) -> tuple[int, int]:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
             raise UserError(f"The image {path} is a folder or a device, not a file: put the image there.")
         with path.open("rb") as file:
-            return _header_size(file, str(path))
+            header = _header(file, str(path))
+            return header.height, header.width
     except OSError as error:
         raise UserError(f"The image {path} cannot be opened ({error.strerror}): check that it is there.") from None
 
 
 def encoded_size(data: bytes, name: str) -> tuple[int, int]:
     """`image_size` of an image file's content; `name` names it in the error."""
-    return _header_size(BytesIO(data), name)
+    header = _header(BytesIO(data), name)
+    return header.height, header.width
 
 
-def _header_size(file: IO[bytes], name: str) -> tuple[int, int]:
+def _header(file: IO[bytes], name: str, exif: bool = False) -> Header:
     try:
-        with Image.open(file) as image:
-            return image.height, image.width
+        return read_header(file, name, exif)
+    except UserError:
+        raise
     except Image.DecompressionBombError:
         raise UserError(
             f"The image {name} has more than {2 * (Image.MAX_IMAGE_PIXELS or 0)} pixels, which are not decoded: cut it "

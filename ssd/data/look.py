@@ -10,6 +10,7 @@ from ssd.console import counting
 from ssd.cores import available_cores
 from ssd.data.damage import damaged_of
 from ssd.data.images import ImageFiles, encoded_size, orientation, thumbnail
+from ssd.data.orientation import fits
 from ssd.data.remembered import Remembered
 from ssd.data.sample import Dataset
 from ssd.errors import UserError
@@ -24,7 +25,7 @@ class Look(NamedTuple):
     Attributes:
         error: the sentence on why it cannot be used; empty where it can.
         damaged: it is decoded although its decoder tells of damaged data.
-        size: height and width in pixels; zeros where they are not known.
+        size: height and width in pixels, as stored; zeros where they are not known.
         orientation: EXIF's, 1 to 8.
         digest: of the file's content, in hexadecimal.
         thumbnail: its 16 x 16 grey pixels, in hexadecimal; empty where it cannot be decoded.
@@ -80,7 +81,7 @@ def _known(dataset: Dataset, remembered: Remembered) -> dict[int, Look]:
         return {}
     facts = remembered.of(dataset.read.paths)
     known = {i: _as_look(facts[path]) for i, path in enumerate(dataset.read.paths) if path in facts}
-    return {i: look for i, look in known.items() if look is not None and _fits(dataset, i, look.size)}
+    return {i: look for i, look in known.items() if look is not None and _fits(dataset, i, look)}
 
 
 def _as_look(facts: Any) -> Look | None:
@@ -96,9 +97,10 @@ def _file(dataset: Dataset, index: int) -> Path | None:
     return dataset.read.paths[index] if isinstance(dataset.read, ImageFiles) else None
 
 
-def _fits(dataset: Dataset, index: int, size: tuple[int, int]) -> bool:
+def _fits(dataset: Dataset, index: int, look: Look) -> bool:
     annotation = dataset.annotations[index]
-    return size == (annotation.height, annotation.width) and size[0] * size[1] <= dataset.max_pixels
+    size = annotation.height, annotation.width
+    return fits(look.size, look.orientation, size) and size[0] * size[1] <= dataset.max_pixels
 
 
 def _look(dataset: Dataset, index: int) -> tuple[Look, bool]:
@@ -111,7 +113,9 @@ def _look(dataset: Dataset, index: int) -> tuple[Look, bool]:
         turned = orientation(data)
         size = encoded_size(data, name) if data else size
         small = thumbnail(data, name, dataset.max_pixels)
-        dataset.check_size(index, size)
+        annotation = dataset.annotations[index]
+        if not fits(size, turned, (annotation.height, annotation.width)):
+            raise dataset.misfit(index, size)
     except UserError as error:
         return Look(str(error), size=size, orientation=turned, digest=digest), False
     look = Look(size=size, orientation=turned, digest=digest, thumbnail=small.tobytes().hex())

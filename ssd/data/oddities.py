@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssd.data.images import ImageFiles
+from ssd.data.readers.files import FilesIn
 from ssd.data.sample import Dataset, Splits
 
 log = logging.getLogger(__name__)
@@ -45,16 +46,15 @@ def _warn_of_names(class_names: Sequence[str], name: str) -> None:
 
 
 def _warn_of_objects(dataset: Dataset) -> None:
-    annotations = dataset.annotations
-    crowd = np.concatenate([np.zeros(0, np.bool_), *(item.crowd for item in annotations)])
-    objects, crowds = len(crowd), int(crowd.sum())
-    empty = sum(not len(item.labels) for item in annotations)
+    columns = dataset.columns
+    objects, crowds = len(columns.crowd), int(columns.crowd.sum())
+    empty = int((columns.counts == 0).sum())
     if crowds == objects:
         what = f"all {crowds} objects are crowds, which are" if crowds else "no image has an object: there is"
         rest = "never trained on nor looked for" if crowds else "nothing to learn or to find"
         log.warning("%s: %s %s.", dataset.name, what, rest)
     elif empty:
-        log.info("%s: %d of %d images have no objects; they are background.", dataset.name, empty, len(annotations))
+        log.info("%s: %d of %d images have no objects; they are background.", dataset.name, empty, len(dataset))
     if len(twice := _repeated(dataset)):
         image, label = twice[0]
         log.warning(
@@ -65,11 +65,8 @@ def _warn_of_objects(dataset: Dataset) -> None:
 
 def _repeated(dataset: Dataset) -> NDArray[np.int64]:
     """(N, 2) image and label of each object that has a twin before it in its image."""
-    if not dataset.annotations:
-        return np.zeros((0, 2), np.int64)
-    image = np.repeat(np.arange(len(dataset)), [len(item.labels) for item in dataset.annotations])
-    label = np.concatenate([item.labels for item in dataset.annotations])
-    boxes = np.concatenate([item.boxes for item in dataset.annotations]) + np.float32(0)  # no -0
+    image, label = dataset.columns.images, dataset.columns.labels
+    boxes = dataset.columns.boxes + np.float32(0)  # no -0
     # One number for all of it, as sorting by each column in turn takes seconds for COCO; neighbours are then compared.
     columns = np.stack([image, label, *boxes.view(np.int32).T.astype(np.int64)])
     order = np.argsort((columns * _MIXED).sum(axis=0), kind="stable")
@@ -91,10 +88,11 @@ def _warn_of_shared_images(splits: Splits) -> None:
 def _files(dataset: Dataset) -> set[str]:
     """The image files, their folders without links; where several images share a file their ids."""
     if not isinstance(dataset.read, ImageFiles):
-        return {item.id for item in dataset.annotations}
+        return set(dataset.columns.ids)
     real = cache(os.path.realpath)
-    parts = [os.path.split(path) for path in dataset.read.paths]
-    return {os.path.join(real(folder), name) for folder, name in parts}
+    paths = dataset.read.paths
+    parts = paths.split() if isinstance(paths, FilesIn) else map(os.path.split, paths)
+    return {f"{real(folder)}{os.sep}{name}" for folder, name in parts}
 
 
 def _warn_of_classes_in_one_split(splits: Splits) -> None:
@@ -117,8 +115,7 @@ def _warn_of_classes_in_one_split(splits: Splits) -> None:
 
 def _counts(dataset: Dataset) -> NDArray[np.int64]:
     """(C,) objects of each class that are no crowds."""
-    labels = np.concatenate([np.zeros(0, np.int32), *(item.labels for item in dataset.annotations)])
-    crowd = np.concatenate([np.zeros(0, np.bool_), *(item.crowd for item in dataset.annotations)])
+    labels, crowd = dataset.columns.labels, dataset.columns.crowd
     return np.bincount(labels[~crowd], minlength=len(dataset.class_names))
 
 

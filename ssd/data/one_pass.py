@@ -3,12 +3,14 @@
 Step by step the recipe makes a canvas of up to 16 times the image, distorts the colours of all pixels, crops, and
 throws most of it away. The draws, and with them the boxes, are those of albumentations' own way through the list
 (`Augmentation`), which stays for all other lists; the pixels are the same but for rounding: where colours are changed
-after resizing instead of before it, and where a window with a border is warped instead of made.
+after resizing instead of before it, where of a canvas the image's part alone is resized, and where a JPEG is decoded at
+half, a quarter or an eighth of its size because the window has that many times the result's pixels both ways.
 """
 
 import copy
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssd.data.augmentation import MIN_PIXELS, annotation_after, failure, generators, to_albumentations
-from ssd.data.sample import Sample
+from ssd.data.sample import Annotation, Picture, Sample
 from ssd.data.transforms.recipe import Expand, MinIoUCrop, PhotometricDistort, RandomInterpolationResize
 from ssd.data.window import Colour, Window
 
@@ -56,26 +58,40 @@ class OnePass:
         self._image_size = image_size
         self._own = threading.local()
 
-    def __call__(self, sample: Sample, seed: tuple[int, int, int]) -> Sample:
-        """As `Augmentation`, but the result is always (S, S).
+    def __reduce__(self) -> tuple[type["OnePass"], tuple[Any, ...]]:
+        """Sent to another process without the copies that its threads have."""
+        return OnePass, (self._transforms, self._image_size)
+
+    def __call__(self, picture: Picture, seed: tuple[int, int, int]) -> Sample:
+        """As `Augmentation`, but the result is always (S, S), and of a picture no more is decoded than it needs.
 
         Raises:
-            UserError: a transform failed.
+            UserError: a transform failed, or the picture cannot be read.
         """
-        try:
-            window, boxes, colours = self._draw(sample, seed)
-            image = window.show(sample.image, self._image_size, colours)
-        except Exception as error:  # of arguments that make no sense
-            raise failure(self._transforms, error, sample.annotation.id) from error
-        return Sample(image, annotation_after(sample.annotation, boxes, self._image_size, self._image_size))
+        annotation = picture.annotation
+        with self._explained(annotation):
+            window, boxes, colours = self._draw(annotation, seed)
+        image, reduction = picture.reduced(window.reduction(self._image_size))
+        with self._explained(annotation):
+            image = window.show(image, self._image_size, colours, reduction)
+        return Sample(image, annotation_after(annotation, boxes, self._image_size, self._image_size))
 
-    def _draw(self, sample: Sample, seed: tuple[int, int, int]) -> tuple[Window, NDArray[np.float64], list[Colour]]:
+    @contextmanager
+    def _explained(self, annotation: Annotation) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # of arguments that make no sense
+            raise failure(self._transforms, error, annotation.id) from error
+
+    def _draw(
+        self, annotation: Annotation, seed: tuple[int, int, int]
+    ) -> tuple[Window, NDArray[np.float64], list[Colour]]:
         """The window, the boxes in it, and the changes of colour."""
         rng, py_random = generators(seed)
         py_random.random()  # albumentations' Compose asks with it whether it is to do anything
-        height, width = sample.image.shape[:2]
-        window, size = Window(0, 0, height, width), (height, width)  # the size that albumentations' image would have
-        boxes = _visible(to_albumentations(sample.annotation.boxes), size)
+        size = annotation.height, annotation.width  # that albumentations' image would have
+        window = Window(0, 0, *size)
+        boxes = _visible(to_albumentations(annotation.boxes), size)
         colours: list[Colour] = []
         for transform in self._copies():
             transform.set_random_state(rng, py_random)
@@ -117,8 +133,12 @@ def _after(
 
 def _visible(boxes: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.float64]:
     """Boxes clipped to the image; those that show less than `MIN_PIXELS` are gone."""
-    height, width = size
-    clipped = np.clip(boxes, 0, (1, 1, 1, 1, np.inf))
-    pixels = height * width
-    before, after = (np.prod(b[:, 2:4] - b[:, :2], axis=1) * pixels for b in (boxes, clipped))
-    return clipped[(before >= _EPSILON) & (after >= MIN_PIXELS - _EPSILON)]
+    pixels = size[0] * size[1]
+    clipped = boxes.copy()
+    np.clip(boxes[:, :4], 0, 1, out=clipped[:, :4])
+    seen = (_areas(boxes) * pixels >= _EPSILON) & (_areas(clipped) * pixels >= MIN_PIXELS - _EPSILON)
+    return clipped if seen.all() else clipped[seen]
+
+
+def _areas(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])

@@ -1,5 +1,7 @@
 """What is wrong in a user's files: raised as soon as it is met, or noted while the rest is read."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,8 +51,17 @@ class Problems:
             raise error
         self.noted.append(Problem(kind, str(error), str(file), item))
 
+    @contextmanager
+    def trying(self, kind: str, file: str | Path, item: int | str | None = None) -> Iterator[None]:
+        """Leaves out the object (or the file) where a UserError is raised inside."""
+        try:
+            yield
+        except UserError as error:
+            self.leave_out(kind, error, file, item)
+
     def mention(
         self, kind: str, text: str, file: str | Path, item: int | str | None = None, left_out: bool = False
     ) -> None:
-        """Notes what is odd and no reason to stop."""
-        self.noted.append(Problem(kind, text, str(file), item, left_out))
+        """Notes what is odd and no reason to stop; nothing unless the reader skips: others say it in the log alone."""
+        if self.skips:
+            self.noted.append(Problem(kind, text, str(file), item, left_out))

@@ -1,60 +1,34 @@
 """What every reader gives and everything after it takes: annotations, samples, datasets."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ssd.data.images import MAX_PIXELS, ImageFiles, decode_image
+from ssd.data.annotations import Annotation, Annotations
+from ssd.data.images import MAX_PIXELS, ImageFiles, decode_image, encoded_size, reduced_size, reducible
+from ssd.data.orientation import turned_to
 from ssd.data.problems import Problem
 from ssd.errors import UserError
 
+__all__ = ["Annotation", "Annotations", "Dataset", "Sample", "Splits"]
 
-@dataclass(frozen=True, eq=False)
-class Annotation:
-    """The objects of one image. N may be 0: images without objects are normal.
 
-    Attributes:
-        id: names the image to the user (file name without folder, or the data set's own id); unique in a data set.
-        height, width: of the image in pixels.
-        boxes: (N, 4) float32, normalised ymin, xmin, ymax, xmax inside [0, 1], with positive sides.
-        labels: (N,) int32, index into the data set's `class_names` (background is not a class here).
-        difficult: (N,) bool, VOC's flag: trained on, neither required nor wrong in VOC evaluation.
-        crowd: (N,) bool, COCO's iscrowd: never trained on, ignored in evaluation.
-        areas: (N,) float32, in pixels: COCO's segmentation area where given, else the box's.
+class Picture(Protocol):
+    """An image that may not be decoded yet, with its annotation."""
 
-    Raises:
-        ValueError: where the shapes do not fit each other.
-    """
+    @property
+    def annotation(self) -> Annotation: ...
 
-    id: str
-    height: int
-    width: int
-    boxes: NDArray[np.float32]
-    labels: NDArray[np.int32]
-    difficult: NDArray[np.bool_]
-    crowd: NDArray[np.bool_]
-    areas: NDArray[np.float32]
+    @property
+    def image(self) -> NDArray[np.uint8]:
+        """(height, width, 3) uint8 RGB."""
 
-    def __post_init__(self) -> None:
-        count = len(self.boxes)
-        columns = (self.labels, self.difficult, self.crowd, self.areas)
-        if self.boxes.shape != (count, 4) or any(column.shape != (count,) for column in columns):
-            shapes = [column.shape for column in (self.boxes, *columns)]
-            raise ValueError(f"boxes, labels, difficult, crowd and areas must be (N, 4) and (N,), not {shapes}")
-
-    def select(self, rows: Any) -> "Annotation":
-        """The same image with some of its objects: `rows` is a mask or an array of indices, repeated ones too."""
-        return replace(
-            self,
-            boxes=self.boxes[rows],
-            labels=self.labels[rows],
-            difficult=self.difficult[rows],
-            crowd=self.crowd[rows],
-            areas=self.areas[rows],
-        )
+    def reduced(self, reduction: int) -> tuple[NDArray[np.uint8], int]:
+        """The image with its sides divided by up to `reduction`, one of `REDUCTIONS`, and by how much they were."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +38,10 @@ class Sample:
     image: NDArray[np.uint8]
     annotation: Annotation
 
+    def reduced(self, reduction: int) -> tuple[NDArray[np.uint8], int]:
+        """As it is: there is nothing to save once it is decoded."""
+        return self.image, 1
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -72,9 +50,10 @@ class Dataset:
     Attributes:
         name: for people and for MLflow, e.g. "voc_folder:test".
         class_names: without background, in label order.
-        annotations: one per image.
+        annotations: one per image; those of our readers are `Annotations`.
         read: gives the encoded bytes (JPEG, PNG, ...) of image `i`.
         max_pixels: of an image that is decoded.
+        weights: (N,) how often each image is to be trained on, relative to the others; None: all alike.
     """
 
     name: str
@@ -82,6 +61,12 @@ class Dataset:
     annotations: Sequence[Annotation]
     read: Callable[[int], bytes]
     max_pixels: int = MAX_PIXELS
+    weights: NDArray[np.float64] | None = None
+
+    @cached_property
+    def columns(self) -> Annotations:
+        """All annotations as columns over all objects."""
+        return Annotations.of(self.annotations)
 
     def where(self, index: int) -> str:
         """Image `index` for a message: its file, or where it has none of its own its name and the data set's."""
@@ -89,48 +74,38 @@ class Dataset:
             return str(self.read.paths[index])
         return f"{self.annotations[index].id} of {self.name}"
 
-    def select(self, rows: Sequence[int]) -> "Dataset":
-        """The data set with some of its images, in the order of `rows`."""
-        read = self.read
-        if isinstance(read, ImageFiles):
-            chosen: Callable[[int], bytes] = ImageFiles([read.paths[row] for row in rows])
-        else:
-            chosen = _Chosen(read, rows)
-        return replace(self, annotations=[self.annotations[row] for row in rows], read=chosen)
-
     def __len__(self) -> int:
         return len(self.annotations)
 
     def __getitem__(self, index: int) -> Sample:
-        """Decodes image `index`.
+        """Decodes image `index`: the pixels that its annotation was made on, see `ssd.data.orientation`.
 
         Raises:
             UserError: the file is damaged or too large, or its size is not the one its boxes were normalised by.
         """
+        return Sample(self.decoded(index), self.annotations[index])
+
+    def decoded(self, index: int, reduction: int = 1) -> NDArray[np.uint8]:
+        """Image `index`, where its format can with its sides divided by `reduction` (one of `REDUCTIONS`).
+
+        Raises:
+            UserError: as `dataset[index]`.
+        """
+        annotation, data = self.annotations[index], self.read(index)
+        reduction = reduction if reducible(data) else 1
+        size = reduced_size((annotation.height, annotation.width), reduction)
+        image = turned_to(decode_image(data, self.where(index), self.max_pixels, reduction=reduction), data, size)
+        if image.shape[:2] != size:
+            raise self.misfit(index, encoded_size(data, self.where(index)))
+        return image
+
+    def misfit(self, index: int, size: tuple[int, int]) -> UserError:
+        """What to say of an image whose height and width, `size`, are not those that its boxes were normalised by."""
         annotation = self.annotations[index]
-        image = decode_image(self.read(index), self.where(index), self.max_pixels)
-        self.check_size(index, image.shape[:2])
-        return Sample(image, annotation)
-
-    def check_size(self, index: int, size: tuple[int, ...]) -> None:
-        """Raises a UserError where an image's height and width are not those that its boxes were normalised by."""
-        annotation = self.annotations[index]
-        if size != (annotation.height, annotation.width):
-            raise UserError(
-                f"The image {self.where(index)} has height and width {size}, but its annotation says "
-                f"{(annotation.height, annotation.width)}: correct the annotation or put the right image there."
-            )
-
-
-@dataclass(frozen=True)
-class _Chosen:
-    """Reads image `index` of those chosen."""
-
-    read: Callable[[int], bytes]
-    rows: Sequence[int]
-
-    def __call__(self, index: int) -> bytes:
-        return self.read(self.rows[index])
+        return UserError(
+            f"The image {self.where(index)} has height and width {size}, but its annotation says "
+            f"{(annotation.height, annotation.width)}: correct the annotation or put the right image there."
+        )
 
 
 @dataclass(frozen=True, eq=False)

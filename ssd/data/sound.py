@@ -6,6 +6,7 @@ from pathlib import Path
 from ssd.data.damage import say_damaged
 from ssd.data.look import look_at_images
 from ssd.data.problems import Problem, Problems
+from ssd.data.rows import take
 from ssd.data.sample import Splits
 from ssd.errors import UserError
 
@@ -32,7 +33,7 @@ def with_sound_images(splits: Splits, on_error: str | None, memory: Path | None 
         return splits
     if not Problems(on_error or "").skips:
         raise UserError(_sentence([error for _, error in wrong], offers=on_error is not None))
-    sound = {part: part.select([i for i, look in enumerate(found) if not look.error]) for part, found in looks.items()}
+    sound = {part: take(part, [i for i, look in enumerate(found) if not look.error]) for part, found in looks.items()}
     if gone := [part.name for part, rest in sound.items() if not len(rest)]:
         raise UserError(f"No image of {gone[0]} can be used; the first: {wrong[0][1]}")
     problems = [*splits.problems, *(Problem("image-unreadable", error, file) for file, error in wrong)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,23 +77,28 @@ def _accumulate(
         by_score = np.argsort(-found.scores[of_class], kind="stable")
         outcomes, rank = outcome[of_class][by_score], found.rank[of_class][by_score]
         required = np.sum(~objects.ignored[slice(*object_ends[label : label + 2])], axis=0)
-        for area in np.flatnonzero(required):
-            right, wrong = outcomes[:, area].T == RIGHT, outcomes[:, area].T == WRONG  # (10, N)
-            precision[:, :, label, area] = _curves(right, wrong, required[area])
+        wrong_so_far = np.cumsum(outcomes == WRONG, axis=0, dtype=np.int32)
+        for area, iou in product(np.flatnonzero(required), range(len(IOUS))):
+            right = np.flatnonzero(outcomes[:, area, iou] == RIGHT)
+            precision[iou, :, label, area] = _curve(wrong_so_far[right, area, iou], required[area])
             for index, most in enumerate(_MAXIMA):
-                recall[:, label, area, index] = np.sum(right & (rank < most), axis=1) / required[area]
+                recall[iou, label, area, index] = np.sum(rank[right] < most) / required[area]
     return precision, recall
 
 
-def _curves(right: NDArray[np.bool_], wrong: NDArray[np.bool_], objects: int) -> NDArray[np.float64]:
-    """(IoUs, N) detections by falling score → (IoUs, 101) best precision at each recall or above, 0 beyond the last."""
-    true, false = (np.cumsum(kind, axis=1).astype(np.float64) for kind in (right, wrong))
-    recall = true / objects
-    precision = true / (false + true + np.spacing(1))  # pycocotools' guard: a first hit has precision 1 - 2e-16
-    envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-    envelope = np.concatenate([envelope, np.zeros((len(envelope), 1))], axis=1)
-    places = [np.searchsorted(of_iou, _RECALLS) for of_iou in recall]
-    return np.take_along_axis(envelope, np.stack(places), axis=1)
+def _curve(wrong: NDArray[np.int32], objects: int) -> NDArray[np.float64]:
+    """(101,) best precision at each recall or above, 0 beyond the last.
+
+    Recall rises with right detections alone, and precision falls between them: the others need no place on the curve.
+
+    Args:
+        wrong: (K,) by falling score, how many wrong detections are before each right one.
+        objects: that had to be found.
+    """
+    right = np.arange(1, len(wrong) + 1)
+    precision = right / (wrong + right + np.spacing(1))  # pycocotools' guard: a first hit has precision 1 - 2e-16
+    envelope = np.append(np.maximum.accumulate(precision[::-1])[::-1], 0.0)
+    return envelope[np.searchsorted(right / objects, _RECALLS)]
 
 
 def _summary(precision: NDArray[np.float64], recall: NDArray[np.float64]) -> dict[str, float]:

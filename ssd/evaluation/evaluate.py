@@ -150,8 +150,6 @@ def _check(detections: Sequence[Detections], annotations: Sequence[Annotation], 
     if len(detections) != len(annotations):
         raise ValueError(f"{len(detections)} images have detections and {len(annotations)} have annotations.")
     for what, items in (("detected", detections), ("annotated", annotations)):
-        for item in items:
-            if item.labels.size and not 0 <= item.labels.min() <= item.labels.max() < num_classes:
-                raise ValueError(
-                    f"A {what} label is outside 0..{num_classes - 1}, which are the {num_classes} classes."
-                )
+        labels = np.concatenate([np.zeros(0, np.int32), *(item.labels for item in items)])
+        if np.any((labels < 0) | (labels >= num_classes)):
+            raise ValueError(f"A {what} label is outside 0..{num_classes - 1}, which are the {num_classes} classes.")

@@ -99,11 +99,12 @@ def _claim_other_classes(
     iou = np.where(other_class & ~annotation.crowd, both.iou, 0.0)
     iou[:, claims[claims >= 0]] = 0.0
     in_crowd = np.any(annotation.crowd & (both.coverage >= MATCH_IOU), axis=1)
-    for row in rows:
+    claims[rows] = np.where(in_crowd[rows], IGNORED, WRONG)
+    for row in rows[iou[rows].max(axis=1) >= MATCH_IOU]:
         best = int(np.argmax(iou[row]))
         if iou[row, best] < MATCH_IOU:
-            claims[row] = IGNORED if in_crowd[row] else WRONG
-        elif annotation.difficult[best]:
+            continue  # what it overlapped has been claimed
+        if annotation.difficult[best]:
             claims[row] = IGNORED
         else:
             claims[row] = best

@@ -42,10 +42,15 @@ def overlaps(boxes: NDArray[np.float32], annotation: Annotation) -> Overlaps:
     """
     detected, objects = pixel_boxes(boxes, annotation)[:, None], pixel_boxes(annotation.boxes, annotation)[None]
     sides = np.minimum(detected[..., 2:], objects[..., 2:]) - np.maximum(detected[..., :2], objects[..., :2])
-    intersection = np.prod(np.maximum(sides, 0.0), axis=-1)
-    area = np.prod(np.maximum(detected[..., 2:] - detected[..., :2], 0.0), axis=-1)
-    union = area + np.prod(objects[..., 2:] - objects[..., :2], axis=-1) - intersection
+    intersection = _area(np.maximum(sides, 0.0))
+    area = _area(np.maximum(detected[..., 2:] - detected[..., :2], 0.0))
+    union = area + _area(objects[..., 2:] - objects[..., :2]) - intersection
     return Overlaps(_ratio(intersection, union), _ratio(intersection, np.broadcast_to(area, intersection.shape)))
+
+
+def _area(sides: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(..., 2) → (...); over an axis of two np.prod takes several times as long."""
+    return sides[..., 0] * sides[..., 1]
 
 
 def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -43,13 +43,11 @@ def announcement(cfg: DictConfig, model: SSD, splits: Splits, batches: Batches, 
 
 
 def _amount(dataset: Dataset) -> str:
-    return f"{len(dataset):,} images with {sum(len(item.labels) for item in dataset.annotations):,} objects"
+    return f"{len(dataset):,} images with {len(dataset.columns.labels):,} objects"
 
 
 def _classes(dataset: Dataset) -> str:
-    counts = np.bincount(
-        np.concatenate([item.labels for item in dataset.annotations]), minlength=len(dataset.class_names)
-    )
+    counts = np.bincount(dataset.columns.labels, minlength=len(dataset.class_names))
     named = [f"{name} {count:,}" for name, count in zip(dataset.class_names, counts, strict=True)]
     more = f" and {len(named) - _SHOWN_CLASSES} more" if len(named) > _SHOWN_CLASSES else ""
     return ", ".join(named[:_SHOWN_CLASSES]) + more

@@ -9,11 +9,13 @@ import keras
 from omegaconf import DictConfig, OmegaConf
 
 from ssd.config.instantiate import instantiate
-from ssd.config.schemas import ResumeFrom
+from ssd.config.schemas import ResumeFrom, Sampling
 from ssd.data.augmentation import Augmentation
+from ssd.data.loader import Augment
 from ssd.data.one_pass import OnePass, is_one_pass
-from ssd.data.pipeline import Augment, Batches
+from ssd.data.pipeline import Batches
 from ssd.data.sample import Dataset
+from ssd.data.sampling import repeated
 from ssd.errors import UserError
 from ssd.experiment.own_parts import as_backbone, as_optimizer, as_schedule
 from ssd.models.checkpoint import check_storable, load_detector
@@ -35,7 +37,7 @@ def build_train_batches(cfg: DictConfig, dataset: Dataset) -> Batches:
         instantiate(node, f"augmentation.transforms[{index}]") for index, node in enumerate(cfg.augmentation.transforms)
     ]
     return Batches(
-        dataset,
+        repeated(dataset, cfg.training.sampling == Sampling.class_balanced, cfg.seed),
         image_size=cfg.detector.image_size,
         augmentation=_augmentation(transforms, cfg.detector.image_size),
         shuffle=cfg.training.shuffle,

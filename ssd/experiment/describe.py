@@ -17,6 +17,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from ssd.config.overrides import key_of
+from ssd.inference.folding import policy_of
 from ssd.runs.flat import flatten
 from ssd.runs.folder import as_typed, run_of
 from ssd.sweep.node import job_name, own_overrides, short_sweep_name, sweep_name
@@ -38,7 +39,7 @@ _PACKAGES = ("tensorflow", "keras", "albumentations", "mlflow")
 
 
 def params(cfg: DictConfig, model: keras.Model, data: str) -> dict[str, str]:
-    """What makes an experiment the one it is, in about forty entries.
+    """What makes an experiment the one it is, in fewer than fifty entries.
 
     `backbone: mobilenet_v2` is the option chosen of a group, `backbone.alpha: 0.35` a setting of it. Left out is what
     changes no result (task, tracking, pipeline), and, unless it was set on the command line, what is null (not used) or
@@ -63,7 +64,7 @@ def params(cfg: DictConfig, model: keras.Model, data: str) -> dict[str, str]:
                 found[f"{group}.{key}"] = readable(value)
     found["training.best_by"] = cfg.training.best_by  # what a report compares it by, also an evaluation
     found |= {"dataset": data, **{key: readable(config[key]) for key in _SINGLE if config[key] is not None}}
-    return {**found, "precision": precision(model), **_own(config, hydra, found)}
+    return {**found, "precision": policy_of(model), **_own(config, hydra, found)}
 
 
 def _is_plain(value: Any) -> bool:
@@ -110,11 +111,6 @@ def run_name(cfg: DictConfig) -> str:
     if hydra.mode != RunMode.MULTIRUN:
         return str(name)
     return f"{job_name(own_overrides(hydra)) or name} · {short_sweep_name(hydra)}"
-
-
-def precision(model: keras.Model) -> str:
-    """The dtype policy of a network's layers; a loaded one does not know it as a whole."""
-    return next(layer.dtype_policy.name for layer in model.layers if layer.weights)
 
 
 def plain_config(cfg: DictConfig) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def draw_data(folder: Path, train: Batches) -> dict[str, Path]:
         "An augmented training batch": _plot(folder, "training_batch"),
     }
     statistics, batch_picture = pictures.values()
-    label_statistics(train.dataset.annotations, names, statistics)
+    label_statistics(train.dataset.columns, names, statistics)
     batch = next(iter(train.epoch(0)))
     training_batch({key: value.numpy() for key, value in batch.items()}, names, batch_picture)
     return pictures
@@ -67,8 +67,7 @@ def _plot(folder: Path, name: str) -> Path:
 
 def class_counts(dataset: Dataset) -> dict[str, int]:
     """Objects per class."""
-    labels = [annotation.labels for annotation in dataset.annotations]
-    counts = np.bincount(np.concatenate(labels), minlength=len(dataset.class_names))
+    counts = np.bincount(dataset.columns.labels, minlength=len(dataset.class_names))
     return dict(zip(dataset.class_names, counts.tolist(), strict=True))
 
 
@@ -79,7 +78,7 @@ def dataset_row(split: str, dataset: Dataset) -> dict[str, Any]:
         "name": dataset.name,
         "images": len(dataset),
         "objects": sum(class_counts(dataset).values()),
-        "without objects": sum(len(annotation.labels) == 0 for annotation in dataset.annotations),
+        "without objects": int((dataset.columns.counts == 0).sum()),
         "digest": annotation_digest(dataset)[:12],
     }
 

@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 
 from ssd.console import counting, waiting
 from ssd.data.look import Look
+from ssd.data.rows import take
 from ssd.data.sample import Dataset
 from ssd.device import set_memory_growth
 from ssd.experiment import build
@@ -32,7 +33,7 @@ def suspicions(cfg: DictConfig, parts: Sequence[Dataset], looks: Sequence[Sequen
     found: list[Finding] = []
     for part, seen in zip(parts, looks, strict=True):
         rows = [i for i, look in enumerate(seen) if not look.error]
-        sound = _with_known_classes(part, model.class_names).select(rows)
+        sound = take(_with_known_classes(part, model.class_names), rows)
         for finding in suspects(sound, _detect(predictor, sound), cfg.task.suspects):
             shown = [replace(place, image=rows[place.image]) for place in finding.shown]
             found.append(replace(finding, shown=shown))
@@ -58,5 +59,5 @@ def _detect(predictor: Predictor, part: Dataset) -> list[Detections]:
 def _with_known_classes(part: Dataset, class_names: Sequence[str]) -> Dataset:
     """The data set with objects of classes that a detector does not know as difficult ones, which are not judged."""
     known = np.array([name is not None for name in match_classes(part.class_names, class_names).values()])
-    annotations = [replace(item, difficult=item.difficult | ~known[item.labels]) for item in part.annotations]
-    return replace(part, annotations=annotations)
+    columns = part.columns
+    return replace(part, annotations=replace(columns, difficult=columns.difficult | ~known[columns.labels]))

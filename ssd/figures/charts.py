@@ -11,7 +11,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from ssd.data.sample import Annotation
+from ssd.data.annotations import Annotation, Annotations
 from ssd.evaluation.evaluate import Curve
 from ssd.figures.style import FEW, GREY, colour_bar, dress, hex_colours, nothing, save
 from ssd.figures.text import plain
@@ -57,15 +57,15 @@ def label_statistics(annotations: Sequence[Annotation], class_names: Sequence[st
 
     Sizes and places are parts of the image. Difficult objects are counted, crowds, which are never trained on, are not.
     """
-    keep = [~annotation.crowd for annotation in annotations]
-    pairs = list(zip(annotations, keep, strict=True))
-    labels = np.concatenate([np.zeros(0, np.int32), *(annotation.labels[kept] for annotation, kept in pairs)])
-    boxes = np.concatenate([np.zeros((0, 4)), *(annotation.boxes[kept] for annotation, kept in pairs)])
+    columns = Annotations.of(annotations)
+    keep = ~columns.crowd
+    labels, boxes = columns.labels[keep], columns.boxes[keep].astype(np.float64)
+    per_image = np.bincount(columns.images[keep], minlength=len(columns))
     figure = Figure(figsize=(13, 8.2), layout=ConstrainedLayoutEngine(h_pad=0.12, w_pad=0.08))
     places = figure.add_gridspec(2, 3)
     title = f"Objects per class: {len(labels):,} objects in {len(annotations):,} images"
     _class_bars(figure.add_subplot(places[0, :]), np.bincount(labels, minlength=len(class_names)), class_names, title)
-    _per_image(figure.add_subplot(places[1, 0]), np.array([kept.sum() for kept in keep], np.int64))
+    _per_image(figure.add_subplot(places[1, 0]), per_image)
     sizes, centres = boxes[:, 2:] - boxes[:, :2], (boxes[:, 2:] + boxes[:, :2]) / 2
     _heat_map(figure, figure.add_subplot(places[1, 1]), sizes, ("box width", "box height"), "Sizes")
     axes = figure.add_subplot(places[1, 2])

@@ -35,14 +35,16 @@ class Decoder:
             scores (B, K) float32, count (B,) int32.
         """
         boxes = tf.clip_by_value(self.coder.decode(offsets), 0.0, 1.0)
-        scores = tf.transpose(tf.nn.softmax(logits)[..., 1:], [0, 2, 1])  # (B, C, P)
-        candidates = min(self.nms.max_per_class, len(self.coder))
-        best, prior = tf.math.top_k(scores, candidates)  # (B, C, candidates)
-        chosen = tf.gather(boxes, tf.transpose(prior, [0, 2, 1]), batch_dims=1)  # (B, candidates, C, 4)
+        scores = tf.nn.softmax(logits)[..., 1:]
+        useful = self._above_threshold(scores)
+        boxes, scores = tf.gather(boxes, useful, batch_dims=1), tf.gather(scores, useful, batch_dims=1)
+        candidates = tf.minimum(self.nms.max_per_class, tf.shape(useful)[1])
+        best, row = tf.math.top_k(tf.transpose(scores, [0, 2, 1]), candidates)  # (B, C, candidates)
+        chosen = tf.gather(boxes, tf.transpose(row, [0, 2, 1]), batch_dims=1)  # (B, candidates, C, 4)
         found = tf.image.combined_non_max_suppression(
             chosen,
             tf.transpose(best, [0, 2, 1]),
-            max_output_size_per_class=candidates,
+            max_output_size_per_class=self.nms.max_per_class,
             max_total_size=self.nms.max_detections,
             iou_threshold=self.nms.iou,
             score_threshold=self.nms.score_threshold,
@@ -54,6 +56,17 @@ class Decoder:
             "scores": found.nmsed_scores,
             "count": found.valid_detections,
         }
+
+    def _above_threshold(self, scores: tf.Tensor) -> tf.Tensor:
+        """(B, P, C) scores → (B, N) int32, rising: an image's priors with a score above the threshold, and others.
+
+        A trained detector has few such priors, and sorting the scores of all takes longer than the rest. N is the
+        largest number in an image of the batch, at least 1.
+        """
+        best = tf.reduce_max(scores, axis=-1)
+        most = tf.reduce_max(tf.math.count_nonzero(best > self.nms.score_threshold, axis=1, dtype=tf.int32))
+        prior = tf.math.top_k(best, tf.maximum(most, 1), sorted=False).indices
+        return tf.sort(prior, axis=1)  # as NMS takes the first of equal scores
 
 
 def to_detections(decoded: dict[str, tf.Tensor]) -> list[Detections]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ssd.inference.decoder import Decoder, to_detections
 from ssd.inference.detections import Detections
+from ssd.inference.folding import FoldedNetwork
 from ssd.models.checkpoint import load_detector
 from ssd.models.detector import SSD, NMSSettings
 
@@ -20,23 +21,29 @@ class Predictor:
     """Detects objects in images of any size.
 
     Args:
-        model: the detector.
+        model: the detector; where its weights change later, `refresh` takes them over.
         nms: settings of the decoding.
         batch_size: images that pass the network together; every batch is padded to it, so that it compiles once.
+        policy: the Keras dtype policy that the network computes in; None: that of the model.
     """
 
-    def __init__(self, model: SSD, nms: NMSSettings, batch_size: int = 8) -> None:
+    def __init__(self, model: SSD, nms: NMSSettings, batch_size: int = 8, policy: str | None = None) -> None:
         self.model = model
         self.class_names = model.class_names
         self.batch_size = batch_size
-        self._decode = Decoder(model.box_coder, nms)
-        self._step = tf.function(self._detect)
+        self._network = FoldedNetwork(model, policy)
+        self._run = tf.function(self._network)
+        self._decode = tf.function(Decoder(model.box_coder, nms))
 
     @classmethod
     def load(cls, checkpoint: str | Path, batch_size: int = 8) -> "Predictor":
         """The predictor of a checkpoint file or run folder, with the NMS settings it was trained with."""
         model = load_detector(checkpoint)
         return cls(model, model.nms, batch_size)
+
+    def refresh(self) -> None:
+        """Takes over the weights that the model has now."""
+        self._network.refresh()
 
     def predict(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
         """Detections of each (H, W, 3) uint8 RGB image; boxes are fractions of its own height and width."""
@@ -52,17 +59,16 @@ class Predictor:
 
     def predict_batch(self, images: tf.Tensor) -> list[Detections]:
         """Detections of each of (B, S, S, 3) uint8 RGB images that already have the network's size."""
-        return self.run(images)[1]
+        return self.decode(self.outputs(images))
 
-    def run(self, images: tf.Tensor) -> tuple[Outputs, list[Detections]]:
-        """What `predict_batch` gives, and the network's outputs that it was decoded from: see `SSD`."""
-        outputs, decoded = self._step(images)
-        return outputs, to_detections(decoded)
+    def outputs(self, images: tf.Tensor) -> Outputs:
+        """The network's outputs for (B, S, S, 3) uint8 RGB images, see `SSD`."""
+        return self._run(images)
+
+    def decode(self, outputs: Outputs) -> list[Detections]:
+        """The detections of each image, from what `outputs` gives."""
+        return to_detections(self._decode(outputs["offsets"], outputs["logits"]))
 
     def graph(self, images: tf.Tensor) -> tf.Graph:
-        """What `predict_batch` runs for images of this shape."""
-        return self._step.get_concrete_function(images).graph
-
-    def _detect(self, images: tf.Tensor) -> tuple[Outputs, Outputs]:
-        outputs = self.model(images, training=False)
-        return outputs, self._decode(outputs["offsets"], outputs["logits"])
+        """The network that `outputs` runs for images of this shape."""
+        return self._run.get_concrete_function(images).graph

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from ssd.data.suffixes import IMAGE_SUFFIXES, UNREAD_SUFFIXES, files_ending
 from ssd.errors import UserError, is_writable
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ def image_files(source: str) -> list[ImageFile]:
         root = Path(part).expanduser()
         if not part or not root.exists():
             raise UserError(f"source={part}: there is no such image or folder; paths are relative to {Path.cwd()}")
-        files = [root] if root.is_file() else _images_in(root)
+        files = [root] if root.is_file() else files_ending(root, IMAGE_SUFFIXES)
         if not files:
             raise UserError(
                 f"source={part} holds no image ({', '.join(IMAGE_SUFFIXES)}); give an image or a folder of images"
@@ -53,8 +52,10 @@ def image_files(source: str) -> list[ImageFile]:
     return list(found.values())
 
 
-def _images_in(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file())
+def unread_files(source: str) -> list[Path]:
+    """The pictures in the folders of `source` that are of a kind that is not read, sorted by name."""
+    folders = {folder for part in split_source(source) if (folder := Path(part).expanduser()).is_dir()}
+    return sorted({file for folder in folders for file in files_ending(folder, UNREAD_SUFFIXES)})
 
 
 def _free(place: Path, taken: set[Path]) -> Path:

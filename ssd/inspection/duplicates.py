@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ssd.data.folder.likeness import directions
 from ssd.data.look import Look
 from ssd.data.sample import Dataset
 from ssd.inspection.finding import Finding, Shown
@@ -94,6 +95,5 @@ def _alike(pictures: Sequence[_Picture]) -> Iterator[tuple[_Picture, _Picture, f
 def _directions(pictures: Sequence[_Picture]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """(K, 256) unit vectors of the thumbnails that have contrast, and which these are."""
     pixels = np.stack([as_pixels(picture.look) for picture in pictures]) if pictures else np.zeros((0, 256), np.float32)
-    centred = pixels - pixels.mean(axis=1, keepdims=True)
     kept = np.flatnonzero(pixels.std(axis=1) >= _LEAST_CONTRAST)
-    return centred[kept] / np.linalg.norm(centred[kept], axis=1, keepdims=True), kept
+    return directions(pixels[kept]), kept

@@ -10,9 +10,9 @@ from ssd.inspection.classes import check_classes
 from ssd.inspection.duplicates import check_duplicates
 from ssd.inspection.finding import Finding, Shown
 from ssd.inspection.objects import objects_of
-from ssd.inspection.pictures import ON_ITS_SIDE, check_pictures
+from ssd.inspection.pictures import check_pictures
 
-_MISFITS = ("size-mismatch", "box-clipped", "box-outside")
+_MISFITS = ("box-clipped", "box-outside")
 
 
 def parts_of(splits: Splits) -> list[Dataset]:
@@ -60,15 +60,13 @@ def check_images(splits: Splits, looks: Sequence[Sequence[Look]]) -> list[Findin
 
 
 def from_reader(splits: Splits, looks: Sequence[Sequence[Look]]) -> list[Finding]:
-    """What the reader noted, with the image where there is one; a size that an EXIF tag explains is left out."""
+    """What the reader noted, with the image where there is one."""
     images: dict[str, tuple[Shown, Look]] = {}
     for part, found in zip(parts_of(splits), looks, strict=True):
         images |= {Path(part.where(i)).stem: (Shown(part.name, i), look) for i, look in enumerate(found)}
     findings = []
     for problem in splits.problems:
         shown, look = images.get(Path(problem.file).stem, (None, Look(error="no such image")))
-        if problem.kind == "size-mismatch" and look.orientation in ON_ITS_SIDE:
-            continue
         places = [shown] if shown is not None and not look.error else []
         findings.append(Finding(problem.kind, problem.text, problem.file, problem.object, places))
     return findings

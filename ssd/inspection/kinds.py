@@ -39,6 +39,7 @@ KINDS: dict[str, Kind] = {
     "image-unlabelled": Kind(_W, "Images without an annotation", "Annotate them, or remove them."),
     "image-ambiguous": Kind(_W, "Images of one name", "Keep the right one of the two."),
     "listed-twice": Kind(_E, "Images that a split lists twice", "List the image once."),
+    "files-odd": Kind(_W, "Files that are not used, or not fully", "Look whether they were meant to be."),
     "id-repeated": Kind(_W, "Annotations with the id of another one", "Number them anew: ids are unique."),
     "number-as-text": Kind(_N, "Numbers written as text", "They are read as numbers; write them without quotes."),
     # images
@@ -55,13 +56,13 @@ KINDS: dict[str, Kind] = {
     ),
     "exif-rotated": Kind(
         _W,
-        "Images turned by an EXIF tag, with boxes for the turned image",
-        "Turn the pixels and drop the tag (ImageMagick: mogrify -auto-orient), or annotate again.",
+        "Images with an EXIF tag that turns them, and boxes that do not fit them as stored",
+        "Turn the pixels and drop the tag (ImageMagick: mogrify -auto-orient), or state the size of the turned image.",
     ),
     "exif-tag": Kind(
         _N,
         "Images with an EXIF tag that turns them",
-        "The tag is not followed: look whether the boxes fit the pixels as they are stored.",
+        "The tag is followed where the stated size is that of the turned image: look whether the boxes fit as stored.",
     ),
     # objects
     "object-malformed": Kind(_E, "Objects with a missing or wrong entry", "Correct the object, or remove it."),

@@ -31,18 +31,15 @@ class Objects(NamedTuple):
 
 def objects_of(dataset: Dataset) -> Objects:
     """The objects of all images."""
-    items = dataset.annotations
-    counts = np.array([len(item.labels) for item in items], np.int64)
-    image = np.repeat(np.arange(len(items)), counts)
-    starts = np.cumsum(counts) - counts
-    sizes = np.array([(item.height, item.width) for item in items], np.float64).reshape(-1, 2)
+    columns = dataset.columns
+    image = columns.images
     return Objects(
         image,
-        np.arange(len(image)) - starts[image] if len(image) else image,
-        np.concatenate([np.zeros((0, 4), np.float32), *(item.boxes for item in items)]),
-        np.concatenate([np.zeros(0, np.int32), *(item.labels for item in items)]),
-        np.concatenate([np.zeros(0, np.bool_), *(item.crowd for item in items)]),
-        sizes[image],
+        np.arange(len(image)) - columns.starts[image],
+        columns.boxes,
+        columns.labels,
+        columns.crowd,
+        columns.sizes[image].astype(np.float64),
     )
 
 

@@ -20,6 +20,7 @@ HISTORY = Path("checkpoints", "history.csv")  # the same as results.csv, should 
 LOG = Path("run.log")  # set in conf/config.yaml
 RESULTS = Path("results.csv")
 METRICS = Path("metrics.json")  # of the best checkpoint
+SPLIT = Path("split.json")  # which images it trains and validates on, where the data set is a folder of any format
 PLOTS = Path("plots")
 REPORT = Path("report.md")
 REPORT_PAGE = Path("report.html")  # the same in one file, to be mailed

@@ -26,6 +26,7 @@ from ssd.runs.folder import (
     REPORT_PAGE,
     RESULTS,
     RUN_ID_FILE,
+    SPLIT,
     as_typed,
 )
 from ssd.runs.reading import read_yaml
@@ -36,7 +37,7 @@ from ssd.runs.started import called_from, config_of
 _FREE = ("task", "tracking", "pipeline", "sweep", "name", "gpu_memory_growth", "score_threshold")
 _FREE_KEYS = ("training.epochs", "training.patience", "training.evaluate_every")
 # What a run writes.
-_FILES = (OVERRIDES, HYDRA, CONFIG, BEST, LAST, HISTORY, LOG, RESULTS, METRICS, REPORT, REPORT_PAGE, RUN_ID_FILE)
+_FILES = (OVERRIDES, HYDRA, CONFIG, BEST, LAST, HISTORY, LOG, RESULTS, METRICS, REPORT, REPORT_PAGE, RUN_ID_FILE, SPLIT)
 _FOLDERS = (OVERRIDES.parent, LAST.parent, PLOTS)
 # Of these keys nothing is left when the command is over.
 _OF_ONE_COMMAND = (

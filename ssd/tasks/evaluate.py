@@ -15,12 +15,12 @@ from ssd.data.digest import dataset_label
 from ssd.data.problems import SKIP
 from ssd.data.sample import Dataset, Splits
 from ssd.data.sound import with_sound_images
-from ssd.device import set_memory_growth
+from ssd.device import choose_precision, set_memory_growth
 from ssd.errors import UserError
 from ssd.evaluation.validation import validate
 from ssd.experiment import build, describe, publish
 from ssd.experiment.skipped import write_skipped
-from ssd.experiment.splits import build_splits
+from ssd.experiment.splits import build_splits, on_error_of
 from ssd.figures.class_table import class_table
 from ssd.figures.validation_sheet import ValidationSheet
 from ssd.inference.predictor import Predictor
@@ -39,17 +39,20 @@ def run(cfg: DictConfig, folder: Path) -> float:
     with waiting("loading the detector"):
         model = build.load_trained(cfg)
     splits = build_splits(cfg)
-    if cfg.dataset.get("on_error") == SKIP:  # else the first one ends it, when its turn comes
+    if on_error_of(cfg) == SKIP:  # else the first one ends it, when its turn comes
         splits = with_sound_images(Splits(splits.val, splits.val, splits.problems), SKIP, IMAGE_MEMORY)
     write_skipped(folder, splits.problems)
     dataset = with_classes(splits.val, model.class_names)
     batches = build.build_val_batches(cfg, dataset, model.image_size)
+    policy, why = choose_precision(cfg.precision.name, model)
+    log.info("precision %s (%s)", policy, why)
     data = dataset_label(dataset)
     with publish.tracker(cfg, folder, model, data) as tracker:
-        tracker.log_config(describe.params(cfg, model, data))
+        tracker.log_config(describe.params(cfg, model, data) | {"precision": policy})
         publish.log_data(tracker, {"validation": dataset})
+        predictor = Predictor(model, model.nms, policy=policy)
         start = monotonic()
-        validation = validate(Predictor(model, model.nms), batches, cfg.score_threshold)
+        validation = validate(predictor, batches, cfg.score_threshold)
         minutes = (monotonic() - start) / 60
         warn_of_damage((dataset, index) for index in sorted(batches.suspects))
         evaluation = validation.evaluation

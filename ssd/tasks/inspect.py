@@ -1,4 +1,7 @@
-"""Looking a data set over: all that is wrong with it, or odd, in one report. Nothing of the user's is changed."""
+"""Looking a data set over: all that is wrong with it, or odd, in one report. Nothing of the user's is changed.
+
+Where `dataset.convert` asks for it, what can be used is written in another format, too.
+"""
 
 import logging
 import os
@@ -11,6 +14,7 @@ from ssd.console import waiting
 from ssd.data.look import Look, look_at_images
 from ssd.data.sample import Splits
 from ssd.errors import FaultyDataError
+from ssd.experiment.converted import convert_if_asked
 from ssd.experiment.splits import build_splits_with_problems
 from ssd.inspection.examine import examine, parts_of
 from ssd.inspection.finding import Finding
@@ -33,6 +37,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
     start = monotonic()
     with waiting("reading the annotations"):
         splits = build_splits_with_problems(cfg)
+    convert_if_asked(cfg, splits)
     looks = look_at_images(parts_of(splits), IMAGE_MEMORY)
     with waiting("checking"):
         findings = examine(splits, looks, cfg.detector.image_size)

@@ -15,12 +15,13 @@ from omegaconf import DictConfig
 from ssd.console import counting, waiting
 from ssd.data.damage import decode_files, say_damaged
 from ssd.data.images import MAX_PIXELS
+from ssd.data.suffixes import say_unread
 from ssd.device import set_memory_growth
 from ssd.experiment import build
 from ssd.figures.drawing import draw_detections
 from ssd.inference.detections import Detections
 from ssd.inference.predictor import Predictor
-from ssd.inference.sources import ImageFile, image_files
+from ssd.inference.sources import ImageFile, image_files, unread_files
 from ssd.runs.files import whole, write_json
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ BATCH_SIZE = 8
 
 
 def run(cfg: DictConfig, folder: Path) -> float:
-    """Writes each image with its detections drawn, and detections.json, into `folder`; gives the number of objects."""
+    """Writes each image, upright, with its detections drawn, and detections.json, into `folder`; counts the objects."""
     set_memory_growth(cfg.gpu_memory_growth)
     files = image_files(cfg.source)
     with waiting("loading the detector"):
@@ -53,6 +54,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
                 log.info("%s: %s", file.path, _in_words(detections, predictor.class_names))
                 advance()
     say_damaged(damaged)
+    say_unread(unread_files(cfg.source))
     write_json(folder / "detections.json", {"images": records})
     log.info("%d images in %.1f s; pictures and detections.json are in %s", len(files), seconds, folder)
     return float(sum(len(record["objects"]) for record in records))

@@ -22,7 +22,7 @@ from ssd.evaluation.validation import validate
 from ssd.experiment import build, describe, publish
 from ssd.experiment.announce import announcement
 from ssd.experiment.skipped import write_skipped
-from ssd.experiment.splits import build_splits
+from ssd.experiment.splits import build_splits, on_error_of, record_split
 from ssd.figures.class_table import class_table
 from ssd.figures.training_curves import curves_from_csv
 from ssd.figures.validation_sheet import ValidationSheet
@@ -53,8 +53,9 @@ def run(cfg: DictConfig, folder: Path) -> float:
     set_memory_growth(cfg.gpu_memory_growth)
     with waiting("reading the data set"):
         splits = build_splits(cfg)
+    record_split(cfg, folder, splits)
     if cfg.training.limit_batches is None or len(splits.train) + len(splits.val) <= _SOON_SEEN:  # else few are needed
-        splits = with_sound_images(splits, cfg.dataset.get("on_error"), IMAGE_MEMORY)
+        splits = with_sound_images(splits, on_error_of(cfg), IMAGE_MEMORY)
     write_skipped(folder, splits.problems)
     say_findings(splits, cfg.detector.image_size)
     with waiting("building the network"):

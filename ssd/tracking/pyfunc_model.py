@@ -48,7 +48,7 @@ class PyfuncDetector(PythonModel):
 
         Args:
             context: unused here, given by MLflow.
-            model_input: (N, H, W, 3) uint8 RGB.
+            model_input: (N, H, W, 3) uint8 RGB, upright: pixels do not say how a camera was held.
             params: score_threshold, the least score of a row.
 
         Returns:

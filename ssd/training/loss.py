@@ -60,5 +60,9 @@ class MultiBoxLoss:
         loss = tf.where(positive, -1.0, tf.stop_gradient(class_loss))
         positives = tf.reduce_sum(tf.cast(positive, tf.int32), axis=1)
         wanted = tf.cast(tf.cast(tf.maximum(positives, 1), tf.float32) * self.negative_ratio, tf.int32)
-        rank = tf.argsort(tf.argsort(loss, axis=1, direction="DESCENDING", stable=True), axis=1, stable=True)
-        return (rank < wanted[:, None]) & ~positive
+        ranked = tf.sort(loss, axis=1, direction="DESCENDING")
+        last = tf.gather(ranked, tf.clip_by_value(wanted, 1, loss.shape[1]) - 1, batch_dims=1)[:, None]
+        above, equal = loss > last, loss == last
+        missing = wanted - tf.reduce_sum(tf.cast(above, tf.int32), axis=1)
+        first = tf.cumsum(tf.cast(equal, tf.int32), axis=1) <= missing[:, None]  # of equal ones the first priors
+        return (above | (equal & first)) & ~positive

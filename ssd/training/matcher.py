@@ -5,8 +5,10 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from ssd.boxes import pairwise_iou
+from ssd.training.one_loop import in_one_loop
 
 _OVERLAP = 1e-6  # a smaller IoU is none (MatchBBox)
+_pairwise_iou = in_one_loop(pairwise_iou)  # a tenth of the time on a CPU
 
 
 class Matches(NamedTuple):
@@ -41,7 +43,7 @@ def match(boxes: tf.Tensor, valid: tf.Tensor, prior_corners: tf.Tensor, match_io
         prior_corners: (P, 4) float32 corners.
         match_iou: IoU from which a prior is matched to its best object.
     """
-    iou = tf.where(valid[..., None], pairwise_iou(boxes, prior_corners), -1.0)  # (B, M, P)
+    iou = tf.where(valid[..., None], _pairwise_iou(boxes, prior_corners), -1.0)  # (B, M, P)
     row = tf.argmax(iou, axis=1, output_type=tf.int32)  # (B, P)
     positive = tf.reduce_max(iou, axis=1) >= match_iou
     claimed = _bipartite(iou)  # (B, M), prior per object or -1

@@ -7,9 +7,25 @@ training step that is a quarter on a CPU. Formulas, state and its order are Kera
 import keras
 import tensorflow as tf
 
+Gradients = list[tf.Tensor | None]
+
+
+class _ClippedWhereNeeded(keras.optimizers.Optimizer):
+    """Gradients below `global_clipnorm` are not multiplied by one, each in a pass of its own."""
+
+    def _clip_gradients(self, grads: Gradients) -> Gradients:
+        if self.clipnorm or not self.global_clipnorm:
+            return list(super()._clip_gradients(grads))
+        norm = tf.linalg.global_norm(grads)
+        return tf.cond(
+            norm <= self.global_clipnorm,
+            lambda: grads,
+            lambda: tf.clip_by_global_norm(grads, self.global_clipnorm, norm)[0],
+        )
+
 
 @keras.saving.register_keras_serializable("ssd")
-class FusedAdam(keras.optimizers.Adam):
+class FusedAdam(_ClippedWhereNeeded, keras.optimizers.Adam):
     """Keras' Adam, or with `weight_decay` its AdamW, without `amsgrad` (arXiv 1412.6980, end of section 2)."""
 
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
@@ -31,7 +47,7 @@ class FusedAdam(keras.optimizers.Adam):
 
 
 @keras.saving.register_keras_serializable("ssd")
-class FusedSGD(keras.optimizers.SGD):
+class FusedSGD(_ClippedWhereNeeded, keras.optimizers.SGD):
     """Keras' SGD with momentum."""
 
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:

@@ -8,6 +8,7 @@ import tensorflow as tf
 from ssd.data.pipeline import Batch
 from ssd.models.detector import SSD
 from ssd.training.loss import Losses, MultiBoxLoss
+from ssd.training.network import TrainingNetwork
 from ssd.training.targets import TargetEncoder
 
 
@@ -37,10 +38,16 @@ def make_train_step(
         jit_compile: with XLA, which is fast on a GPU and several times slower for convolutions on a CPU.
     """
 
+    def in_training(image: tf.Tensor) -> dict[str, tf.Tensor]:
+        outputs: dict[str, tf.Tensor] = model(image, training=True)
+        return outputs
+
+    network = in_training if jit_compile else TrainingNetwork(model)
+
     @tf.function(jit_compile=jit_compile)
     def step(image: tf.Tensor, boxes: tf.Tensor, labels: tf.Tensor) -> Losses:
         with tf.GradientTape() as tape:
-            outputs = model(image, training=True)
+            outputs = network(image)
             with tf.name_scope("matching"):  # for profiles
                 targets = encode_targets(boxes, labels)
             with tf.name_scope("loss"):

@@ -51,7 +51,11 @@ def test_every_option_composes_and_is_valid(group: str, option: str, filled: lis
     overrides += needed(composed(*overrides), filled)
     cfg = composed(*overrides)
     check(cfg)
-    if group not in ("training", "experiment", "debug") and option not in ("voc_folder", "coco_json"):  # of the folder
+    if group not in ("training", "experiment", "debug") and option not in (
+        "folder",
+        "voc_folder",
+        "coco_json",
+    ):
         assert cfg[group].name == option if "name" in cfg[group] else cfg[group]._target_
 
 
@@ -132,7 +136,7 @@ def test_pretrained_weights_follow_the_data_set_unless_given() -> None:
         (["dataset.image_size=40"], "dataset.image_size=40 must be between 64 and 4096 pixels to draw in"),
         (
             ["task.name=build"],
-            "task.name=build: there is no such task; choose one of: convert, evaluate, inspect, predict",
+            "task.name=build: there is no such task; choose one of: convert, evaluate, inspect, predict, report",
         ),
         (["task.name=trian"], "task.name=trian: there is no such task; did you mean 'train'?"),
         (["task.name=report"], "task.name=report does not make it another task; choose it by task=report"),
@@ -174,6 +178,8 @@ def test_pretrained_weights_follow_the_data_set_unless_given() -> None:
         (["dataset=voc_folder"], "dataset.path has no value; give dataset.path=..."),
         (["dataset=voc_folder", "dataset.path=/not/there"], "dataset.path=/not/there: there is no such folder"),
         (["dataset=voc_folder", f"dataset.path={__file__}"], "is a file; it must be a folder"),
+        (["dataset=folder", "dataset.path=/not/there"], "dataset.path=/not/there: there is no such folder"),
+        (["dataset=folder", "dataset.path=.", "dataset.convert=yolo"], "dataset.convert is for task=inspect, not for"),
         (["backbone.weights=/not/there.h5"], "backbone.weights=/not/there.h5: there is no such file"),
         (["task=evaluate"], "task=evaluate needs a trained detector; give checkpoint="),
         (["task=predict", "checkpoint=."], "task=predict needs images; give source="),

@@ -16,6 +16,7 @@ HARMLESS = [
     "'name=${backbone.name}_mine'",
     "optimizer._target_=keras.optimizers.Lion",
     "dataset._target_=ssd.data.readers.voc_folder.voc_folder",
+    "+dataset@dataset.parts.lab=voc_folder",
     "augmentation.transforms=[{_target_: ssd.data.transforms.RandomCrop}, {_target_: albumentations.HorizontalFlip}]",
 ]
 HARMFUL = [
@@ -37,6 +38,8 @@ HARMFUL = [
     "optimizer._target_=keras.optimizers.deserialize",
     "optimizer._target_=keras.optimizers.Adam${name}",
     "+backbone@hydra.callbacks.x=vgg16",
+    "+dataset@hydra.callbacks.x=voc_folder",
+    "+dataset.parts.lab={_target_: os.system}",
 ]
 
 

@@ -17,6 +17,9 @@ from ssd.config.dataset_name import folder_name
         ("/home/you/cells/VOC2007", "cells-VOC2007"),
         ("/home/you/red cells", "red-cells"),
         ("/home/you/coco/annotations/instances_val2017.json", "coco"),
+        ("/home/you/red cells.v2.tar.gz", "red-cells.v2"),
+        ("/home/you/cells.ZIP", "cells"),
+        ("/home/you/cells/data.yaml", "cells"),
         ("/data", "data"),
         ("/", "data"),
     ],
@@ -43,7 +46,9 @@ def test_a_run_is_called_after_its_data() -> None:
     assert job.dataset.name == "cards"
 
 
-@pytest.mark.parametrize(("option", "key"), [("voc_folder", "path"), ("coco_json", "train_annotations")])
+@pytest.mark.parametrize(
+    ("option", "key"), [("folder", "path"), ("voc_folder", "path"), ("coco_json", "train_annotations")]
+)
 def test_without_a_path_it_is_the_path_that_is_asked_for(
     option: str, key: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from helpers.fake_voc import encoded_image
 from ssd.data.digest import annotation_digest
 from ssd.data.readers.annotations import Objects, build_annotations
-from ssd.data.sample import Annotation, Dataset
+from ssd.data.sample import Annotation, Annotations, Dataset
 from ssd.errors import UserError
 
 
 def _build(
     boxes: list[tuple[float, float, float, float]], sizes: list[tuple[int, int]], rows: list[int] | None = None
-) -> list[Annotation]:
+) -> Annotations:
     objects = Objects()
     for i, box in enumerate(boxes):
         objects.add(rows[i] if rows else 0, box, label=i)
@@ -118,3 +118,27 @@ def test_an_image_of_another_size_than_its_annotation_is_refused() -> None:
     dataset = Dataset("toy:train", ("a", "b"), _dataset().annotations, lambda _: encoded_image(20, 10))
     with pytest.raises(UserError, match=r"one of toy:train has height and width \(20, 10\).* says \(10, 20\)"):
         dataset[0]
+
+
+def test_columns_are_a_sequence_of_annotations() -> None:
+    built = _build([(10, 20, 30, 40), (0, 0, 50, 50), (5, 5, 10, 10)], [(100, 200), (10, 10), (50, 50)], [2, 0, 2])
+    assert (len(built), built.counts.tolist(), built.images.tolist()) == (3, [1, 0, 2], [0, 2, 2])
+    again = Annotations.of(list(built))
+    assert Annotations.of(built) is built
+    for one, other, named in zip(built, again, (built[0], built[1], built[-1]), strict=True):
+        assert (one.id, one.height, one.width) == (other.id, other.height, other.width) == (named.id, *_size(named))
+        for column in ("boxes", "labels", "difficult", "crowd", "areas"):
+            np.testing.assert_array_equal(getattr(one, column), getattr(other, column))
+            np.testing.assert_array_equal(getattr(one, column), getattr(named, column))
+    assert [item.id for item in built[1:]] == ["image1", "image2"]
+    with pytest.raises(IndexError):
+        built[3]
+    nothing = Annotations.of([])
+    assert (len(nothing), nothing.boxes.shape, list(nothing)) == (0, (0, 4), [])
+    assert annotation_digest(Dataset("toy", ("a",), [], lambda _: b"")) == annotation_digest(
+        Dataset("toy", ("a",), nothing, lambda _: b"")
+    )
+
+
+def _size(annotation: Annotation) -> tuple[int, int]:
+    return annotation.height, annotation.width

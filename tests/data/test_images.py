@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ssd.data.images import ImageFiles, decode_image, encoded_size, image_size
+from ssd.data.formats import REDUCTIONS
+from ssd.data.images import ImageFiles, decode_image, encoded_size, image_size, reduced_size, reducible
 from ssd.errors import UserError
 
 
@@ -134,3 +135,21 @@ def test_the_limit_can_be_another() -> None:
     with pytest.raises(UserError, match=r"more than the 3071 of dataset.max_pixels"):
         decode_image(_jpeg(), "a.jpg", max_pixels=48 * 64 - 1)
     assert decode_image(_jpeg(), "a.jpg", max_pixels=48 * 64).shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize("size", [(48, 64), (49, 66), (7, 9), (1, 1)])
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_a_jpeg_is_decoded_at_a_part_of_its_sides(size: tuple[int, int], reduction: int) -> None:
+    bgr = np.full((*size, 3), (200, 100, 30), np.uint8)
+    data = _encode(bgr, ".jpg")
+    image = decode_image(data, "a.jpg", reduction=reduction)
+    assert reducible(data)
+    assert image.shape[:2] == reduced_size(size, reduction)
+    assert np.abs(image.astype(int) - (30, 100, 200)).max() <= 3
+    assert not reducible(_encode(bgr, ".png"))
+
+
+def test_a_jpeg_cut_short_is_named_at_every_size() -> None:
+    for reduction in REDUCTIONS:
+        with pytest.raises(UserError, match="cannot be decoded"):
+            decode_image(_jpeg()[:-500], "a.jpg", reduction=reduction)

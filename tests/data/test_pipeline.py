@@ -102,12 +102,6 @@ def test_a_batch_is_static_padded_and_true_to_the_data_set() -> None:
         assert (first["boxes"][row, objects:].numpy() == 0).all()
 
 
-def test_shapes_are_known_to_tensorflow_before_the_first_batch() -> None:
-    data = make_batches(make_dataset(6), augmentation=augmentation())._tf_dataset(0, 0, {})
-    shapes = {key: spec.shape.as_list() for key, spec in data.element_spec.items()}
-    assert shapes == {"image": [4, SIZE, SIZE, 3], "boxes": [4, 8, 4], "labels": [4, 8], "index": [4]}
-
-
 @pytest.mark.parametrize(("objects", "padded"), [(0, 8), (8, 8), (9, 16)])
 def test_number_of_padded_boxes(objects: int, padded: int) -> None:
     assert all_of(make_batches(make_dataset(4, objects)))[0]["boxes"].shape == (4, padded, 4)

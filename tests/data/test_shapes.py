@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ssd.data import kept, sources
 from ssd.data.digest import annotation_digest
+from ssd.data.readers import tfds_records
 from ssd.data.readers.shapes import Shapes, shapes
 from ssd.data.readers.shapes_drawing import CLASS_NAMES, Scene, _rasterise, _tight_box, draw_scene
 from ssd.data.sample import Dataset, Splits
@@ -180,3 +182,15 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"dataset\.data_dir=.*file cannot be written"):
         _shapes(tmp_path / "file")
+
+
+def test_annotations_are_read_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(kept, "LEAST_IMAGES", 1)
+    monkeypatch.setattr(sources.Stamp, "is_settled", lambda *_: True)
+    first = shapes(6, 2, 64, 0, str(tmp_path / "drawn"))
+    monkeypatch.setattr(tfds_records, "encoded_size", None)
+    second = shapes(6, 2, 64, 0, str(tmp_path / "drawn"))
+    for one, other in ((first.train, second.train), (first.val, second.val)):
+        assert annotation_digest(one) == annotation_digest(other)
+        np.testing.assert_array_equal(one[1].image, other[1].image)

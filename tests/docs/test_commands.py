@@ -1,5 +1,6 @@
 """Every command of README and docs is right: single runs up to their task, sweeps up to their first job."""
 
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,7 +46,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.chdir(folder)
         patch.setenv("HOME", str(folder))
         patch.setattr(sys, "argv", ["run.py"])
-        for task in ("train", "evaluate", "predict", "inspect", "convert", "report", "ui"):
+        for task in ("train", "evaluate", "predict", "convert", "inspect", "report", "ui"):
             module = ModuleType(f"ssd.tasks.{task}")
             module.run = run  # type: ignore[attr-defined]
             patch.setitem(sys.modules, module.__name__, module)
@@ -55,6 +56,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setattr("ssd.weights.reader.fetch", lambda project, name: folder / f"{name}_coco-a79551df.pth")
         patch.setattr("ssd.weights.reader.read_pth", lambda file: lite if "lite" in file.name else weights)
         write_voc(folder / "cells", {name: [item("cell", 2, 2, 20, 20)] for name in "abcd"})
+        shutil.make_archive(str(folder / "Downloads" / "cells.v2"), "zip", folder / "cells")
         (folder / "photo.jpg").write_bytes(encoded_image(40, 50))
         (folder / "vgg16.weights.h5").touch()
         for file in ("ssd300_vgg16_coco-b556d3b4.pth", "ssdlite320_mobilenet_v3_large_coco-a79551df.pth"):

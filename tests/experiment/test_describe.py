@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from helpers.fake_detector import make_detector
 from ssd.cli.compose import compose_jobs, without_hydra
 from ssd.experiment import describe
+from ssd.inference.folding import policy_of
 from ssd.tracking import view as mlflow_view
 
 DATA = "shapes 3f2a91"
@@ -45,7 +46,7 @@ def test_params_say_what_an_experiment_is(model: keras.Model) -> None:
     assert found["detector.scales"] == "0.15, 0.28, 0.42, 0.58, 0.8, 1.0"
     assert found["backbone.feature_layers"] == "block_6_expand_relu, block_13_expand_relu"
     assert (found["seed"], found["precision"]) == ("0", "float32")
-    assert len(found) < 45
+    assert len(found) < 50
     absent = ("backbone.name", "backbone.weights", "detector.extras", "augmentation.transforms", "dataset.data_dir")
     assert not {*absent, "checkpoint", "training.patience"} & set(found)
     assert not [key for key in found if "_target_" in key or key.startswith(("task", "tracking", "pipeline", "hydra"))]
@@ -110,7 +111,7 @@ def test_precision_of_a_loaded_detector(tmp_path: Path) -> None:
         make_detector().save(tmp_path / "mixed.keras")
     finally:
         keras.config.set_dtype_policy("float32")
-    assert describe.precision(keras.saving.load_model(tmp_path / "mixed.keras")) == "mixed_bfloat16"
+    assert policy_of(keras.saving.load_model(tmp_path / "mixed.keras")) == "mixed_bfloat16"
 
 
 @pytest.mark.parametrize(

@@ -151,11 +151,12 @@ def _images(f: Breaker) -> Counter[str]:
     f.edit(f.train(), lambda root: _set(root, "size/width", "999"))
     turned = f.train()
     f.picture(turned, lambda image: image, exif=_exif(6))
-    f.edit(turned, _swap_size)
+    f.box(turned, lambda w, h: (w // 4, h - h // 4, w // 2, h + h // 8))
+    f.edit(turned, lambda root: root.remove(root.find("size")))  # type: ignore[arg-type]
     f.picture(f.train(), lambda image: image, exif=_exif(3))
     return Counter(
         {"image-unreadable": 4, "image-damaged": 1, "image-blank": 1, "size-mismatch": 1, "exif-rotated": 1}
-        | {"exif-tag": 1}
+        | {"exif-tag": 1, "box-clipped": 1}
     )
 
 
@@ -239,12 +240,6 @@ def _set(root: ElementTree.Element, path: str, text: str) -> None:
 def _remove_objects(root: ElementTree.Element) -> None:
     for node in root.findall("object"):
         root.remove(node)
-
-
-def _swap_size(root: ElementTree.Element) -> None:
-    width, height = root.findtext("size/width") or "", root.findtext("size/height") or ""
-    _set(root, "size/width", height)
-    _set(root, "size/height", width)
 
 
 def _exif(orientation: int) -> Image.Exif:

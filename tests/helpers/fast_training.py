@@ -1,4 +1,4 @@
-"""run.py with a training of milliseconds, whose result depends on the learning rate alone; best at 1e-3.
+"""Imported before a command: a training of milliseconds, whose result depends on the learning rate; best at 1e-3.
 
 Above a learning rate of 4e-3 its loss is not finite. The job that KILLED_JOB names kills the process, as often as
 there is no file killed.txt.
@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from ssd.cli.main import main
 from ssd.errors import UserError
 from ssd.runs.best_by import metric_of
 from ssd.sweep.search.pruning import pruning_of_this_job
@@ -42,6 +41,3 @@ def run(cfg, folder):
 module = ModuleType("ssd.tasks.train")
 module.run = run  # type: ignore[attr-defined]
 sys.modules[module.__name__] = module
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,8 +1,7 @@
-"""Runs sweeps of a task that costs nothing (`probe`) through `run.py`, in a process of its own."""
+"""Runs sweeps of a task that costs nothing (`probe`), each in a process of its own."""
 
 import csv
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -13,18 +12,18 @@ from mlflow.entities import Run
 
 from helpers.probe import STEPS
 from helpers.tiny import CONF, PYTHONPATH
+from helpers.warm import Process
 from ssd.environment import ROOT
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": PYTHONPATH}
-COMMAND = [sys.executable, str(ROOT / "run.py"), "-m", f"--config-dir={CONF}", "task=probe", "hydra.sweep.dir=sweep"]
+ARGUMENTS = ["-m", f"--config-dir={CONF}", "task=probe", "hydra.sweep.dir=sweep"]
+COMMAND = [sys.executable, str(ROOT / "run.py"), *ARGUMENTS]
 
 
-def sweep(folder: Path, *overrides: str, together: int = 1, **variables: str) -> subprocess.CompletedProcess[str]:
-    """A multirun of the probe in `folder`; its first jobs wait until so many run together."""
-    env = ENVIRONMENT | {"SSD_PROBE_TOGETHER": str(together)} | variables
-    return subprocess.run(
-        [*COMMAND, *overrides], cwd=folder, env=env, capture_output=True, text=True, timeout=900, check=False
-    )
+def sweep(folder: Path, *overrides: str, together: int = 1, **variables: str) -> tuple[int, str]:
+    """Exit status and words of a multirun of the probe; its first jobs wait until so many run together."""
+    process = Process(folder, *ARGUMENTS, *overrides, SSD_PROBE_TOGETHER=str(together), **variables)
+    return process.wait(900), process.said
 
 
 def table(folder: Path) -> dict[str, str]:

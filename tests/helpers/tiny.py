@@ -23,6 +23,7 @@ TINY = [
     "optimizer.learning_rate=1e-2",
     "schedule.warmup_steps=0",
     "precision=float32",
+    "pipeline.workers=1",
     "task.pictures=1",
     "tracking.system_metrics=false",
     "tracking.log_model=false",

@@ -4,6 +4,7 @@ Each has an environment, a folder, signals and an end of its own; only the secon
 """
 
 import atexit
+import importlib
 import multiprocessing
 import os
 import signal
@@ -25,13 +26,15 @@ class Process:
     Args:
         folder: that it is called from.
         arguments: of the command line.
+        imported: a module that is imported first.
         environment: variables, beside those of this process.
     """
 
-    def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, imported: str = "ssd", **environment: str) -> None:
         self._said = folder / f"said_{time.monotonic_ns()}.txt"
+        variables = {"PYTHONPATH": PYTHONPATH, **environment}
         self._process = _context.Process(
-            target=_run, args=(str(folder), list(arguments), {"PYTHONPATH": PYTHONPATH, **environment}, str(self._said))
+            target=_run, args=(str(folder), list(arguments), imported, variables, str(self._said))
         )
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PYTHONPATH", PYTHONPATH)  # Python 3.11's server, started by the first, knows no other way
@@ -59,7 +62,7 @@ class Process:
         return self._said.read_text(errors="replace") if self._said.exists() else ""
 
 
-def _run(folder: str, arguments: list[str], environment: dict[str, str], said: str) -> None:
+def _run(folder: str, arguments: list[str], imported: str, environment: dict[str, str], said: str) -> None:
     with open(said, "wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
@@ -68,6 +71,7 @@ def _run(folder: str, arguments: list[str], environment: dict[str, str], said: s
     sys.path[:0] = environment["PYTHONPATH"].split(os.pathsep)  # as a new interpreter does
     os.chdir(folder)
     sys.argv = ["run.py"]
+    importlib.import_module(imported)
     from ssd.cli.main import main
 
     try:

@@ -61,3 +61,23 @@ def test_boxes_are_clipped_to_the_image():
 def test_above_keeps_the_order():
     found = decode([[0.1, 0.9, 0.0], BACKGROUND, [0.3, 0.7, 0.0], BACKGROUND])
     assert found.above(0.8).scores.tolist() == pytest.approx([0.9], abs=1e-5)
+
+
+@pytest.mark.parametrize("background", [0.0, 4.0, 30.0], ids=["all priors", "few", "none"])
+def test_leaving_out_the_priors_below_the_threshold_changes_nothing(background):
+    """Against NMS on all priors, with equal scores, in a batch of images that differ much."""
+    rng = np.random.default_rng(0)
+    corners = rng.uniform(0.1, 0.9, (60, 2))
+    coder = BoxCoder(np.concatenate([corners, np.full((60, 2), 0.3)], axis=1).astype(np.float32), (0.1, 0.1, 0.2, 0.2))
+    logits = np.round(rng.normal(0, 2, (3, 60, 4))).astype(np.float32)
+    logits[:, :, 0] += np.array([background, background / 2, 2 * background])[:, None]
+    decoded = Decoder(coder, NMSSettings(0.05, 0.5, 20, 30))(tf.zeros((3, 60, 4)), tf.constant(logits))
+    scores, boxes = tf.nn.softmax(logits)[..., 1:], tf.clip_by_value(coder.corners, 0.0, 1.0)
+    best, prior = tf.math.top_k(tf.transpose(scores, [0, 2, 1]), 20)
+    expected = tf.image.combined_non_max_suppression(
+        tf.transpose(tf.gather(boxes, prior), [0, 2, 1, 3]), tf.transpose(best, [0, 2, 1]), 20, 30, 0.5, 0.05
+    )
+    np.testing.assert_allclose(decoded["boxes"], expected.nmsed_boxes, atol=1e-6)
+    np.testing.assert_array_equal(decoded["scores"], expected.nmsed_scores)
+    np.testing.assert_array_equal(decoded["labels"], expected.nmsed_classes)
+    np.testing.assert_array_equal(decoded["count"], expected.valid_detections)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ssd.errors import UserError
-from ssd.inference.sources import image_files, split_source
+from ssd.inference.sources import image_files, split_source, unread_files
 
 
 def touch(*files: Path) -> None:
@@ -33,6 +33,13 @@ def test_pictures_of_the_same_name_get_places_of_their_own(tmp_path: Path) -> No
         (two / "a.jpg", "a_2.jpg"),
         (tmp_path / "a.jpg", "a_3.jpg"),
     ]
+
+
+def test_pictures_of_a_kind_that_is_not_read_are_named(tmp_path: Path) -> None:
+    touch(tmp_path / "a.jpg", tmp_path / "b" / "c.PSD", tmp_path / "d.jxl", tmp_path / "notes.txt", tmp_path / "e.HEIC")
+    assert [file.path.name for file in image_files(str(tmp_path))] == ["a.jpg", "e.HEIC"]
+    assert unread_files(f"{tmp_path},{tmp_path / 'b'}") == [tmp_path / "b" / "c.PSD", tmp_path / "d.jxl"]
+    assert unread_files(str(tmp_path / "d.jxl")) == []
 
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from helpers.sweeping import assert_complete, children, sweep, table
+from helpers.sweeping import COMMAND, ENVIRONMENT, assert_complete, children, sweep, table
 from helpers.tiny import TINY
 from ssd.cli.main import main
 from ssd.cores import thread_settings
@@ -35,8 +35,8 @@ def log_of(folder: Path, number: int) -> str:
 @pytest.mark.parametrize("launcher", OPTIONS)
 def test_jobs_run_side_by_side_and_the_killed_and_the_failing_end_nothing(launcher: str, tmp_path: Path) -> None:
     options = [f"hydra/launcher={launcher}", "hydra.launcher.n_jobs=2", *OPTIONS[launcher]]
-    done = sweep(tmp_path, *options, "seed=1,13,2,14", together=2)
-    assert done.returncode == 1, done.stderr
+    status, said = sweep(tmp_path, *options, "seed=1,13,2,14", together=2)
+    assert status == 1, said
     found = table(tmp_path)
     assert list(found) == ["seed=2", "seed=1", "seed=13", "seed=14"]
     assert (found["seed=1"], found["seed=2"]) == ("done", "done")
@@ -64,7 +64,9 @@ def test_slurm_gets_one_array_job_with_what_the_jobs_need(tmp_path: Path) -> Non
     options = ["hydra/launcher=submitit_slurm", f"hydra.launcher.parameters={parameters}", "hydra.launcher.n_jobs=2"]
     path = os.pathsep.join([str(tmp_path / "bin"), os.environ["PATH"]])
     stand_in = {"PATH": path, "SLURM_STAND_IN": str(tmp_path / "bin" / "script"), "OMP_NUM_THREADS": "2"}
-    done = sweep(tmp_path, *options, "hydra.launcher.poll_seconds=0.5", "seed=1,13,2", together=2, **stand_in)
+    env = ENVIRONMENT | {"SSD_PROBE_TOGETHER": "2"} | stand_in
+    command = [*COMMAND, *options, "hydra.launcher.poll_seconds=0.5", "seed=1,13,2"]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 1, done.stderr
     script = (tmp_path / "bin" / "script").read_text()
     for line in ("--array=0-2%2", "--cpus-per-task=3", "--gpus-per-node=1", "--partition=fast", "--time=30"):
@@ -78,7 +80,9 @@ def test_slurm_gets_one_array_job_with_what_the_jobs_need(tmp_path: Path) -> Non
 
 def test_a_search_runs_its_trials_side_by_side(tmp_path: Path) -> None:
     search = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=4", "hydra.sweeper.n_jobs=2", "seed=choice(1,2,3,14)"]
-    done = sweep(tmp_path, *search, "hydra/launcher=joblib", "hydra.sweeper.sampler.seed=1", "tracking.enabled=false")
+    status, said = sweep(
+        tmp_path, *search, "hydra/launcher=joblib", "hydra.sweeper.sampler.seed=1", "tracking.enabled=false"
+    )
     study = optuna.load_study(study_name="search", storage=f"sqlite:///{tmp_path}/sweep/study.db")
     for trial in study.trials:
         if trial.params["seed"] == "14":
@@ -86,13 +90,13 @@ def test_a_search_runs_its_trials_side_by_side(tmp_path: Path) -> None:
         else:
             assert (trial.state, trial.value) == (TrialState.COMPLETE, int(trial.params["seed"]) / 10)
     states = {trial.state for trial in study.trials}
-    assert done.returncode == int(TrialState.FAIL in states), done.stderr
+    assert status == int(TrialState.FAIL in states), said
     assert (len(study.trials), TrialState.COMPLETE in states) == (4, True)
 
 
 def test_trainings_share_the_cores(tmp_path: Path) -> None:
-    done = sweep(tmp_path, "task=train", "hydra/launcher=joblib", "seed=1,2", *TINY, "training.epochs=1")
-    assert done.returncode == 0, done.stderr
+    status, said = sweep(tmp_path, "task=train", "hydra/launcher=joblib", "seed=1,2", *TINY, "training.epochs=1")
+    assert status == 0, said
     assert table(tmp_path) == {"seed=1": "done", "seed=2": "done"}
     parent, runs = children(f"sqlite:///{tmp_path}/mlflow.db")
     assert [run.data.tags["mlflow.parentRunId"] for run in runs] == [parent.info.run_id] * 2

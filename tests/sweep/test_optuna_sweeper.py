@@ -1,7 +1,6 @@
 """Searching with Optuna: what is drawn, failed, pruned, killed and continued; with a training of milliseconds."""
 
 import csv
-import os
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from helpers.warm import Process
 from ssd.cli.checks import check
 from ssd.cli.compose import compose_jobs, without_hydra
 from ssd.environment import ROOT
@@ -21,11 +21,9 @@ SEARCH = ["-m", "sweeps=learning_rate", "tracking.enabled=false", "training.epoc
 
 
 def run(work: Path, *arguments: str, **env: str) -> tuple[int, str]:
-    """Exit status and words of `python fast_training.py`."""
-    command = [sys.executable, str(ROOT / "tests" / "helpers" / "fast_training.py"), *arguments]
-    env = {**os.environ, "PYTHONPATH": str(ROOT), **env}
-    done = subprocess.run(command, cwd=work, env=env, capture_output=True, text=True, check=False)
-    return done.returncode, done.stdout + done.stderr
+    """Exit status and words of a command with `fast_training`."""
+    process = Process(work, *arguments, imported="helpers.fast_training", **env)
+    return process.wait(), process.said
 
 
 def trials(work: Path, sweep: str) -> list[optuna.trial.FrozenTrial]:

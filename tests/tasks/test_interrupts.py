@@ -64,11 +64,11 @@ def interrupted(method: Callable[..., Any], call: int) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize(
-    ("owner", "method", "call", "left"),
+    ("owner", "method", "call", "workers", "left"),
     [
-        (Trainer, "_train", 1, [(3, False)]),  # after the last step of the first epoch
-        (Predictor, "run", 1, [(3, False)]),  # in its validation
-        (LossMeter, "add", 5, [(3, True)]),  # in the second epoch
+        (Trainer, "_train", 1, 1, [(3, False)]),  # after the last step of the first epoch
+        (Predictor, "outputs", 1, 1, [(3, False)]),  # in its validation
+        (LossMeter, "add", 5, 2, [(3, True)]),  # in the second epoch, whose batches come from processes
     ],
     ids=["end of an epoch", "in a validation", "in an epoch"],
 )
@@ -78,6 +78,7 @@ def test_no_row_is_lost(
     owner: type,
     method: str,
     call: int,
+    workers: int,
     left: list[tuple[int, bool]],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -85,7 +86,7 @@ def test_no_row_is_lost(
     name = f"{method}_{call}"
     with monkeypatch.context() as patch:
         patch.setattr(owner, method, interrupted(getattr(owner, method), call))
-        assert main([*COMMAND, f"name={name}"]) == 130
+        assert main([*COMMAND, f"name={name}", f"pipeline.workers={workers}"]) == 130
     assert "stopping after this step" in capsys.readouterr().err
     (folder,) = work.glob(f"outputs/train/*_{name}")
     assert [(row["step"], "val/mAP50" in row) for row in rows(folder)] == left

@@ -29,6 +29,7 @@ PUBLISHED = {
     "coco2017_ssd300_vgg16": (260, [33, 17, 9, 5, 3, 1]),
     "coco2017_ssdlite320_mobilenet_v3_large": (96, [6, 3, 2, 1, 1, 1]),
 }
+EVALUATED = ["voc0712_ssd300_vgg16", "coco2017_ssdlite320_mobilenet_v3_large"]  # again, one of each data set
 
 
 def composed(recipe: str, *overrides: str) -> DictConfig:
@@ -128,6 +129,8 @@ def test_a_scaled_down_run_trains_and_evaluates(recipe: str, archives: Path) -> 
     assert [level.cells for level in detector.prior_levels] == sides
     assert len(detector.class_names) == (80 if recipe.startswith("coco") else 20)
 
+    if recipe not in EVALUATED:
+        return
     assert main(["task=evaluate", f"checkpoint={trained}", "tracking.enabled=false", "task.pictures=1"]) == 0
     (evaluated,) = archives.parent.glob(f"outputs/evaluate/*_{recipe}")
     ours, theirs = (json.loads((folder / "metrics.json").read_text()) for folder in (evaluated, trained))

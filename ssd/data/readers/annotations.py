@@ -1,6 +1,7 @@
 """The border between a format's boxes in pixels and this project's annotations: checks, clipping, normalising."""
 
 import logging
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ssd.data.annotations import Annotations
 from ssd.data.problems import Problems
-from ssd.data.sample import Annotation
 from ssd.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -21,20 +22,22 @@ _ROUNDING = 0.01
 
 @dataclass
 class Objects:
-    """All objects of a split as columns of one length, before any check; `add` appends one object.
+    """All objects of a split as columns of one length, before any check.
+
+    `add` appends one object, `extend` many.
 
     Attributes:
         image: row of the image the object is in; ascending order is not needed.
-        box: ymin, xmin, ymax, xmax in continuous pixels: the first pixel spans 0 to 1.
+        box: four numbers for each object: ymin, xmin, ymax, xmax in continuous pixels: the first pixel spans 0 to 1.
         area: in pixels; NaN means the area of the box.
     """
 
-    image: list[int] = field(default_factory=list)
-    box: list[tuple[float, float, float, float]] = field(default_factory=list)
-    label: list[int] = field(default_factory=list)
-    difficult: list[bool] = field(default_factory=list)
-    crowd: list[bool] = field(default_factory=list)
-    area: list[float] = field(default_factory=list)
+    image: "array[int]" = field(default_factory=lambda: array("q"))
+    box: "array[float]" = field(default_factory=lambda: array("d"))
+    label: "array[int]" = field(default_factory=lambda: array("q"))
+    difficult: "array[int]" = field(default_factory=lambda: array("b"))
+    crowd: "array[int]" = field(default_factory=lambda: array("b"))
+    area: "array[float]" = field(default_factory=lambda: array("d"))
 
     def add(
         self,
@@ -47,11 +50,19 @@ class Objects:
     ) -> None:
         """Appends one object."""
         self.image.append(image)
-        self.box.append(box)
+        self.box.extend(box)
         self.label.append(label)
-        self.difficult.append(difficult)
-        self.crowd.append(crowd)
+        self.difficult.append(bool(difficult))
+        self.crowd.append(bool(crowd))
         self.area.append(area)
+
+    def extend(self, image: Any, box: Any, label: Any, crowd: Any, area: Any) -> None:
+        """Appends N objects that are not difficult: arrays of N numbers, and (N, 4) boxes."""
+        columns: list[Any] = [self.image, self.box, self.label, self.crowd, self.area]
+        kinds = (np.int64, np.float64, np.int64, np.int8, np.float64)
+        for column, values, kind in zip(columns, (image, box, label, crowd, area), kinds, strict=True):
+            column.frombytes(np.asarray(values, kind).tobytes())
+        self.difficult.frombytes(bytes(len(image)))
 
 
 def build_annotations(
@@ -62,7 +73,7 @@ def build_annotations(
     split: str,
     problems: Problems | None = None,
     place: Callable[[int], tuple[str | Path, int | str]] = lambda i: ("", i + 1),
-) -> list[Annotation]:
+) -> Annotations:
     """Checks all boxes of a split, clips them to their images, normalises them and sorts them by image.
 
     Args:
@@ -89,7 +100,7 @@ def build_annotations(
     check = _Check(pixels, describe, problems, place)
     boxes, clipped = _clip_and_normalise(pixels, limits, check)
     clipped &= check.sound
-    for i in np.flatnonzero(clipped).tolist():
+    for i in np.flatnonzero(clipped).tolist() if problems.skips else ():
         problems.mention("box-clipped", f"{check.say(i, 'reaches outside its image and is clipped to it')}.", *place(i))
     if clipped.any():
         log.warning(
@@ -97,25 +108,25 @@ def build_annotations(
             *(split, int(clipped.sum()), len(clipped), describe(int(np.flatnonzero(clipped)[0]))),
         )
     image, boxes, limits = image[check.sound], boxes[check.sound], limits[check.sound]
-    labels, difficult, crowd, given = (
-        np.asarray(column, dtype)[check.sound]
-        for column, dtype in (
-            (objects.label, np.int32),
-            (objects.difficult, np.bool_),
-            (objects.crowd, np.bool_),
-            (objects.area, np.float64),
-        )
-    )
+    labels = np.asarray(objects.label, np.int32)[check.sound]
+    difficult = np.asarray(objects.difficult, np.bool_)[check.sound]
+    crowd = np.asarray(objects.crowd, np.bool_)[check.sound]
+    given = np.asarray(objects.area, np.float64)[check.sound]
     sides = (boxes[:, 2:] - boxes[:, :2]) * limits[:, 2:]
     areas = np.where(np.isnan(given), sides.prod(axis=1), given).astype(np.float32)
 
     order = np.argsort(image, kind="stable")
     starts = np.searchsorted(image[order], np.arange(len(ids) + 1))
-    columns: list[Any] = [column[order] for column in (boxes.astype(np.float32), labels, difficult, crowd, areas)]
-    return [
-        Annotation(ids[i], *sizes[i], *(column[starts[i] : starts[i + 1]] for column in columns))
-        for i in range(len(ids))
-    ]
+    return Annotations(
+        ids,
+        np.asarray(sizes, np.int32).reshape(-1, 2),
+        starts,
+        boxes.astype(np.float32)[order],
+        labels[order],
+        difficult[order],
+        crowd[order],
+        areas[order],
+    )
 
 
 def _clip_and_normalise(

@@ -12,7 +12,8 @@ from ssd.errors import UserError
 log = logging.getLogger(__name__)
 
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,3})?\s*")
-_LONGEST_SIDE = 1_000_000  # pixels
+LONGEST_SIDE = 1_000_000  # pixels
+MOST_EXACT = 2**53  # what a float counts to
 
 
 class Fields:
@@ -37,7 +38,7 @@ class Fields:
         """A whole number, such as an id."""
         value = self.value(item, key, what)
         number = self._number(value, what, item)
-        if number is None or not math.isfinite(number) or number != int(number) or abs(number) > 2**53:
+        if number is None or not math.isfinite(number) or number != int(number) or abs(number) > MOST_EXACT:
             raise UserError(
                 f"{self.path} has the {key} {_short(value)} in {what} {_short(item)}: it must be a whole number."
             )
@@ -47,7 +48,7 @@ class Fields:
         """Height or width of an image in pixels."""
         value = self.value(image, key, "image")
         number = self._number(value, "image", image)
-        if number is None or not 1 <= number <= _LONGEST_SIDE or number != int(number):
+        if number is None or not 1 <= number <= LONGEST_SIDE or number != int(number):
             raise UserError(
                 f"The image {image['file_name']} in {self.path} has {key} {_short(value)}: it must be a positive whole "
                 "number of pixels."

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow_datasets as tfds
 
-from ssd.data.readers.tfds_store import Origin, check_split, encoded_records, prepare, read_dataset
+from ssd.data.readers.tfds_records import read_dataset
+from ssd.data.readers.tfds_store import Origin, check_split, prepare
 from ssd.data.sample import Dataset, Splits
 
 _SITE = "http://images.cocodataset.org/"
@@ -102,4 +103,4 @@ def coco(name: str, train: str, val: str, data_dir: str | None, archives: str | 
 def _dataset(name: str, builder: Any, split: str) -> Dataset:
     class_names = builder.info.features["objects"]["label"].names
     # Boxes are continuous pixels over the image's size: the first pixel spans 0 to 1.
-    return read_dataset(name, class_names, [encoded_records(builder, split)], first_pixel=0, leave_out_empty=True)
+    return read_dataset(name, class_names, [(builder, split)], first_pixel=0, leave_out_empty=True)

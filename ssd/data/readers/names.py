@@ -1,12 +1,15 @@
 """What classes and files may be called. Names are shown on terminals, in pictures, reports and MLflow's keys."""
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from ssd.errors import UserError, is_writable
 
 LONGEST = 200  # letters of a class; MLflow's keys have 250, file systems 255 bytes
+
+_PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,200}")
 
 
 def check_class_names(names: Iterable[object], where: str) -> None:
@@ -36,6 +39,11 @@ def check_class_names(names: Iterable[object], where: str) -> None:
             )
 
 
+def is_plain_file_name(name: str) -> bool:
+    """Whether nobody could mind a name, as those of nearly all data sets; `check_file_name` takes others as well."""
+    return _PLAIN.fullmatch(name) is not None
+
+
 def check_file_name(name: object, where: str) -> str:
     """The name of a file below a folder, as an annotation or a list of images gives it.
 
@@ -46,6 +54,8 @@ def check_file_name(name: object, where: str) -> str:
     Raises:
         UserError: it is no text, is absolute, leads out of the folder or cannot be a file's.
     """
+    if isinstance(name, str) and is_plain_file_name(name):
+        return name
     if not isinstance(name, str) or not name or not all(map(is_writable, name)):
         raise UserError(f"{where} {_quoted(name)}: it must be the name of a file, in one line.")
     if len(os.fsencode(name)) > 2000 or any(len(os.fsencode(part)) > 255 for part in Path(name).parts):

@@ -11,7 +11,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from ssd.data.readers.shapes_drawing import CLASS_NAMES, draw_scene
-from ssd.data.readers.tfds_store import encoded_records, prepared, quiet, read_dataset
+from ssd.data.readers.tfds_records import read_dataset
+from ssd.data.readers.tfds_store import prepared, quiet
 from ssd.data.sample import Splits
 from ssd.errors import UserError
 
@@ -114,7 +115,7 @@ def shapes(
     except OSError as error:
         raise UserError(f"dataset.data_dir={data_dir} cannot be written ({error}): choose another folder.") from error
     train, val = (
-        read_dataset(f"{name}:{split}", CLASS_NAMES, [encoded_records(builder, part)], first_pixel=0)
+        read_dataset(f"{name}:{split}", CLASS_NAMES, [(builder, part)], first_pixel=0)
         for split, part in (("train", "train"), ("val", "validation"))
     )
     return Splits(train, val)

@@ -1,18 +1,24 @@
 """Any folder in the layout of Pascal VOC: Annotations/*.xml, JPEGImages/*, optionally ImageSets/Main/*.txt."""
 
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ssd.data.images import EXTENSIONS, ImageFiles, image_size
+from ssd.data.annotations import Annotations
+from ssd.data.images import ImageFiles, image_size
+from ssd.data.kept import Parsed, kept
+from ssd.data.orientation import annotated_size
 from ssd.data.problems import RAISE, Problems
 from ssd.data.readers.annotations import Objects, build_annotations
+from ssd.data.readers.files import FilesIn
 from ssd.data.readers.names import check_class_names
 from ssd.data.readers.voc_leftovers import mention_leftovers
 from ssd.data.readers.voc_splits import split_stems
 from ssd.data.readers.voc_xml import VOCFile, parse_voc_xml
 from ssd.data.sample import Dataset, Splits
+from ssd.data.suffixes import IMAGE_SUFFIXES
 from ssd.errors import UserError, nearest
 
 log = logging.getLogger(__name__)
@@ -26,7 +32,7 @@ class _Part:
     source: str  # the data set's name and its own
     xmls: list[Path]
     files: list[VOCFile]
-    images: list[Path]
+    images: list[str]
     sizes: list[tuple[int, int]]
 
 
@@ -63,7 +69,31 @@ def voc_folder(
             )
     if class_names is not None:
         check_class_names(class_names, "dataset.class_names")
+    names = list(class_names) if class_names is not None else None
     problems = Problems(on_error)
+
+    def read() -> Parsed:
+        return _parsed(root, train, val, names, val_fraction, seed, name, problems)
+
+    if problems.skips:  # what is left out is to be told again: it is not kept
+        found = read()
+    else:
+        settings = ["voc_folder", name, str(root), train, val, names, val_fraction, seed]
+        found = kept(settings, [root / part for part in ("Annotations", "JPEGImages", "ImageSets/Main")], read)
+    built = {part: _dataset(found, part, root, name) for part in found.parts}
+    return Splits(built[train], built[val], problems.noted)
+
+
+def _parsed(
+    root: Path,
+    train: str,
+    val: str,
+    class_names: Sequence[str] | None,
+    val_fraction: float,
+    seed: int,
+    name: str,
+    problems: Problems,
+) -> Parsed:
     images = _image_index(root / "JPEGImages", problems)
     stems = split_stems(root, train, val, val_fraction, seed)
     parts = [
@@ -72,9 +102,16 @@ def voc_folder(
     ]
     names = _class_names(parts, class_names, root)
     parts = [_of_classes(part, names, problems) for part in parts]
-    mention_leftovers(root, images, [stem for split in dict.fromkeys((train, val)) for stem in stems[split]], problems)
-    built = {part.name: _dataset(part, names, problems) for part in parts}
-    return Splits(built[train], built[val], problems.noted)
+    if problems.skips:
+        mention_leftovers(root, images, [stem for part in parts for stem in stems[part.name]], problems)
+    return Parsed(names, {part.name: _annotations(part, names, problems) for part in parts})
+
+
+def _dataset(found: Parsed, part: str, root: Path, name: str) -> Dataset:
+    annotations = found.parts[part]
+    return Dataset(
+        f"{name}:{part}", found.class_names, annotations, ImageFiles(FilesIn(root / "JPEGImages", annotations.ids))
+    )
 
 
 def _nearby(root: Path) -> str:
@@ -82,47 +119,46 @@ def _nearby(root: Path) -> str:
     return f", perhaps {found[0]}" if found else ""
 
 
-def _image_index(folder: Path, problems: Problems) -> dict[str, Path]:
-    """Lower-case file names (`a.jpg`) and stems (`a`) → image file; several of one stem are said."""
-    index: dict[str, Path] = {}
-    twice: dict[str, Path] = {}
-    for file in sorted(folder.iterdir()):
-        if file.suffix.lower() in EXTENSIONS:
-            index.setdefault(file.name.lower(), file)
-            if index.setdefault(file.stem.lower(), file) is not file:
-                twice.setdefault(file.stem.lower(), file)
+def _image_index(folder: Path, problems: Problems) -> dict[str, str]:
+    """Lower-case file names (`a.jpg`) and stems (`a`) → name of the image file; several of one stem are said."""
+    index: dict[str, str] = {}
+    twice: dict[str, str] = {}
+    for name in sorted(os.listdir(folder)):
+        stem, extension = os.path.splitext(name.lower())
+        if extension in IMAGE_SUFFIXES:
+            index.setdefault(name.lower(), name)
+            if index.setdefault(stem, name) is not name:
+                twice.setdefault(stem, name)
     for stem, other in twice.items():
-        text = (
-            f"{index[stem].name} and {other.name} in {folder} have one name: of the two the one in <filename> is taken."
-        )
-        problems.mention("image-ambiguous", text, other)
+        text = f"{index[stem]} and {other} in {folder} have one name: of the two the one in <filename> is taken."
+        problems.mention("image-ambiguous", text, folder / other)
     if twice:
         stem, other = next(iter(twice.items()))
         log.warning(
             "%s: %d names have several images, such as %s and %s; the one in <filename> is taken, else the first.",
-            *(folder, len(twice), index[stem].name, other.name),
+            *(folder, len(twice), index[stem], other),
         )
     return index
 
 
-def _read_part(root: Path, part: _Part, stems: list[str], images: dict[str, Path], problems: Problems) -> _Part:
+def _read_part(root: Path, part: _Part, stems: list[str], images: dict[str, str], problems: Problems) -> _Part:
     """The part with all of its files that can be used."""
     seen: set[str] = set()
     for xml in [root / "Annotations" / f"{stem}.xml" for stem in stems]:
-        kind = "annotation-unreadable" if xml.exists() else "annotation-missing"
+        kind, path = "annotation-unreadable" if not problems.skips or xml.exists() else "annotation-missing", xml
         try:
             file = parse_voc_xml(xml, problems)
             kind = "image-missing"
             image = _image_of(xml, file, images)
             kind = "listed-twice"
-            if image.name in seen:
-                raise UserError(f"{part.source} lists the image {image.name} twice: keep it once.")
-            kind = "image-unreadable"
-            size = image_size(image)
+            if image in seen:
+                raise UserError(f"{part.source} lists the image {image} twice: keep it once.")
+            kind, path = "image-unreadable", root / "JPEGImages" / image
+            size = annotated_size(path, image_size(path), file.size)
         except UserError as error:
-            problems.leave_out(kind, error, image if kind == "image-unreadable" else xml)
+            problems.leave_out(kind, error, path)
             continue
-        seen.add(image.name)
+        seen.add(image)
         part.xmls.append(xml)
         part.files.append(file)
         part.images.append(image)
@@ -130,15 +166,17 @@ def _read_part(root: Path, part: _Part, stems: list[str], images: dict[str, Path
     return part
 
 
-def _image_of(xml: Path, file: VOCFile, images: dict[str, Path]) -> Path:
+def _image_of(xml: Path, file: VOCFile, images: dict[str, str]) -> str:
     """The image of the annotation's own stem, else `<filename>`, which is often stale after files were renamed."""
     named = images.get(file.filename.lower())
-    found = named if named is not None and named.stem.lower() == xml.stem.lower() else images.get(xml.stem.lower())
-    found = found or named
+    stem = xml.stem.lower()
+    is_its_own = named is not None and os.path.splitext(named)[0].lower() == stem
+    found = named if is_its_own else images.get(stem) or named
     if found is None:
         raise UserError(
-            f"The annotation {xml} has no image: neither {xml.stem} with {', '.join(EXTENSIONS)} nor its <filename> "
-            f"{file.filename!r} is in {xml.parent.parent / 'JPEGImages'}; add the image or drop it from the split."
+            f"The annotation {xml} has no image: neither {xml.stem} with {', '.join(IMAGE_SUFFIXES)} nor its "
+            f"<filename> {file.filename!r} is in {xml.parent.parent / 'JPEGImages'}; add the image or drop it from the "
+            "split."
         )
     return found
 
@@ -168,7 +206,7 @@ def _of_classes(part: _Part, class_names: Sequence[str], problems: Problems) -> 
     return replace(part, files=files)
 
 
-def _dataset(part: _Part, class_names: tuple[str, ...], problems: Problems) -> Dataset:
+def _annotations(part: _Part, class_names: tuple[str, ...], problems: Problems) -> Annotations:
     labels = {class_name: label for label, class_name in enumerate(class_names)}
     _warn_about_sizes(part, problems)
     objects, where = Objects(), []
@@ -185,9 +223,7 @@ def _dataset(part: _Part, class_names: tuple[str, ...], problems: Problems) -> D
         row, number = where[i]
         return part.xmls[row], number
 
-    ids = [image.name for image in part.images]
-    annotations = build_annotations(ids, part.sizes, objects, describe, part.source, problems, place)
-    return Dataset(part.source, class_names, annotations, ImageFiles(part.images))
+    return build_annotations(part.images, part.sizes, objects, describe, part.source, problems, place)
 
 
 def _warn_about_sizes(part: _Part, problems: Problems) -> None:
@@ -196,7 +232,7 @@ def _warn_about_sizes(part: _Part, problems: Problems) -> None:
     wrong = [i for i, (file, size) in enumerate(pairs) if all(file.size) and file.size != size]
     for i in wrong:
         said, true = (f"{width} x {height}" for height, width in (part.files[i].size, part.sizes[i]))
-        text = f"{part.xmls[i]} says {said} pixels, and {part.images[i].name} has {true}."
+        text = f"{part.xmls[i]} says {said} pixels, and {part.images[i]} has {true}."
         problems.mention("size-mismatch", text, part.xmls[i])
     if wrong:
         first = wrong[0]

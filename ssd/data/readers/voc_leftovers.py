@@ -6,18 +6,18 @@ from pathlib import Path
 from ssd.data.problems import Problems
 
 
-def mention_leftovers(root: Path, images: Mapping[str, Path], used: Collection[str], problems: Problems) -> None:
+def mention_leftovers(root: Path, images: Mapping[str, str], used: Collection[str], problems: Problems) -> None:
     """Notes images that have no annotation, and annotations of no split.
 
     Args:
         root: the folder with Annotations and JPEGImages.
-        images: lower-case names and stems of the images → file.
+        images: lower-case names and stems of the images → name of the file.
         used: stems of the annotations that the splits list.
         problems: takes them.
     """
     annotated = {file.stem: file for file in sorted((root / "Annotations").glob("*.xml"))}
     named = {stem.lower() for stem in annotated}
-    for image in sorted(set(images.values())):
+    for image in map((root / "JPEGImages").joinpath, sorted(set(images.values()))):
         if image.stem.lower() not in named:
             problems.mention("image-unlabelled", f"The image {image} has no annotation.", image)
     split = _listed(root) | set(used)

@@ -7,7 +7,8 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from ssd.data.readers.tfds_store import Origin, check_split, encoded_records, prepare, read_dataset
+from ssd.data.readers.tfds_records import read_dataset
+from ssd.data.readers.tfds_store import Origin, check_split, prepare
 from ssd.data.sample import Dataset, Splits
 from ssd.errors import UserError
 
@@ -89,8 +90,8 @@ def _prepare(year: str, data_dir: str | None, archives: str | None) -> Any:
 
 
 def _dataset(name: str, builders: dict[str, Any], wanted: Sequence[tuple[str, str]]) -> Dataset:
-    sources = [encoded_records(builders[year], split) for year, split in wanted]
+    parts = [(builders[year], split) for year, split in wanted]
     class_names = builders[wanted[0][0]].info.features["objects"]["label"].names
     # tensorflow-datasets divides VOC's coordinates, which count from 1, by the image's size as they are; moving the
     # minima makes the boxes the same as those `voc_folder` reads (see `parse_voc_xml`).
-    return read_dataset(name, class_names, sources, first_pixel=1)
+    return read_dataset(name, class_names, parts, first_pixel=1)

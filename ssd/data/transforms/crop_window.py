@@ -41,28 +41,42 @@ def try_windows(rng: np.random.Generator, boxes: Boxes, height: int, width: int,
     as background; amdegroot, torchvision and MMDetection ask the same, Caffe does not.
     Sizes are drawn as in Caffe's `SampleBBox`: the scale, then an aspect that leaves no side longer than the image.
     """
-    scale = rng.uniform(*SCALE, TRIALS)
-    aspect = rng.uniform(np.maximum(ASPECT[0], scale**2), np.minimum(ASPECT[1], scale**-2))
-    heights = np.clip(np.rint(scale / np.sqrt(aspect) * height), 1, height).astype(int)
-    widths = np.clip(np.rint(scale * np.sqrt(aspect) * width), 1, width).astype(int)
-    tops = rng.integers(0, height - heights, endpoint=True)
-    lefts = rng.integers(0, width - widths, endpoint=True)
+    draw = rng.random((4, TRIALS))
+    scale = SCALE[0] + (SCALE[1] - SCALE[0]) * draw[0]
+    square = scale * scale
+    lowest, highest = np.maximum(ASPECT[0], square), np.minimum(ASPECT[1], 1 / square)
+    root = np.sqrt(lowest + (highest - lowest) * draw[1])
+    heights = np.clip(np.rint(scale / root * height), 1, height)
+    widths = np.clip(np.rint(scale * root * width), 1, width)
+    tops = np.floor(draw[2] * (height - heights + 1))
+    lefts = np.floor(draw[3] * (width - widths + 1))
     windows = np.stack([tops, lefts, tops + heights, lefts + widths], axis=-1)
 
-    pixels = boxes * np.array([height, width, height, width])
-    overlap = np.minimum(windows[:, None, 2:], pixels[:, 2:]) - np.maximum(windows[:, None, :2], pixels[:, :2])
-    shared = np.prod(np.maximum(overlap, 0), axis=-1)
-    iou = shared / ((heights * widths)[:, None] + np.prod(pixels[:, 2:] - pixels[:, :2], axis=-1) - shared)
-    inside = centres_inside(boxes, height, width, windows)
-
-    satisfied = np.flatnonzero(np.any(iou >= min_iou, axis=1) & np.any(inside, axis=1))
-    if len(satisfied) == 0:
+    fits = np.any(centres_inside(boxes, height, width, windows), axis=1)
+    if min_iou > 0:
+        fits = fits & np.any(_ious(windows, boxes * (height, width, height, width)) >= min_iou, axis=1)
+    fitting = np.flatnonzero(fits)
+    if not len(fitting):
         return None
-    top, left, bottom, right = windows[satisfied[0]].tolist()
+    top, left, bottom, right = map(int, windows[fitting[0]].tolist())
     return top, left, bottom, right
 
 
-def centres_inside(boxes: Boxes, height: int, width: int, windows: NDArray[np.int_]) -> NDArray[np.bool_]:
+def _ious(windows: NDArray[np.float64], boxes: Boxes) -> NDArray[np.float64]:
+    """(W, N) intersection over union of windows (W, 4) and boxes (N, 4), all in pixels."""
+    sides = np.minimum(windows[:, None, 2:], boxes[:, 2:]) - np.maximum(windows[:, None, :2], boxes[:, :2])
+    np.maximum(sides, 0, out=sides)
+    shared = sides[..., 0] * sides[..., 1]
+    return shared / (_areas(windows)[:, None] + _areas(boxes) - shared)
+
+
+def _areas(boxes: Boxes) -> NDArray[np.floating[Any]]:
+    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+
+
+def centres_inside(boxes: Boxes, height: int, width: int, windows: NDArray[Any]) -> NDArray[np.bool_]:
     """(W, N): in which windows (W, 4) the normalised boxes (N, 4) of a (height, width) image have their centres."""
-    centres = (boxes[:, :2] + boxes[:, 2:]) / 2 * (height, width)
-    return np.all((centres >= windows[:, None, :2]) & (centres < windows[:, None, 2:]), axis=-1)
+    y = (boxes[:, 0] + boxes[:, 2]) * (height / 2)
+    x = (boxes[:, 1] + boxes[:, 3]) * (width / 2)
+    top, left, bottom, right = windows.T[..., None]
+    return (y >= top) & (y < bottom) & (x >= left) & (x < right)

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from albumentations.core.type_definitions import Targets
 from cv2.typing import MatLike
+from numpy.typing import NDArray
 
 from ssd.data.transforms.crop_window import Boxes, Window, centres_inside, min_iou_window
 
@@ -90,15 +91,19 @@ def _scale(image: MatLike, factor: float) -> MatLike:
 
 
 def _change_saturation_and_hue(image: MatLike, saturation: float | None, hue: float | None) -> MatLike:
-    """Both on 8-bit HSV in one look-up, since a step on 256 levels is a table."""
+    """Both on 8-bit HSV by look-up, since a step on 256 levels is a table; a channel by itself takes half the time."""
     levels = np.arange(256)
-    tables = np.stack([levels, levels, levels], axis=-1)[:, None]
+    hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
     if hue is not None:
-        tables[..., 0] = (tables[..., 0] + round(hue)) % 180
+        _look_up(hsv, 0, (levels + round(hue)) % 180)
     if saturation is not None:
-        tables[..., 1] = np.clip(np.rint(tables[..., 1] * saturation), 0, 255)
-    hsv = cv2.LUT(cv2.cvtColor(image, cv2.COLOR_RGB2HSV), tables.astype(np.uint8))
+        _look_up(hsv, 1, np.clip(np.rint(levels * saturation), 0, 255))
     return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
+
+
+def _look_up(image: MatLike, channel: int, table: NDArray[Any]) -> None:
+    """Replaces a channel's levels by those of a table of 256."""
+    cv2.insertChannel(cv2.LUT(cv2.extractChannel(image, channel), table.astype(np.uint8)), image, channel)
 
 
 class Expand(alb.DualTransform):
@@ -173,8 +178,8 @@ class MinIoUCrop(alb.DualTransform):
 def _move(bboxes: Boxes, size: tuple[int, int], origin: tuple[int, int], new_size: tuple[int, int]) -> Boxes:
     """Boxes (N, 4 + any, albumentations' x first) of an image of `size` seen from a window at `origin`, in pixels."""
     moved = bboxes.astype(np.float64)
-    moved[:, [0, 2]] = (moved[:, [0, 2]] * size[1] - origin[1]) / new_size[1]
-    moved[:, [1, 3]] = (moved[:, [1, 3]] * size[0] - origin[0]) / new_size[0]
+    moved[:, 0:4:2] = (moved[:, 0:4:2] * size[1] - origin[1]) / new_size[1]
+    moved[:, 1:4:2] = (moved[:, 1:4:2] * size[0] - origin[0]) / new_size[0]
     return moved
 
 

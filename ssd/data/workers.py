@@ -1,0 +1,200 @@
+"""Who fills the batches: a thread of this process, or several processes, which do not share Python's lock."""
+
+import logging
+import math
+import multiprocessing
+import os
+import pickle
+import signal
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import lru_cache
+from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
+from typing import Any, TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ssd.data.cache import ImageCache, Lock
+from ssd.data.loader import Loader, Objects
+from ssd.errors import UserError, first_line
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+Filled = tuple[NDArray[np.uint8], Objects]  # images (B, S, S, 3) and what is on them
+
+_AHEAD = 2  # batches that are ready or in work beyond one per worker
+
+
+class Threads:
+    """Fills batches in threads of this process; the decoders and OpenCV work beside each other."""
+
+    def __init__(self, loader: Loader, workers: int, cache_bytes: int) -> None:
+        self._loader = replace(loader, cache=ImageCache(len(loader.dataset), cache_bytes))
+        self._pool = ThreadPoolExecutor(workers, "batches")
+        self._ahead = workers + _AHEAD
+
+    def filled(self, batches: Sequence[NDArray[np.int32]], epoch: int) -> Iterator[Filled]:
+        """The batches of these indices, in order, some of them ahead of time.
+
+        Raises:
+            UserError: (or whatever else happened) an image of the batch could not be read or augmented.
+        """
+        loader, size = self._loader, self._loader.image_size
+
+        def fill(indices: NDArray[np.int32]) -> Filled:
+            images = np.empty((len(indices), size, size, 3), np.uint8)
+            return images, loader.fill(images, indices, epoch)
+
+        return _in_order(self._pool, fill, [(indices,) for indices in batches], self._ahead)
+
+
+class Processes:
+    """Fills batches in processes of their own, which write the images into memory that they share with this one.
+
+    They end with this object, with its process, or when that is killed.
+    """
+
+    def __init__(self, loader: Loader, loader_bytes: bytes, workers: int, cache_bytes: int) -> None:
+        images = len(loader.dataset)
+        self._side = loader.image_size
+        self._ahead = workers + _AHEAD
+        cache = SharedMemory(create=True, size=ImageCache.size(images, cache_bytes))
+        context = multiprocessing.get_context("spawn")  # TensorFlow's threads do not outlive a fork
+        self._pool = ProcessPoolExecutor(
+            workers, context, _begin, (loader_bytes, context.Lock(), images, cache_bytes, cache.name)
+        )
+        weakref.finalize(self, _end, self._pool, cache)
+        with suppress(BrokenProcessPool):  # which the first batch says
+            for _ in range(workers):
+                self._pool.submit(os.getpid)  # starts them now, while the network is being built
+
+    def filled(self, batches: Sequence[NDArray[np.int32]], epoch: int) -> Iterator[Filled]:
+        """As `Threads.filled`.
+
+        Raises:
+            UserError: also where a process was killed.
+        """
+        slots = self._ahead + 1  # so that a batch is read before its slot's next one is begun
+        shape = slots, len(batches[0]) if batches else 0, self._side, self._side, 3
+        with _shared(math.prod(shape)) as memory:
+            tasks = [(memory.name, shape, number % slots, indices, epoch) for number, indices in enumerate(batches)]
+            try:
+                for number, objects in enumerate(_in_order(self._pool, _fill, tasks, self._ahead)):
+                    yield np.ndarray(shape, np.uint8, memory.buf)[number % slots].copy(), objects
+            except BrokenProcessPool:
+                raise UserError(
+                    "a process of the input pipeline was killed, or could not start: if the memory was used up, lower "
+                    "pipeline.workers or pipeline.cache_gb, and go on with resume="
+                ) from None
+
+
+def make_workers(loader: Loader, workers: int, batch_size: int, cache_bytes: int) -> Threads | Processes:
+    """Several workers are processes, where the data set and the transforms can be sent to them and there is room.
+
+    One worker is a thread. So are all where nothing is augmented: decoding does not hold Python's lock, which of an
+    augmentation is a fifth, so that two threads give less than two processes (docs/measurements.md). And Python lets a
+    daemonic process, such as some launchers' jobs, have no others.
+    """
+    if workers == 1 or loader.augmentation is None or multiprocessing.current_process().daemon:
+        return Threads(loader, workers, cache_bytes)
+    try:
+        loader_bytes = pickle.dumps(loader)
+    except Exception as error:  # of a user's own transform or data set
+        log.warning(
+            "the data set or a transform cannot be sent to other processes (%s): slower threads of this one augment; "
+            "a class in a module of its own, without lambdas, can be sent",
+            first_line(error),
+        )
+        return Threads(loader, workers, cache_bytes)
+    room = _room() - batch_size * loader.image_size**2 * 3 * (workers + _AHEAD + 1)
+    if room < 0:
+        log.warning("/dev/shm has no room for batches of processes (docker: --shm-size): slower threads augment")
+        return Threads(loader, workers, cache_bytes)
+    return Processes(loader, loader_bytes, workers, int(min(cache_bytes, room)))
+
+
+def _in_order(pool: Executor, work: Callable[..., T], tasks: Sequence[tuple[Any, ...]], ahead: int) -> Iterator[T]:
+    """What `work` makes of each task, in their order, with so many more of them given to the pool."""
+    waiting: deque[Future[T]] = deque()
+    try:
+        for task in tasks:
+            waiting.append(pool.submit(work, *task))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
+        wait(waiting)
+
+
+# What runs in a worker process.
+
+_loader: Loader
+
+
+def _begin(loader_bytes: bytes, lock: Lock, images: int, cache_bytes: int, cache_name: str) -> None:
+    """Makes this process a worker. An interrupt is the parent's to handle, and its death ends this process."""
+    global _loader
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    cv2.setNumThreads(1)
+    memory = _attached_cache(cache_name)
+    cache = ImageCache(images, cache_bytes, lambda size: np.ndarray(size, np.uint8, memory.buf), lock)
+    _loader = replace(pickle.loads(loader_bytes), cache=cache)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _fill(name: str, shape: tuple[int, ...], slot: int, indices: NDArray[np.int32], epoch: int) -> Objects:
+    images = np.ndarray(shape, np.uint8, _attached(name).buf)[slot]
+    return _loader.fill(images, indices, epoch)
+
+
+_attached_cache = lru_cache(maxsize=1)(SharedMemory)
+_attached = lru_cache(maxsize=1)(SharedMemory)  # of an epoch, for as long as it lasts
+
+
+# Shared memory.
+
+
+@contextmanager
+def _shared(size: int) -> Iterator[SharedMemory]:
+    memory = SharedMemory(create=True, size=max(size, 1))
+    try:
+        yield memory
+    finally:
+        memory.unlink()
+        memory.close()
+
+
+def _end(pool: ProcessPoolExecutor, cache: SharedMemory) -> None:
+    pool.shutdown(wait=False, cancel_futures=True)
+    cache.unlink()
+    cache.close()
+
+
+def _room() -> float:
+    """Bytes that the system has for shared memory; half of what is free, since others may want some."""
+    place = Path("/dev/shm")
+    if not place.is_dir():
+        return math.inf
+    free = os.statvfs(place)
+    return free.f_bavail * free.f_frsize / 2
