@@ -67,10 +67,12 @@ def _is_folder(cfg: DictConfig) -> bool:
 
 def _recorded(cfg: DictConfig) -> str | None:
     """The split of the run that goes on or is judged, where it has noted one."""
+    if not _is_folder(cfg):
+        return None
     run = Path(cfg.resume) if cfg.resume is not None else None
     if cfg.task.name == "evaluate" and cfg.checkpoint is not None:
         run = run_of(Path(cfg.checkpoint))
-    file = run / SPLIT if run is not None and _is_folder(cfg) else None
+    file = run / SPLIT if run is not None else None
     return str(file.resolve()) if file is not None and file.is_file() else None
 
 

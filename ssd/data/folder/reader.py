@@ -25,6 +25,7 @@ from ssd.data.images import MAX_PIXELS, ImageFiles, encoded_size, image_size
 from ssd.data.orientation import annotated_size
 from ssd.data.readers.annotations import Objects, build_annotations, warn_of_empty
 from ssd.data.sample import Dataset, Splits
+from ssd.data.suffixes import UNREAD_SUFFIXES, say_unread
 from ssd.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ def folder(
     notes = Notes()
     kind, files = detect(listing, format, path)
     found = FORMATS[kind].read(listing, files, notes)
+    say_unread([listing.path(file) for file in listing.ending(*UNREAD_SUFFIXES)])
     if not found.pictures:
         notes.say(name)
         raise UserError(
