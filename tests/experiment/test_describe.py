@@ -42,7 +42,7 @@ def test_params_say_what_an_experiment_is(model: keras.Model) -> None:
     assert found["experiment"] == "demo"
     assert (found["backbone"], found["detector"], found["dataset"]) == ("mobilenet_v2_small", "ssd128", DATA)
     assert (found["augmentation"], found["optimizer"], found["schedule"]) == ("flip", "adamw", "cosine")
-    assert found["optimizer.learning_rate"] == "0.003"
+    assert found["optimizer.learning_rate"] == "0.004"
     assert found["detector.scales"] == "0.15, 0.28, 0.42, 0.58, 0.8, 1.0"
     assert found["backbone.feature_layers"] == "block_6_expand_relu, block_13_expand_relu"
     assert (found["seed"], found["precision"]) == ("0", "float32")

@@ -15,9 +15,9 @@ import yaml
 from PIL import Image
 
 from ssd.data.folder.archive import stem_of
-from ssd.data.folder.listing import IMAGE_SUFFIXES
 from ssd.data.folder.places import folded
 from ssd.data.sample import Annotation, Dataset, Splits
+from ssd.data.suffixes import IMAGE_SUFFIXES
 from ssd.errors import UserError, nearest
 from ssd.runs.files import write_text
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from ssd.data.folder.places import ROLES
 from ssd.data.readers.names import check_file_name
+from ssd.data.suffixes import IMAGE_SUFFIXES
 from ssd.errors import UserError
 from ssd.runs.folder import SWEEP_FILE, is_run
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff")
 # What systems and MLflow leave behind; names with a dot before are left out too.
 _LEFT_OUT = ("__MACOSX", "Thumbs.db", "desktop.ini", "mlruns", "mlartifacts")
 # What belongs to a file of annotations that is named itself, where the others of its folder are left aside.

@@ -24,6 +24,7 @@ from ssd.data.images import MAX_PIXELS, ImageFiles
 from ssd.data.problems import RAISE, Problems
 from ssd.data.readers.annotations import Objects, build_annotations, warn_of_empty
 from ssd.data.sample import Dataset, Splits
+from ssd.data.suffixes import UNREAD_SUFFIXES, say_unread
 from ssd.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ def folder(
     notes = Notes(problems)
     kind, files = detect(listing, format, path)
     found = FORMATS[kind].read(listing, files, notes)
+    say_unread([listing.path(file) for file in listing.ending(*UNREAD_SUFFIXES)])
     if not found.pictures:
         notes.say(name)
         raise UserError(
