@@ -156,7 +156,9 @@ def test_a_configuration_s_data_set_is_looked_over_once(tmp_path: Path, caplog: 
     write_voc(tmp_path, {stem: [CAT, CAT] for stem in "abcd"}, {"train": TRAIN, "val": VAL})
     values: dict[str, Any] = {"path": str(tmp_path), "train": "train", "val": "val"}
     values |= {"class_names": None, "val_fraction": 0.2, "seed": 0}
-    cfg = OmegaConf.create({"dataset": {"_target_": "ssd.data.readers.voc_folder.voc_folder", **values}})
+    cfg = OmegaConf.create(
+        {"task": {"name": "train"}, "dataset": {"_target_": "ssd.data.readers.voc_folder.voc_folder", **values}}
+    )
     read_ahead([cfg])
     assert not caplog.messages
     build_splits(cfg)

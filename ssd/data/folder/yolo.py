@@ -1,7 +1,7 @@
 """YOLO text: a line an object, its class by number and its box, polygon or oriented box in fractions of the image."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ssd.data.folder.listing import Listing
 from ssd.data.folder.places import Images, split_of
@@ -46,6 +46,7 @@ def read(listing: Listing, files: Sequence[str], notes: Notes) -> Found:
     known = describe(listing)
     images = Images(listing.images)
     pictures = {image: Picture(image, "", fractions=True) for image in listing.images}
+    unread: set[str] = set()
     for file in [text for text in listing.ending(".txt") if not _NO_LABELS.match(text)]:
         if (place := images.of_label(file)) is None:
             if _ROW.match(listing.head(file, 512)):
@@ -54,8 +55,12 @@ def read(listing: Listing, files: Sequence[str], notes: Notes) -> Found:
             notes.add("files of labels are of an image that another one is of, and are left out", file)
         else:
             pictures[place].source = file
+            unread.add(place)  # and no background, until it is read
             with notes.problems.trying("annotation-unreadable", listing.path(file)):
                 pictures[place].items = _items(listing, file, known, notes)
+                unread.remove(place)
+    for place in unread:
+        del pictures[place]
     for picture in pictures.values():
         if not picture.source:
             notes.add("images have no file of labels; they are background", picture.place)
@@ -71,10 +76,14 @@ def read(listing: Listing, files: Sequence[str], notes: Notes) -> Found:
     return Found(
         f"{NAME} ({known.file.rpartition('/')[2]})" if known.file else NAME,
         list(pictures.values()),
-        {name: [rows[place] for place in dict.fromkeys(places)] for name, places in splits.items() if places},
+        {name: listed for name, places in splits.items() if (listed := _rows(places, rows))},
         class_names,
         is_numbered=is_numbered,
     )
+
+
+def _rows(places: Sequence[str], rows: Mapping[str, int]) -> list[int]:
+    return [rows[place] for place in dict.fromkeys(places) if place in rows]
 
 
 def _items(listing: Listing, file: str, known: Description, notes: Notes) -> list[Item]:

@@ -158,6 +158,53 @@ def test_settings(tmp_path: Path, settings: dict[str, Any], sentence: str) -> No
         folder(str(tmp_path), **settings)
 
 
+# Of those that are left out: kind, images and objects that are left of 9 and 13.
+LEFT_OUT = {
+    "yolo: words": ("object-malformed", 9, 12),
+    "yolo: unknown class": ("object-malformed", 9, 12),
+    "yolo: half a point": ("object-malformed", 9, 12),
+    "yolo: nan": ("box-not-finite", 9, 12),
+    "yolo: negative side": ("box-inverted", 9, 12),
+    "yolo: outside": ("box-outside", 9, 12),
+    "yolo: binary": ("annotation-unreadable", 8, 12),
+    "voc: no class": ("object-malformed", 9, 12),
+    "voc: not closed": ("annotation-unreadable", 8, 12),
+    "coco: class": ("object-malformed", 9, 12),
+    "coco: no box": ("object-malformed", 9, 12),
+    "coco: mask": ("object-malformed", 9, 12),
+    "createml: no label": ("object-malformed", 8, 12),
+    "labelme: no points": ("annotation-unreadable", 8, 12),
+    "via: no class": ("object-malformed", 9, 12),
+    "csv: a word": ("object-malformed", 9, 12),
+    "csv: no class": ("object-malformed", 9, 12),
+    "open images: a word": ("object-malformed", 9, 12),
+    "image: damaged": ("image-unreadable", 8, 12),
+}
+
+
+@pytest.mark.parametrize("name", LEFT_OUT)
+def test_what_cannot_be_used_is_left_out_where_that_is_asked_for(tmp_path: Path, name: str) -> None:
+    layout, spoil, sentence = WRONG[name]
+    kind, images, objects = LEFT_OUT[name]
+    root = tmp_path / "pets"
+    LAYOUTS[layout][0](root, DRAWN)
+    spoil(root)
+    splits = folder(str(root), on_error="skip")
+    (problem,) = (found for found in splits.problems if found.left_out)
+    assert problem.kind == kind
+    assert re.match(sentence, problem.text)
+    assert len(splits.train) + len(splits.val) == images
+    assert len(splits.train.columns.labels) + len(splits.val.columns.labels) == objects
+
+
+def test_objects_of_other_classes_are_left_out_where_that_is_asked_for(tmp_path: Path) -> None:
+    LAYOUTS[YOLO][0](tmp_path, DRAWN)
+    splits = folder(str(tmp_path), class_names=["cat"], on_error="skip")
+    assert {problem.kind for problem in splits.problems} == {"class-unknown"}
+    assert len(splits.train) + len(splits.val) == 9
+    assert len(splits.train.columns.labels) + len(splits.val.columns.labels) == 9
+
+
 ODD: dict[str, tuple[str, Spoil, str]] = {
     "yolo: no labels": (YOLO, lambda root: (root / "labels/train/img 0.txt").unlink(), "1 images have no file of labels; they are background: images/train/img 0.jpg"),
     "yolo: no image": (YOLO, _put("labels/train/lost.txt", "0 0.5 0.5 0.1 0.1"), "1 files of labels have no image, and are left out: labels/train/lost.txt"),
