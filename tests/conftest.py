@@ -47,10 +47,10 @@ def _absl_closes_no_file_of_pytests() -> None:
         absl_logging.get_absl_handler().python_handler.stream = sys.__stderr__
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def logging_as_before() -> Iterator[None]:
     """Hydra sets up logging in every run."""
-    loggers = [logging.getLogger(name) for name in (None, "ssd", "ssd.record")]
+    loggers = [logging.getLogger(name) for name in (None, "ssd", "ssd.data", "ssd.record")]
     before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
     yield
     for logger, handlers, level, propagate in before:

@@ -51,15 +51,16 @@ def depthwise_convolution(
             return tf.cast(found, inputs.dtype)
 
         def kernel_gradient(upstream: tf.Tensor) -> tf.Tensor:
-            # of kernels larger than 3x3 TensorFlow's own operation, which "explicit" means, takes half of oneDNN's time
-            large = kernel.shape[0] > 3
-            kind = tf.float32 if large or not is_same else upstream.dtype
+            # TensorFlow's own operation, which "explicit" means, takes half of oneDNN's time of kernels beyond 3x3; of
+            # maps smaller than the kernel, what oneDNN's gives in bfloat16 may be what lay in the memory
+            own = kernel.shape[0] > min(3, *inputs.shape[1:3])
+            kind = tf.float32 if own or not is_same else upstream.dtype
             found = tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
                 input=tf.cast(inputs, kind),
                 filter_sizes=kernel.shape,
                 out_backprop=tf.cast(upstream, kind),
                 strides=strides,
-                **(explicit if large else padding),
+                **(explicit if own else padding),
             )
             return tf.cast(found, kernel.dtype)
 

@@ -31,6 +31,7 @@ SHAPES = [
     "optimizer=sgd",
     "optimizer.learning_rate=1e-6",
     "optimizer.weight_decay=null",
+    "precision=float32",
 ]
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from ssd.models.layers import BatchNorm
 from ssd.training import cpu_kernels, one_loop
-from ssd.training.depthwise import depthwise_convolution
+from ssd.training.depthwise import depthwise_convolution, same_padding
 from ssd.training.network import TrainingNetwork
 
 Arrays = list[np.ndarray]
@@ -67,6 +67,21 @@ def test_depthwise_convolutions(
     values, kernel = normal(2, 8, 7, 6, kind=kind), normal(size, size, 6, 1, kind=kind, seed=1)
     found = results(lambda inputs, kernel: depthwise_convolution(inputs, kernel, stride, rows, columns), values, kernel)
     assert_close(found, results(expected, values, kernel), TOLERANCE[kind])
+
+
+@pytest.mark.parametrize("side", [1, 2])
+def test_the_gradient_of_a_kernel_larger_than_the_map(side: int) -> None:
+    """oneDNN's in bfloat16 holds what lay in the memory before: seen with one position, 128 channels and stride 2."""
+    values, kernel = normal(2, side, side, 128, kind=tf.bfloat16), normal(3, 3, 128, 1, kind=tf.bfloat16, seed=1)
+    padding = same_padding(side, 3, 2)
+    expected = results(
+        lambda *given: depthwise_convolution(*given, 2, padding, padding),
+        *(tf.cast(value, tf.float32) for value in (values, kernel)),
+    )
+    for _ in range(5):
+        tf.fill((500, 500), np.nan)  # memory that is not zero, and free again
+        found = results(lambda *given: depthwise_convolution(*given, 2, padding, padding), values, kernel)
+        assert_close(found, expected, TOLERANCE[tf.bfloat16])
 
 
 def test_pointwise_convolution() -> None:
