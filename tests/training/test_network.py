@@ -74,14 +74,14 @@ def test_the_gradient_of_a_kernel_larger_than_the_map(side: int) -> None:
     """oneDNN's in bfloat16 holds what lay in the memory before: seen with one position, 128 channels and stride 2."""
     values, kernel = normal(2, side, side, 128, kind=tf.bfloat16), normal(3, 3, 128, 1, kind=tf.bfloat16, seed=1)
     padding = same_padding(side, 3, 2)
-    expected = results(
-        lambda *given: depthwise_convolution(*given, 2, padding, padding),
-        *(tf.cast(value, tf.float32) for value in (values, kernel)),
-    )
+
+    def convolve(inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        return depthwise_convolution(inputs, kernel, 2, padding, padding)
+
+    expected = results(convolve, tf.cast(values, tf.float32), tf.cast(kernel, tf.float32))
     for _ in range(5):
         tf.fill((500, 500), np.nan)  # memory that is not zero, and free again
-        found = results(lambda *given: depthwise_convolution(*given, 2, padding, padding), values, kernel)
-        assert_close(found, expected, TOLERANCE[tf.bfloat16])
+        assert_close(results(convolve, values, kernel), expected, TOLERANCE[tf.bfloat16])
 
 
 def test_pointwise_convolution() -> None:
