@@ -49,12 +49,17 @@ def _absl_closes_no_file_of_pytests() -> None:
 
 @pytest.fixture(autouse=True)
 def logging_as_before() -> Iterator[None]:
-    """Hydra sets up logging in every run."""
+    """Hydra sets up logging in every run; a run of a module's fixture left it so."""
     loggers = [logging.getLogger(name) for name in (None, "ssd", "ssd.data", "ssd.record")]
+    for logger in loggers[1:]:
+        logger.handlers, logger.propagate = [], True
+        logger.setLevel(logging.NOTSET)
+    loggers[0].setLevel(logging.WARNING)
     before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
     yield
     for logger, handlers, level, propagate in before:
-        logger.handlers[:], logger.level, logger.propagate = handlers, level, propagate
+        logger.handlers[:], logger.propagate = handlers, propagate
+        logger.setLevel(level)  # which also forgets what each logger below has remembered of it
 
 
 @pytest.fixture
