@@ -13,13 +13,17 @@ from ssd.data.sample import Dataset
 
 def take(dataset: Dataset, rows: Sequence[int]) -> Dataset:
     """The images `rows` of a data set, in that order; one may be there several times."""
-    read = dataset.read
     return replace(
         dataset,
         annotations=[dataset.annotations[row] for row in rows],
-        read=ImageFiles([read.paths[row] for row in rows]) if isinstance(read, ImageFiles) else _Rows(read, rows),
+        read=of_rows(dataset.read, rows),
         weights=None if dataset.weights is None else dataset.weights[list(rows)],
     )
+
+
+def of_rows(read: Callable[[int], bytes], rows: Sequence[int]) -> Callable[[int], bytes]:
+    """What reads image `rows[i]` for `i`."""
+    return ImageFiles([read.paths[row] for row in rows]) if isinstance(read, ImageFiles) else _Rows(read, rows)
 
 
 def concatenated(datasets: Sequence[Dataset], name: str) -> Dataset:

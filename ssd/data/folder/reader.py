@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from ssd.data.folder.sizes import sizes_of, warn_about_sizes, with_sizes
 from ssd.data.images import MAX_PIXELS, ImageFiles
 from ssd.data.problems import RAISE, Problems
 from ssd.data.readers.annotations import Objects, build_annotations, warn_of_empty
+from ssd.data.rows import of_rows
 from ssd.data.sample import Dataset, Splits
 from ssd.data.suffixes import UNREAD_SUFFIXES, say_unread
 from ssd.errors import UserError
@@ -184,22 +184,7 @@ def _dataset(
     warn_of_empty(name, "", empty)
     places = [picture.place for picture in pictures]
     annotations = build_annotations(places, sizes, objects, describe, name, problems, place)
-    return Dataset(name, names, annotations, _Rows(read, rows) if found.read is not None else _files(read, rows))
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Reads the images of some rows."""
-
-    read: Callable[[int], bytes]
-    rows: Sequence[int]
-
-    def __call__(self, index: int) -> bytes:
-        return self.read(self.rows[index])
-
-
-def _files(read: Any, rows: Sequence[int]) -> ImageFiles:
-    return ImageFiles([read.paths[row] for row in rows])
+    return Dataset(name, names, annotations, of_rows(read, rows))
 
 
 def _say(found: Found, choice: Choice, how: str, datasets: Sequence[Dataset]) -> None:
