@@ -196,7 +196,7 @@ def _say(found: Found, choice: Choice, how: str, datasets: Sequence[Dataset]) ->
         "splits: %s to train on, %s to validate on%s%s", train, val, how, f"; not used: {unused}" if unused else ""
     )
     once = datasets[:1] if datasets[0].annotations is datasets[1].annotations else datasets
-    labels = np.concatenate([np.zeros(0, np.int32), *(item.labels for data in once for item in data.annotations)])
+    labels = np.concatenate([data.columns.labels for data in once])
     counts = np.bincount(labels, minlength=len(datasets[0].class_names)).tolist()
     named = [f"{name} {count:,}" for name, count in zip(datasets[0].class_names, counts, strict=True)]
     more = f" and {len(named) - _SHOWN_CLASSES} more" if len(named) > _SHOWN_CLASSES else ""
