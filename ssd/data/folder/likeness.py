@@ -11,7 +11,8 @@ from ssd.data.folder.places import folded
 from ssd.data.images import thumbnail
 from ssd.errors import UserError
 
-# Correlation of two thumbnails: in photographs of cards bursts and frames have 0.95 and more, other pairs below 0.93.
+# Correlation of two thumbnails: of photographs of cards the pairs from here on that were looked at are bursts, frames
+# and copies.
 ALIKE = 0.95
 _SIDE = 16
 _BLOCK = 1 << 24  # correlations at a time
