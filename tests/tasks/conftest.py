@@ -8,9 +8,9 @@ import tensorflow as tf
 
 @pytest.fixture(autouse=True, scope="module")
 def few_steps() -> Iterator[None]:
-    """What takes longer than it saves here: TensorFlow's optimising of graphs, loops compiled by XLA; one turn of latency.
+    """Without what costs more here than it saves: TensorFlow's work on graphs, loops compiled by XLA, turns of latency.
 
-    tests/training/test_network.py has these loops, and one of the recipes.
+    These loops are tested in tests/training/test_network.py, and one of the recipes has them.
     """
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     with pytest.MonkeyPatch.context() as patch:
