@@ -19,7 +19,7 @@ def import_task(target: str) -> Task:
         UserError: it cannot be imported, or not be called with a configuration and a folder.
     """
     module, _, name = target.rpartition(".")
-    gc.disable()  # what modules hold stays: to look through it time and again is an eighth of an import of TensorFlow
+    gc.disable()  # what modules hold stays; looking through it again and again takes a sixth of the time
     try:
         with waiting("importing TensorFlow"):  # by most tasks, and nothing else takes its time
             task = getattr(import_module(module), name)
