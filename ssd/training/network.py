@@ -22,7 +22,8 @@ class TrainingNetwork:
     """A functional model in training mode, its layers called as they are but where a CPU has a faster way.
 
     It has one for activations, depthwise convolutions and the zeros put around them, 1x1 convolutions in bfloat16, and
-    some batch norms; kernels larger than their map are float32. The model itself is not changed: it is saved, loaded and exported as ever.
+    some batch norms; a convolution whose kernel is larger than its map is float32. The model itself is not changed: it
+    is saved, loaded and exported as ever.
 
     Args:
         model: of layers in a graph, as `SSD` is.
