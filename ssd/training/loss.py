@@ -1,5 +1,6 @@
 """The MultiBox loss (SSD paper, section 2.2, equations 1 to 3)."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -45,8 +46,7 @@ class MultiBoxLoss:
         with tf.name_scope("mining"):
             negative = self._hard_negatives(class_loss, targets.positive)
         selected = tf.cast(targets.positive | negative, tf.float32)
-        error = tf.abs(offsets - targets.offsets)
-        box_loss = tf.reduce_sum(tf.where(error < 1.0, 0.5 * error**2, error - 0.5), axis=-1)
+        box_loss = tf.reduce_sum(_smooth_l1(offsets - targets.offsets), axis=-1)
 
         positive = tf.cast(targets.positive, tf.float32)
         matched = tf.reduce_sum(positive)
@@ -66,3 +66,10 @@ class MultiBoxLoss:
         missing = wanted - tf.reduce_sum(tf.cast(above, tf.int32), axis=1)
         first = tf.cumsum(tf.cast(equal, tf.int32), axis=1) <= missing[:, None]  # of equal ones the first priors
         return (above | (equal & first)) & ~positive
+
+
+@tf.custom_gradient
+def _smooth_l1(error: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+    """0.5 x² where |x| < 1, else |x| - 0.5 (Fast R-CNN, equation 3), whose gradient is x limited to [-1, 1]."""
+    limited = tf.clip_by_value(error, -1.0, 1.0)
+    return limited * (error - 0.5 * limited), lambda upstream: upstream * limited

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from ssd.models.box_coder import BoxCoder
-from ssd.training.matcher import match
+from ssd.training.matcher import Matches, match
+from ssd.training.one_loop import compiled
 
 
 class Targets(NamedTuple):
@@ -33,6 +34,7 @@ class TargetEncoder:
     def __init__(self, coder: BoxCoder, match_iou: float) -> None:
         self.coder = coder
         self.match_iou = match_iou
+        self._of_matches = compiled(self._encode)
 
     def __call__(self, boxes: tf.Tensor, labels: tf.Tensor) -> Targets:
         """The targets of a batch.
@@ -41,7 +43,9 @@ class TargetEncoder:
             boxes: (B, M, 4) float32 corners, padded.
             labels: (B, M) int32 without background, -1 for padding.
         """
-        matches = match(boxes, labels >= 0, self.coder.corners, self.match_iou)
+        return self._of_matches(boxes, labels, match(boxes, labels >= 0, self.coder.corners, self.match_iou))
+
+    def _encode(self, boxes: tf.Tensor, labels: tf.Tensor, matches: Matches) -> Targets:
         classes = tf.where(matches.positive, tf.gather(labels, matches.row, batch_dims=1) + 1, 0)
         # Unmatched priors get their own corners: a finite value, which the loss leaves out.
         objects = tf.where(matches.positive[..., None], tf.gather(boxes, matches.row, batch_dims=1), self.coder.corners)

@@ -158,6 +158,24 @@ def test_bfloat16_convolutions(bfloat16: None) -> None:
     assert_close(found, after_a_step(lambda images: model(images, training=True), model), TOLERANCE[tf.bfloat16])
 
 
+@pytest.mark.parametrize("side", [1, 2])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_convolution_whose_kernel_is_larger_than_its_map(side: int, stride: int, bfloat16: None) -> None:
+    """oneDNN's gradient in bfloat16 holds what lay in the memory before, as that of a depthwise one does."""
+
+    def model(kind: str) -> keras.Model:
+        keras.utils.set_random_seed(0)
+        images = keras.Input((side, side, 128))
+        outputs = keras.layers.Conv2D(64, 3, stride, "same", bias_initializer="ones", dtype=kind)(images)
+        return keras.Model(images, {"values": keras.layers.Activation("linear", dtype="float32")(outputs)})
+
+    single, half = model("float32"), model("mixed_bfloat16")
+    expected = after_a_step(lambda images: single(images, training=True), single)
+    for _ in range(5):
+        tf.fill((500, 500), np.nan)  # memory that is not zero, and free again
+        assert_close(after_a_step(TrainingNetwork(half), half), expected, TOLERANCE[tf.bfloat16])
+
+
 def test_an_odd_number_of_positions_is_left_to_the_layer() -> None:
     images = keras.Input((3, 3, 8))
     model = keras.Model(images, {"values": BatchNorm()(images)})
