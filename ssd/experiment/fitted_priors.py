@@ -60,7 +60,12 @@ def fit_to(cfg: DictConfig, levels: Sequence[PriorLevel], train: Dataset) -> Pri
         cfg: of the training.
         levels: of its detector, with the given priors.
         train: the training set.
+
+    Returns:
+        The fit; None where there are fewer than `FEWEST` objects, before or after the augmentation.
     """
+    if (~train.columns.crowd).sum() < FEWEST:  # of few even many draws say little
+        return None
     boxes, labels = augmented_boxes(train, build_geometry(cfg), cfg.seed)
     return fit_priors(levels, boxes, labels, cfg.detector.match_iou, cfg.detector.clip_priors)
 

@@ -127,8 +127,8 @@ def prior_section(check: PriorCheck, folder: Path) -> list[str]:
         f"overlaps it by {check.match_iou:g} or more. Small is below 32 x 32 pixels there, large from 96 x 96.",
         markdown_table(_rows(check)),
         f"{missed:,} objects ({missed / len(check.boxes):.1%}) are reached by no prior: each is learnt from the one "
-        f"that overlaps it most. The median object has {check.priors_per_object:g} priors, the best IoU of an object is "
-        f"{check.reach.iou:.2f} on average.",
+        f"that overlaps it most. The median object has {check.priors_per_object:g} priors; the best IoU of an object "
+        f"is {check.reach.iou:.2f} on average.",
         *_fit_in_words(check),
         f"![Objects and priors](plots/{picture.name})",
     ]

@@ -17,10 +17,12 @@ class Matches(NamedTuple):
     Attributes:
         row: (B, P) int32, the object's row in the padded ground truth; 0 where unmatched.
         positive: (B, P) bool, whether the prior is matched.
+        unmatched: (B, M) bool, which objects no prior overlaps by `match_iou`: one prior learns them, or none.
     """
 
     row: tf.Tensor
     positive: tf.Tensor
+    unmatched: tf.Tensor
 
 
 def match(boxes: tf.Tensor, valid: tf.Tensor, prior_corners: tf.Tensor, match_iou: float) -> Matches:
@@ -52,7 +54,8 @@ def match(boxes: tf.Tensor, valid: tf.Tensor, prior_corners: tf.Tensor, match_io
     is_claimed = tf.reduce_any(claims, axis=1)
     positive = positive | is_claimed
     row = tf.where(is_claimed, by_claim, row)
-    return Matches(tf.where(positive, row, 0), positive)
+    unmatched = valid & (tf.reduce_max(iou, axis=2) < match_iou)
+    return Matches(tf.where(positive, row, 0), positive, unmatched)
 
 
 def _bipartite(iou: tf.Tensor) -> tf.Tensor:
