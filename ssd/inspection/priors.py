@@ -48,6 +48,12 @@ class PriorCheck:
     labels: NDArray[np.int32]
     fit: PriorFit | None
 
+    @property
+    def shapes(self) -> list[list[tuple[float, float]]]:
+        """(height, width) of each level's priors, as fractions of the image."""
+        largest = 1.0 if self.clip else np.inf
+        return [[(min(high, largest), min(wide, largest)) for high, wide in level.shapes] for level in self.levels]
+
     @cached_property
     def ious(self) -> NDArray[np.float32]:
         """(N, L): the highest IoU of each object with a prior of each level."""
@@ -103,10 +109,11 @@ def _rows(check: PriorCheck) -> list[dict[str, Any]]:
     rows = [
         {
             "level": str(number),
-            "cells": f"{level.cells} x {level.cells}",
+            "cells": f"{level.cells}x{level.cells}",
             "distance": f"{level.step * check.image_size:.0f}",
             "priors of a cell, height x width": ", ".join(
-                f"{height * check.image_size:.0f} x {width * check.image_size:.0f}" for height, width in level.shapes
+                f"{height * check.image_size:.0f}x{width * check.image_size:.0f}"
+                for height, width in check.shapes[number - 1]
             ),
             **shares(enough[:, number - 1]),
         }
@@ -119,7 +126,7 @@ def _rows(check: PriorCheck) -> list[dict[str, Any]]:
 def prior_section(check: PriorCheck, folder: Path) -> list[str]:
     """Its part of the report; the picture goes into `folder`/plots."""
     picture = folder / PLOTS / "prior_shapes.png"
-    prior_shapes(check.boxes, check.reached, [level.shapes for level in check.levels], check.image_size, picture)
+    prior_shapes(check.boxes, check.reached, check.shapes, check.image_size, picture)
     missed = int((~check.reached).sum())
     lines = [
         f"The priors of {check.detector} before the {len(check.boxes):,} objects of the training set, in pixels of the "

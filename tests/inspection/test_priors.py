@@ -42,8 +42,8 @@ def test_shares_by_level_and_size():
     assert [row["small (2)"] for row in (first, second, both)] == ["0.0%", "0.0%", "0.0%"]
     assert [row["medium (2)"] for row in (first, second, both)] == ["50.0%", "50.0%", "100.0%"]
     assert [row["all (4)"] for row in (first, second, both)] == ["25.0%", "25.0%", "50.0%"]
-    assert first["priors of a cell, height x width"] == "40 x 40, 57 x 57"
-    assert (first["cells"], first["distance"], both["level"]) == ("4 x 4", "50", "any")
+    assert first["priors of a cell, height x width"] == "40x40, 57x57"
+    assert (first["cells"], first["distance"], both["level"]) == ("4x4", "50", "any")
 
 
 def test_many_unreached_objects_are_a_finding():
