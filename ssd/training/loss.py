@@ -9,12 +9,17 @@ from ssd.training.targets import Targets
 
 
 class Losses(NamedTuple):
-    """Scalars, float32: their sum (localisation weighted) and the two parts; `matched` is the batch's positives."""
+    """Scalars, float32: their sum (localisation weighted) and the two parts; `matched` is the batch's positives.
+
+    `objects` are its objects, `unmatched` those that no prior overlaps enough.
+    """
 
     total: tf.Tensor
     classification: tf.Tensor
     localisation: tf.Tensor
     matched: tf.Tensor
+    objects: tf.Tensor
+    unmatched: tf.Tensor
 
 
 class MultiBoxLoss:
@@ -53,7 +58,8 @@ class MultiBoxLoss:
         scale = 1.0 / tf.maximum(matched, 1.0)
         classification = tf.reduce_sum(class_loss * selected) * scale
         localisation = tf.reduce_sum(box_loss * positive) * scale
-        return Losses(classification + self.box_weight * localisation, classification, localisation, matched)
+        total = classification + self.box_weight * localisation
+        return Losses(total, classification, localisation, matched, targets.objects, targets.unmatched)
 
     def _hard_negatives(self, class_loss: tf.Tensor, positive: tf.Tensor) -> tf.Tensor:
         """(B, P) bool: per image the unmatched priors with the highest background loss."""

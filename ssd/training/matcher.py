@@ -16,10 +16,12 @@ class Matches(NamedTuple):
     Attributes:
         row: (B, P) int32, the object's row in the padded ground truth; 0 where unmatched.
         positive: (B, P) bool, whether the prior is matched.
+        unmatched: (B, M) bool, which objects no prior overlaps by `match_iou`: one prior learns them, or none.
     """
 
     row: tf.Tensor
     positive: tf.Tensor
+    unmatched: tf.Tensor
 
 
 def match(boxes: tf.Tensor, valid: tf.Tensor, prior_corners: tf.Tensor, match_iou: float) -> Matches:
@@ -43,7 +45,7 @@ def match(boxes: tf.Tensor, valid: tf.Tensor, prior_corners: tf.Tensor, match_io
         match_iou: IoU from which a prior is matched to its best object.
     """
     iou = _overlaps(boxes, valid, prior_corners)
-    return Matches(*_assigned(iou, _bipartite(iou), match_iou))
+    return Matches(*_assigned(iou, valid, _bipartite(iou), match_iou))
 
 
 @compiled
@@ -53,7 +55,9 @@ def _overlaps(boxes: tf.Tensor, valid: tf.Tensor, prior_corners: tf.Tensor) -> t
 
 
 @compiled
-def _assigned(iou: tf.Tensor, claimed: tf.Tensor, match_iou: float) -> tuple[tf.Tensor, tf.Tensor]:
+def _assigned(
+    iou: tf.Tensor, valid: tf.Tensor, claimed: tf.Tensor, match_iou: float
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """`Matches` from the (B, M, P) IoU and the (B, M) prior that each object claims, -1 for none."""
     objects, priors = tf.shape(iou)[1], tf.shape(iou)[2]
     rows = tf.range(objects)[:, None]
@@ -61,7 +65,8 @@ def _assigned(iou: tf.Tensor, claimed: tf.Tensor, match_iou: float) -> tuple[tf.
     best = tf.reduce_min(tf.where(iou == highest[:, None], rows, objects), axis=1)  # the lowest of equal ones
     claiming = tf.reduce_max(tf.where(claimed[..., None] == tf.range(priors), rows, -1), axis=1)
     positive = (highest >= match_iou) | (claiming >= 0)
-    return tf.where(positive, tf.where(claiming >= 0, claiming, best), 0), positive
+    unmatched = valid & (tf.reduce_max(iou, axis=2) < match_iou)
+    return tf.where(positive, tf.where(claiming >= 0, claiming, best), 0), positive, unmatched
 
 
 def _bipartite(iou: tf.Tensor) -> tf.Tensor:
