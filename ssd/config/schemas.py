@@ -98,6 +98,7 @@ class TrainingConfig:
     patience: int | None = None  # validations without a better best_by before the training stops; null: never
     limit_batches: int | None = None  # per epoch and per validation, for trying things out
     shuffle: bool = True  # a new order in every epoch; false: the data set's
+    diagnostics: bool = False  # per layer and epoch: gradients, updates, dead ReLUs: diagnostics.csv and its picture
     sampling: Sampling = Sampling.uniform  # uniform | class_balanced: images with rare classes several times an epoch
 
 

@@ -36,6 +36,7 @@ from ssd.runs.results import read_results, write_results
 from ssd.sweep.search.pruning import pruning_of_this_job
 from ssd.tracking.tracker import Tracker
 from ssd.training.checkpoints import Checkpoints, Place
+from ssd.training.diagnostics import Diagnostics
 from ssd.training.history import History
 from ssd.training.loop import Trainer
 from ssd.training.step import make_train_step
@@ -148,11 +149,12 @@ def _trainer(
     """The parts of the training."""
     val_batches = build.build_val_batches(cfg, splits.val, model.image_size)
     encode_targets, loss = build.build_target_encoder(cfg, model), build.build_loss(cfg)
+    diagnostics = Diagnostics(model, folder, begin.epoch) if cfg.training.diagnostics else None
     return Trainer(
         model=model,
         optimizer=optimizer,
         begin=begin,
-        train_step=make_train_step(model, optimizer, encode_targets, loss, jit_compile=has_gpu()),
+        train_step=make_train_step(model, optimizer, encode_targets, loss, has_gpu(), diagnostics),
         batches=batches,
         validator=Validator(model, encode_targets, loss, val_batches, cfg.score_threshold),
         epochs=cfg.training.epochs,
@@ -165,6 +167,7 @@ def _trainer(
         folder=folder,
         sheet=ValidationSheet(folder, splits.val, cfg.task.pictures, cfg.score_threshold),
         tracker=tracker,
+        diagnostics=diagnostics,
     )
 
 
@@ -185,6 +188,8 @@ def _finish(
     with waiting("drawing the results"):
         curves_from_csv(folder / RESULTS, curves, trainer.best_by)
         pictures = {"Loss and mAP": curves, **pictures, **publish.draw_evaluation(folder, evaluation)}
+        if trainer.diagnostics is not None:
+            pictures["What the steps did to the layers"] = trainer.diagnostics.picture
         pictures["Right, missed and false"] = trainer.sheet.draw(validation.detections)
         trainer.tracker.log_image(trainer.sheet.closeup(validation.detections), "closeup", 0)
     with waiting("writing the report"):

@@ -19,6 +19,7 @@ from ssd.runs.folder import HISTORY, RESULTS
 from ssd.runs.results import as_written, write_results
 from ssd.tracking.tracker import Tracker
 from ssd.training.checkpoints import Checkpoints, Place
+from ssd.training.diagnostics import Diagnostics
 from ssd.training.history import History
 from ssd.training.loss import Losses
 from ssd.training.meter import LossMeter, NotFinite
@@ -47,6 +48,7 @@ class Trainer:
         on_first_step: called once the training goes on.
         folder: of the run.
         checkpoints, sheet, tracker: where things are written.
+        diagnostics: those that the training step has; None: none.
     """
 
     model: SSD
@@ -65,6 +67,7 @@ class Trainer:
     folder: Path
     sheet: ValidationSheet
     tracker: Tracker
+    diagnostics: Diagnostics | None = None
 
     def run(self) -> History:
         """Trains to the last epoch, or until patience or `stop` ends it, and says what happened.
@@ -181,7 +184,8 @@ class Trainer:
                         self.on_first_step()
             finally:  # also before an interrupted training saves its weights
                 self._check_finite(meter.read())
-        return meter.means()
+        means = meter.means()
+        return means if self.diagnostics is None else means | self.diagnostics.end_epoch(epoch + 1, batch)
 
     def _check_finite(self, failed: NotFinite | None) -> None:
         if failed is None:
