@@ -92,6 +92,7 @@ class TrainingConfig:
     """How long and how a model is trained."""
 
     epochs: int = MISSING  # how often each image is seen
+    minutes: float | None = None  # the training ends then, its end included, and the schedule follows the time
     batch_size: int = MISSING  # images of one step
     evaluate_every: int = 1  # epochs between two validations; the last epoch is always validated
     best_by: str = DEFAULT  # what the best validation has most of: val/mAP | val/mAP50 | val/mAP50_07

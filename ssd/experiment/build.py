@@ -6,6 +6,7 @@ from typing import Any
 
 import albumentations as alb
 import keras
+import tensorflow as tf
 from omegaconf import DictConfig, OmegaConf
 
 from ssd.config.instantiate import instantiate
@@ -25,10 +26,13 @@ from ssd.runs.checkpoint import checkpoint_file
 from ssd.runs.folder import LAST
 from ssd.training.loss import MultiBoxLoss
 from ssd.training.optimizers import fused
+from ssd.training.schedules import by_time
 from ssd.training.step import exclude_from_weight_decay
 from ssd.training.targets import TargetEncoder
 from ssd.weights.reader import TrainedWeights, read_weights
 from ssd.weights.transfer import transfer, weights_of
+
+_STEPS_OF_TIME = 1_000_000  # that a schedule is made for where the clock leads through it
 
 
 def build_train_batches(cfg: DictConfig, dataset: Dataset) -> Batches:
@@ -151,15 +155,23 @@ def build_target_encoder(cfg: DictConfig, model: SSD) -> TargetEncoder:
     return TargetEncoder(model.box_coder, cfg.detector.match_iou)
 
 
-def build_optimizer(cfg: DictConfig, model: SSD, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """The optimizer with its schedule, built for the model, weight decay on kernels only."""
+def build_optimizer(
+    cfg: DictConfig, model: SSD, steps_per_epoch: int, share: tf.Variable | None = None
+) -> keras.optimizers.Optimizer:
+    """The optimizer with its schedule, built for the model, weight decay on kernels only.
+
+    The schedule is gone through by steps, or by the share of the time that is gone, where one is given.
+    """
+    total_steps = steps_per_epoch * cfg.training.epochs if share is None else _STEPS_OF_TIME
     made = instantiate(
         cfg.schedule,
         "schedule",
         learning_rate=cfg.optimizer.learning_rate,
-        total_steps=steps_per_epoch * cfg.training.epochs,
+        total_steps=total_steps,
     )
     schedule = as_schedule(made, cfg.schedule["_target_"])
+    if share is not None:
+        schedule = by_time(schedule, total_steps, share)
     made = instantiate(cfg.optimizer, "optimizer", learning_rate=schedule)
     optimizer = fused(as_optimizer(made, cfg.optimizer["_target_"]))
     exclude_from_weight_decay(optimizer, model)

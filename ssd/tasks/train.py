@@ -36,6 +36,7 @@ from ssd.runs.results import read_results, write_results
 from ssd.sweep.search.pruning import pruning_of_this_job
 from ssd.tracking.tracker import Tracker
 from ssd.training.checkpoints import Checkpoints, Place
+from ssd.training.clock import Clock
 from ssd.training.diagnostics import Diagnostics
 from ssd.training.history import History
 from ssd.training.loop import Trainer
@@ -64,7 +65,9 @@ def run(cfg: DictConfig, folder: Path) -> float:
         start = _start(cfg, model)
     data = dataset_label(splits.val)
     batches = build.build_train_batches(cfg, splits.train)
-    optimizer = build.build_optimizer(cfg, model, len(batches))
+    val_batches = build.build_val_batches(cfg, splits.val, model.image_size)
+    clock = Clock(cfg.training.minutes, len(val_batches))
+    optimizer = build.build_optimizer(cfg, model, len(batches), None if clock.minutes is None else clock.share)
     begin = _begin(cfg, folder, model, optimizer, len(batches))
     with ExitStack() as stack:
         with waiting("opening a run in MLflow"):
@@ -73,7 +76,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
         log.info("MLflow: %s", tracker.ui_command)
         tracker.log_config(describe.params(cfg, model, data))
         publish.log_data(tracker, {"training": splits.train, "validation": splits.val})
-        trainer = _trainer(cfg, folder, model, splits, batches, optimizer, begin, tracker)
+        trainer = _trainer(cfg, folder, model, splits, batches, val_batches, optimizer, begin, clock, tracker)
         for line in announcement(cfg, model, splits, batches, start):
             log.info("%s", line)
         with waiting("drawing the data"):
@@ -84,7 +87,8 @@ def run(cfg: DictConfig, folder: Path) -> float:
         evaluation, pictures = _finish(cfg, folder, trainer, history, splits, pictures)
         with waiting("closing the run in MLflow"):
             stack.close()
-    title = f"the best checkpoint, of epoch {history.best['epoch']:.0f} of {cfg.training.epochs}"
+    epochs = cfg.training.epochs if clock.minutes is None else int(history.last["epoch"])
+    title = f"the best checkpoint, of epoch {history.best['epoch']:.0f} of {epochs}"
     rich.print(class_table(evaluation, title))
     _compare_with_last(history)
     publish.say_where(folder, pictures, tracker)
@@ -142,12 +146,13 @@ def _trainer(
     model: SSD,
     splits: Splits,
     batches: Batches,
+    val_batches: Batches,
     optimizer: keras.optimizers.Optimizer,
     begin: Place,
+    clock: Clock,
     tracker: Tracker,
 ) -> Trainer:
     """The parts of the training."""
-    val_batches = build.build_val_batches(cfg, splits.val, model.image_size)
     encode_targets, loss = build.build_target_encoder(cfg, model), build.build_loss(cfg)
     diagnostics = Diagnostics(model, folder, begin.epoch) if cfg.training.diagnostics else None
     return Trainer(
@@ -158,6 +163,7 @@ def _trainer(
         batches=batches,
         validator=Validator(model, encode_targets, loss, val_batches, cfg.score_threshold),
         epochs=cfg.training.epochs,
+        clock=clock,
         evaluate_every=cfg.training.evaluate_every,
         best_by=cfg.training.best_by,
         patience=cfg.training.patience,

@@ -15,11 +15,12 @@ from ssd.runs.folder import BEST, LAST, point_latest
 
 @dataclass(frozen=True)
 class Place:
-    """How far a training is: epochs that are through, and steps of the next one."""
+    """How far a training is: epochs that are through, steps of the next one, and how long it has lasted."""
 
     epoch: int = 0
     step: int = 0
     steps_per_epoch: int = 0
+    milliseconds: int = 0  # 0 where it is not known
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,9 @@ class Checkpoints:
         if not notes:  # older than these: epochs had the steps that they have now
             return Place(*divmod(int(optimizer.iterations), steps_per_epoch), steps_per_epoch)
         place = _place(notes, self.last)
-        return place if place.steps_per_epoch == steps_per_epoch else Place(place.epoch, 0, steps_per_epoch)
+        if place.steps_per_epoch != steps_per_epoch:
+            return Place(place.epoch, 0, steps_per_epoch, place.milliseconds)
+        return place
 
     def go_back_to_best(self, model: SSD, optimizer: keras.optimizers.Optimizer, steps_per_epoch: int) -> Place:
         """Puts the best checkpoint's weights into a model, and brings a fresh optimizer to that place of its schedule.
@@ -83,12 +86,12 @@ class Checkpoints:
         """
         place = _place(restore(self.best, model), self.best)
         optimizer.iterations.assign(place.epoch * steps_per_epoch)
-        return Place(place.epoch, 0, steps_per_epoch)
+        return Place(place.epoch, 0, steps_per_epoch, place.milliseconds)
 
 
 def _place(notes: Mapping[str, int], file: Path) -> Place:
     try:
-        return Place(notes["epoch"], notes["step"], notes["steps_per_epoch"])
+        return Place(notes["epoch"], notes["step"], notes["steps_per_epoch"], notes.get("milliseconds", 0))
     except KeyError as error:
         raise UserError(
             f"{file} does not say how far its training is; a new one can start from it: checkpoint={file}"
