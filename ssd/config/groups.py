@@ -210,6 +210,7 @@ class SGDConfig:
     nesterov: bool = False  # Nesterov's momentum
     weight_decay: float | None = None  # of convolution kernels only, per step and times the rate; null: none
     global_clipnorm: float | None = None
+    backbone_rate: float = 1.0  # share of the rate for the backbone's weights, which mostly are pretrained
 
 
 @dataclass
@@ -223,6 +224,7 @@ class AdamConfig:
     epsilon: float = 1e-7  # added to the root of that
     weight_decay: float | None = None  # of convolution kernels only, per step and times the rate; null: none
     global_clipnorm: float | None = None
+    backbone_rate: float = 1.0  # share of the rate for the backbone's weights, which mostly are pretrained
 
 
 @dataclass

@@ -22,10 +22,11 @@ from ssd.experiment.own_parts import as_backbone, as_optimizer, as_schedule
 from ssd.models.checkpoint import check_storable, load_detector
 from ssd.models.detector import SSD, NMSSettings, PriorSpec
 from ssd.models.extras import ExtraLevel
+from ssd.models.head_weights import initialise_heads
 from ssd.runs.checkpoint import checkpoint_file
 from ssd.runs.folder import LAST
 from ssd.training.loss import MultiBoxLoss
-from ssd.training.optimizers import fused
+from ssd.training.optimizers import at_share_of_the_rate, fused
 from ssd.training.schedules import by_time
 from ssd.training.step import exclude_from_weight_decay
 from ssd.training.targets import TargetEncoder
@@ -102,8 +103,11 @@ def build_detector(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
         variances=detector.variances,
         separable=detector.separable,
         nms=NMSSettings(detector.score_threshold, detector.nms_iou, detector.max_per_class, detector.max_detections),
+        batch_norm=detector.batch_norm,
         name=cfg.detector.name,
     )
+    if detector.object_prior is not None:
+        initialise_heads(model, detector.object_prior, cfg.seed)
     check_storable(model)
     return model
 
@@ -156,13 +160,13 @@ def build_target_encoder(cfg: DictConfig, model: SSD) -> TargetEncoder:
 
 
 def build_optimizer(
-    cfg: DictConfig, model: SSD, steps_per_epoch: int, share: tf.Variable | None = None
+    cfg: DictConfig, model: SSD, steps_per_epoch: int, time: tf.Variable | None = None
 ) -> keras.optimizers.Optimizer:
     """The optimizer with its schedule, built for the model, weight decay on kernels only.
 
     The schedule is gone through by steps, or by the share of the time that is gone, where one is given.
     """
-    total_steps = steps_per_epoch * cfg.training.epochs if share is None else _STEPS_OF_TIME
+    total_steps = steps_per_epoch * cfg.training.epochs if time is None else _STEPS_OF_TIME
     made = instantiate(
         cfg.schedule,
         "schedule",
@@ -170,10 +174,13 @@ def build_optimizer(
         total_steps=total_steps,
     )
     schedule = as_schedule(made, cfg.schedule["_target_"])
-    if share is not None:
-        schedule = by_time(schedule, total_steps, share)
-    made = instantiate(cfg.optimizer, "optimizer", learning_rate=schedule)
+    if time is not None:
+        schedule = by_time(schedule, total_steps, time)
+    arguments = OmegaConf.create({key: value for key, value in cfg.optimizer.items() if key != "backbone_rate"})
+    made = instantiate(arguments, "optimizer", learning_rate=schedule)
     optimizer = fused(as_optimizer(made, cfg.optimizer["_target_"]))
+    share = cfg.optimizer.get("backbone_rate", 1.0)
+    optimizer = at_share_of_the_rate(optimizer, model.backbone.trainable_variables, share)
     exclude_from_weight_decay(optimizer, model)
     if model.dtype_policy.name == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)

@@ -35,6 +35,7 @@ from ssd.runs.reading import note_in
 from ssd.runs.results import read_results, write_results
 from ssd.sweep.search.pruning import pruning_of_this_job
 from ssd.tracking.tracker import Tracker
+from ssd.training.average import WeightAverage
 from ssd.training.checkpoints import Checkpoints, Place
 from ssd.training.clock import Clock
 from ssd.training.diagnostics import Diagnostics
@@ -69,6 +70,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
     clock = Clock(cfg.training.minutes, len(val_batches))
     optimizer = build.build_optimizer(cfg, model, len(batches), None if clock.minutes is None else clock.share)
     begin = _begin(cfg, folder, model, optimizer, len(batches))
+    average = _average(cfg, folder, model)
     with ExitStack() as stack:
         with waiting("opening a run in MLflow"):
             tracker = stack.enter_context(publish.tracker(cfg, folder, model, data))
@@ -76,7 +78,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
         log.info("MLflow: %s", tracker.ui_command)
         tracker.log_config(describe.params(cfg, model, data))
         publish.log_data(tracker, {"training": splits.train, "validation": splits.val})
-        trainer = _trainer(cfg, folder, model, splits, batches, val_batches, optimizer, begin, clock, tracker)
+        trainer = _trainer(cfg, folder, model, splits, batches, val_batches, optimizer, begin, clock, average, tracker)
         for line in announcement(cfg, model, splits, batches, start):
             log.info("%s", line)
         with waiting("drawing the data"):
@@ -140,6 +142,16 @@ def _begin(
     return begin
 
 
+def _average(cfg: DictConfig, folder: Path, model: SSD) -> WeightAverage | None:
+    """Of the weights that the training begins with, or as the last checkpoint has it."""
+    if cfg.training.ema is None:
+        return None
+    average = WeightAverage(model, cfg.training.ema)
+    if build.goes_on(cfg) and cfg.resume_from == ResumeFrom.last:
+        Checkpoints(folder).restore_average(average)
+    return average
+
+
 def _trainer(
     cfg: DictConfig,
     folder: Path,
@@ -150,6 +162,7 @@ def _trainer(
     optimizer: keras.optimizers.Optimizer,
     begin: Place,
     clock: Clock,
+    average: WeightAverage | None,
     tracker: Tracker,
 ) -> Trainer:
     """The parts of the training."""
@@ -173,6 +186,7 @@ def _trainer(
         folder=folder,
         sheet=ValidationSheet(folder, splits.val, cfg.task.pictures, cfg.score_threshold),
         tracker=tracker,
+        average=average,
         diagnostics=diagnostics,
     )
 

@@ -1,5 +1,6 @@
 """The two checkpoints of a training: the best detector, and the last with its optimizer, for resuming."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -7,10 +8,13 @@ from pathlib import Path
 import keras
 
 from ssd.errors import UserError
-from ssd.models.checkpoint import restore
+from ssd.models.checkpoint import read_average, restore
 from ssd.models.detector import SSD
 from ssd.models.save import save_detector
 from ssd.runs.folder import BEST, LAST, point_latest
+from ssd.training.average import WeightAverage
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -47,10 +51,17 @@ class Checkpoints:
         """Puts the best checkpoint's weights into the network that wrote them."""
         restore(self.best, model)
 
-    def save_last(self, model: SSD, optimizer: keras.optimizers.Optimizer, place: Place) -> None:
+    def save_last(
+        self,
+        model: SSD,
+        optimizer: keras.optimizers.Optimizer,
+        place: Place,
+        average: WeightAverage | None = None,
+    ) -> None:
         """Writes the detector with the optimizer's state; from its first one on the run is `outputs/latest`."""
         is_first = not self.last.exists()
-        save_detector(model, self.last, optimizer, notes=asdict(place))
+        values = None if average is None else average.values()
+        save_detector(model, self.last, optimizer, notes=asdict(place), average=values)
         if is_first:
             self.become_latest()
 
@@ -74,6 +85,21 @@ class Checkpoints:
         if place.steps_per_epoch != steps_per_epoch:
             return Place(place.epoch, 0, steps_per_epoch, place.milliseconds)
         return place
+
+    def restore_average(self, average: WeightAverage) -> None:
+        """Goes on with the average of the last checkpoint; it begins at the present weights where that has none.
+
+        Raises:
+            UserError: it is of other weights.
+        """
+        values = read_average(self.last)
+        if values is None:
+            log.warning("%s has no average of weights; one begins at its weights", self.last)
+            return
+        try:
+            average.load(values)
+        except ValueError as error:
+            raise UserError(f"{self.last} does not fit ({error}); resume with the run's own frozen layers") from error
 
     def go_back_to_best(self, model: SSD, optimizer: keras.optimizers.Optimizer, steps_per_epoch: int) -> Place:
         """Puts the best checkpoint's weights into a model, and brings a fresh optimizer to that place of its schedule.

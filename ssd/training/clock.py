@@ -10,7 +10,7 @@ FINISH = 15.0  # seconds for the pictures, the report and the detector's way to 
 class Clock:
     """Counts the time of a training, and of its minutes keeps what its end will take.
 
-    The end is the last validation and another of the best checkpoint, each taken to last as long as the longest so far
+    The end is the last validation and another of the best checkpoint, each taken to last as long as the latest one
     (before there was one: half a step for each of its batches), and `FINISH`.
 
     Args:
@@ -27,7 +27,7 @@ class Clock:
         self.share = tf.Variable(0.0, trainable=False)
         self._validation_batches = validation_batches
         self._start = monotonic()
-        self._validation = 0.0  # seconds of the longest
+        self._validation = 0.0  # seconds of the latest
         self._first = 0.0  # when the first step was done, until which the step is compiled
         self._steps = 0
 
@@ -50,7 +50,7 @@ class Clock:
 
     def validated(self, seconds: float) -> None:
         """Notes how long a validation took, its picture and checkpoint included."""
-        self._validation = max(self._validation, seconds)
+        self._validation = seconds
 
     @property
     def left(self) -> float:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -18,6 +19,7 @@ from ssd.runs.checkpoint import check_checkpoint
 from ssd.runs.folder import HISTORY, RESULTS
 from ssd.runs.results import as_written, write_results
 from ssd.tracking.tracker import Tracker
+from ssd.training.average import WeightAverage
 from ssd.training.checkpoints import Checkpoints, Place
 from ssd.training.clock import Clock
 from ssd.training.diagnostics import Diagnostics
@@ -49,6 +51,7 @@ class Trainer:
         stop: asked after each validation but the last epoch's, with its row: True ends the training.
         on_first_step: called once the training goes on.
         folder: of the run.
+        average: of the weights, which is validated and kept as the best in their place; None: they are.
         checkpoints, sheet, tracker: where things are written.
         diagnostics: those that the training step has; None: none.
     """
@@ -70,6 +73,7 @@ class Trainer:
     folder: Path
     sheet: ValidationSheet
     tracker: Tracker
+    average: WeightAverage | None = None
     diagnostics: Diagnostics | None = None
 
     def run(self) -> History:
@@ -118,7 +122,7 @@ class Trainer:
         epochs, step = divmod(self.begin.step + steps, len(self.batches))
         through = int(max((row["epoch"] for row in history.rows), default=0))
         place = max((self.begin.epoch + epochs, step), (through, 0))
-        self.checkpoints.save_last(self.model, self.optimizer, self._place(*place))
+        self.checkpoints.save_last(self.model, self.optimizer, self._place(*place), self.average)
 
     def _place(self, epoch: int, step: int = 0) -> Place:
         return Place(epoch, step, len(self.batches), round(1000 * self.clock.seconds))
@@ -155,7 +159,8 @@ class Trainer:
             history.best, history.validations_since_best = {}, 0
             if self.begin.step == 0 and self.best_by in history.last:  # the present weights are those of that row
                 history.add(history.last)
-                self.checkpoints.save_best(self.model, self.begin)
+                with self._judged_weights():
+                    self.checkpoints.save_best(self.model, self.begin)
             return
         if unsure:
             last = self.model.get_weights()
@@ -193,6 +198,8 @@ class Trainer:
                 for batch in meter.timed(self.batches.epoch(epoch, start=skip)):
                     interrupts.check()
                     self._check_finite(meter.add(self.train_step(batch), batch))
+                    if self.average is not None:
+                        self.average.update(self.optimizer.iterations)
                     self.clock.step_done()
                     bar.advance(meter)
                     if progress.done == 1:
@@ -223,14 +230,21 @@ class Trainer:
         self.tracker.log_image(self.sheet.draw(validation.detections), "predictions", epoch)
         return {f"val/{name}": value for name, value in (losses | validation.evaluation.metrics).items()}
 
+    def _judged_weights(self) -> AbstractContextManager[None]:
+        """In which the model has the weights that are validated and kept."""
+        return nullcontext() if self.average is None else self.average.in_place()
+
     def _end_epoch(self, row: dict[str, float], history: History) -> None:
         """Validates where it is time to; completes the row, and writes the best checkpoint, results.csv and MLflow."""
         epoch, begin = int(row["epoch"]), self.clock.seconds
         if self._is_due(epoch):
-            row |= self._validate(epoch)
-        row["minutes"] = self.clock.seconds / 60
-        if history.add(as_written(row)):
-            self.checkpoints.save_best(self.model, self._place(epoch))
+            with self._judged_weights():
+                row |= self._validate(epoch)
+                row["minutes"] = self.clock.seconds / 60
+                if history.add(as_written(row)):
+                    self.checkpoints.save_best(self.model, self._place(epoch))
+        else:
+            history.add(as_written(row))
         if "val/loss" in row:
             self.clock.validated(self.clock.seconds - begin)
         self._write(history)

@@ -131,7 +131,7 @@ def test_a_resumed_run_ends_where_it_would_have_ended(
         return stops
 
     monkeypatch.setattr(Trainer, "_train", train)
-    saved = checkpoints(tmp_path, save_last=lambda model, optimizer, place: None)
+    saved = checkpoints(tmp_path, save_last=lambda *_: None)
     trainer = make_trainer(results, [], {1, 2}, epochs=3, patience=patience, stop=stop, checkpoints=saved)
     if patience or stops:
         trainer.run()
@@ -209,7 +209,7 @@ class Timed:
         self.places: list[Place] = []
         self.optimizer = SimpleNamespace(iterations=0, learning_rate=0.1)
         self._results = folder / "results.csv"
-        self._saved = checkpoints(folder, save_last=lambda model, optimizer, place: self.places.append(place))
+        self._saved = checkpoints(folder, save_last=lambda model, optimizer, place, average: self.places.append(place))
         monkeypatch.setattr("ssd.training.clock.monotonic", lambda: self.now)
         monkeypatch.setattr(Trainer, "_validate", lambda trainer, epoch: self._validate(epoch))
 
