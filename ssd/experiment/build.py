@@ -1,5 +1,6 @@
 """From the configuration to the parts of a run: with the task modules, the only code that reads the configuration."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ssd.data.one_pass import OnePass, is_one_pass
 from ssd.data.pipeline import Batches
 from ssd.data.sample import Dataset
 from ssd.data.sampling import repeated
+from ssd.device import choose_precision
 from ssd.errors import UserError
 from ssd.experiment.own_parts import as_backbone, as_optimizer, as_schedule
 from ssd.models.checkpoint import check_storable, load_detector
@@ -32,6 +34,8 @@ from ssd.training.step import exclude_from_weight_decay
 from ssd.training.targets import TargetEncoder
 from ssd.weights.reader import TrainedWeights, read_weights
 from ssd.weights.transfer import transfer, weights_of
+
+log = logging.getLogger(__name__)
 
 _STEPS_OF_TIME = 1_000_000  # that a schedule is made for where the clock leads through it
 
@@ -112,6 +116,18 @@ def build_detector(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
     return model
 
 
+def build_detector_in_precision(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
+    """The network in the precision that fits it and this device: built once to be looked at, and again if need be."""
+    keras.config.set_dtype_policy("float32")
+    model = build_detector(cfg, class_names)
+    policy, why = choose_precision(cfg.precision.name, model)
+    log.info("precision %s (%s)", policy, why)
+    if policy == "float32":
+        return model
+    keras.config.set_dtype_policy(policy)
+    return build_detector(cfg, class_names)
+
+
 def _starts_from_checkpoint(cfg: DictConfig) -> bool:
     return goes_on(cfg) or cfg.checkpoint is not None or cfg.weights is not None
 
@@ -174,8 +190,15 @@ def build_optimizer(
         total_steps=total_steps,
     )
     schedule = as_schedule(made, cfg.schedule["_target_"])
-    if time is not None:
+    if time is not None and not isinstance(schedule, int | float):
         schedule = by_time(schedule, total_steps, time)
+    return optimizer_with(cfg, model, schedule)
+
+
+def optimizer_with(
+    cfg: DictConfig, model: SSD, schedule: keras.optimizers.schedules.LearningRateSchedule | float
+) -> keras.optimizers.Optimizer:
+    """The optimizer with a schedule of its learning rate, built for the model, weight decay on kernels only."""
     arguments = OmegaConf.create({key: value for key, value in cfg.optimizer.items() if key != "backbone_rate"})
     made = instantiate(arguments, "optimizer", learning_rate=schedule)
     optimizer = fused(as_optimizer(made, cfg.optimizer["_target_"]))

@@ -15,7 +15,7 @@ from ssd.data.digest import dataset_label
 from ssd.data.pipeline import Batches
 from ssd.data.sample import Splits
 from ssd.data.sound import with_sound_images
-from ssd.device import choose_precision, has_gpu, set_memory_growth
+from ssd.device import has_gpu, set_memory_growth
 from ssd.errors import UserError
 from ssd.evaluation.evaluate import Evaluation
 from ssd.evaluation.validation import validate
@@ -62,7 +62,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
     write_skipped(folder, splits.problems)
     say_findings(splits, cfg.detector.image_size)
     with waiting("building the network"):
-        model = _build_in_precision(cfg, splits.train.class_names)
+        model = build.build_detector_in_precision(cfg, splits.train.class_names)
         start = _start(cfg, model)
     data = dataset_label(splits.val)
     batches = build.build_train_batches(cfg, splits.train)
@@ -108,18 +108,6 @@ def _start(cfg: DictConfig, model: SSD) -> str:
     if backbone is None:
         return "from random weights"
     return "from ImageNet's weights" if backbone.startswith("imagenet") else f"from the weights {backbone}"
-
-
-def _build_in_precision(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
-    """The network in the precision that fits it and this device: built once to be looked at, and again if need be."""
-    keras.config.set_dtype_policy("float32")
-    model = build.build_detector(cfg, class_names)
-    policy, why = choose_precision(cfg.precision.name, model)
-    log.info("precision %s (%s)", policy, why)
-    if policy == "float32":
-        return model
-    keras.config.set_dtype_policy(policy)
-    return build.build_detector(cfg, class_names)
 
 
 def _begin(

@@ -12,14 +12,13 @@ from ssd.models.extras import ExtraLevel
 from ssd.models.head_weights import initialise_heads
 
 
-def detector(**options: object) -> SSD:
+def detector(separable: bool = False, batch_norm: bool = False) -> SSD:
     """The fake detector with a level behind it."""
     first = make_detector()
     spec = replace(first.prior_spec, scales=(0.2, 0.4, 0.8), aspect_ratios=((2.0,), (2.0,)))
-    settings = {"separable": False, **options}
     extras = [ExtraLevel(squeeze=8, filters=8, kernel=3, stride=2, padding=1)]
     keras.utils.set_random_seed(0)
-    return SSD(first.backbone, first.class_names, extras, spec, first.variances, nms=first.nms, **settings)
+    return SSD(first.backbone, first.class_names, extras, spec, first.variances, separable, first.nms, batch_norm)
 
 
 def outputs(model: SSD) -> dict[str, np.ndarray]:

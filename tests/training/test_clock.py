@@ -65,8 +65,8 @@ def test_a_schedule_by_time_is_the_schedule_by_steps_at_the_same_share() -> None
         share.assign(done / 1000)
         assert float(timed(7)) == pytest.approx(float(by_steps(done)), abs=1e-7)
     third = by_time(step(0.1, total, [0.5, 0.75], 0.1, 0, 1.0), total, share)
-    for done, rate in ((0.49, 0.1), (0.51, 0.01), (0.8, 0.001)):
-        share.assign(done)
+    for part, rate in ((0.49, 0.1), (0.51, 0.01), (0.8, 0.001)):
+        share.assign(part)
         assert float(third(0)) == pytest.approx(rate)
 
 
