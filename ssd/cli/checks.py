@@ -181,6 +181,8 @@ def _check_task(values: dict[str, Any]) -> None:
         )
     if task != "inspect" and value_at(values, "dataset.convert"):
         raise UserError(f"dataset.convert is for task=inspect, not for task={task}; leave it out or set the task")
+    if task == "lr_find" and values["task"]["lowest"] >= values["task"]["highest"]:
+        raise UserError("task.lowest must be below task.highest, the rate that the steps rise to")
     if values["checkpoint"] and values["weights"]:
         raise UserError("checkpoint and weights both name the detector to start from; leave one of the two out")
 
