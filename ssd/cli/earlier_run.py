@@ -71,7 +71,7 @@ def with_earlier_run(overrides: Sequence[str], multirun: bool, config_dir: str |
             _check_config_dir(folder, config_dir)
             stored = without(_stored(folder, given), _STARTED_FROM)
             return [*(line for line in stored if _is_read_by(task, line)), *overrides]
-        if folder is not None and task == "train":
+        if folder is not None and task in ("train", "lr_find"):
             network = without(network_of(folder, given, config_dir), given)
             return [*replayed(network, folder, trusts(given)), *overrides]
     return list(overrides)

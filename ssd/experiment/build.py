@@ -1,11 +1,13 @@
 """From the configuration to the parts of a run: with the task modules, the only code that reads the configuration."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import albumentations as alb
 import keras
+import tensorflow as tf
 from omegaconf import DictConfig, OmegaConf
 
 from ssd.config.instantiate import instantiate
@@ -16,20 +18,29 @@ from ssd.data.one_pass import OnePass, is_one_pass
 from ssd.data.pipeline import Batches
 from ssd.data.sample import Dataset
 from ssd.data.sampling import repeated
+from ssd.device import choose_precision
 from ssd.errors import UserError
 from ssd.experiment.own_parts import as_backbone, as_optimizer, as_schedule
 from ssd.models.checkpoint import check_storable, load_detector
 from ssd.models.detector import SSD, NMSSettings, PriorSpec, prior_levels
 from ssd.models.extras import ExtraLevel, map_sides
+from ssd.models.head_weights import initialise_heads
 from ssd.models.priors import PriorLevel
+
+
 from ssd.runs.checkpoint import checkpoint_file
 from ssd.runs.folder import LAST
 from ssd.training.loss import MultiBoxLoss
-from ssd.training.optimizers import fused
+from ssd.training.optimizers import at_share_of_the_rate, fused
+from ssd.training.schedules import by_time
 from ssd.training.step import exclude_from_weight_decay
 from ssd.training.targets import TargetEncoder
 from ssd.weights.reader import TrainedWeights, read_weights
 from ssd.weights.transfer import transfer, weights_of
+
+log = logging.getLogger(__name__)
+
+_STEPS_OF_TIME = 1_000_000  # that a schedule is made for where the clock leads through it
 
 
 def build_train_batches(cfg: DictConfig, dataset: Dataset) -> Batches:
@@ -98,8 +109,11 @@ def build_detector(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
         variances=detector.variances,
         separable=detector.separable,
         nms=NMSSettings(detector.score_threshold, detector.nms_iou, detector.max_per_class, detector.max_detections),
+        batch_norm=detector.batch_norm,
         name=cfg.detector.name,
     )
+    if detector.object_prior is not None:
+        initialise_heads(model, detector.object_prior, cfg.seed)
     check_storable(model)
     return model
 
@@ -125,6 +139,18 @@ def _prior_spec(cfg: DictConfig) -> PriorSpec:
     detector = cfg.detector
     ratios = tuple(map(tuple, detector.aspect_ratios))
     return PriorSpec(tuple(detector.scales), ratios, detector.prior_steps.name, detector.clip_priors)
+
+
+def build_detector_in_precision(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
+    """The network in the precision that fits it and this device: built once to be looked at, and again if need be."""
+    keras.config.set_dtype_policy("float32")
+    model = build_detector(cfg, class_names)
+    policy, why = choose_precision(cfg.precision.name, model)
+    log.info("precision %s (%s)", policy, why)
+    if policy == "float32":
+        return model
+    keras.config.set_dtype_policy(policy)
+    return build_detector(cfg, class_names)
 
 
 def _starts_from_checkpoint(cfg: DictConfig) -> bool:
@@ -174,17 +200,35 @@ def build_target_encoder(cfg: DictConfig, model: SSD) -> TargetEncoder:
     return TargetEncoder(model.box_coder, cfg.detector.match_iou)
 
 
-def build_optimizer(cfg: DictConfig, model: SSD, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """The optimizer with its schedule, built for the model, weight decay on kernels only."""
+def build_optimizer(
+    cfg: DictConfig, model: SSD, steps_per_epoch: int, time: tf.Variable | None = None
+) -> keras.optimizers.Optimizer:
+    """The optimizer with its schedule, built for the model, weight decay on kernels only.
+
+    The schedule is gone through by steps, or by the share of the time that is gone, where one is given.
+    """
+    total_steps = steps_per_epoch * cfg.training.epochs if time is None else _STEPS_OF_TIME
     made = instantiate(
         cfg.schedule,
         "schedule",
         learning_rate=cfg.optimizer.learning_rate,
-        total_steps=steps_per_epoch * cfg.training.epochs,
+        total_steps=total_steps,
     )
     schedule = as_schedule(made, cfg.schedule["_target_"])
-    made = instantiate(cfg.optimizer, "optimizer", learning_rate=schedule)
+    if time is not None and not isinstance(schedule, int | float):
+        schedule = by_time(schedule, total_steps, time)
+    return optimizer_with(cfg, model, schedule)
+
+
+def optimizer_with(
+    cfg: DictConfig, model: SSD, schedule: keras.optimizers.schedules.LearningRateSchedule | float
+) -> keras.optimizers.Optimizer:
+    """The optimizer with a schedule of its learning rate, built for the model, weight decay on kernels only."""
+    arguments = OmegaConf.create({key: value for key, value in cfg.optimizer.items() if key != "backbone_rate"})
+    made = instantiate(arguments, "optimizer", learning_rate=schedule)
     optimizer = fused(as_optimizer(made, cfg.optimizer["_target_"]))
+    share = cfg.optimizer.get("backbone_rate", 1.0)
+    optimizer = at_share_of_the_rate(optimizer, model.backbone.trainable_variables, share)
     exclude_from_weight_decay(optimizer, model)
     if model.dtype_policy.name == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)

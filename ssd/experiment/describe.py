@@ -33,7 +33,7 @@ _LEFT_OUT = ("name", "_target_", "pretrained_weights", "path", "data_dir", "arch
 # Params that a reader asks for first.
 _FIRST = (
     *("experiment", "backbone", "backbone.weights", "detector", "detector.image_size", "dataset", "augmentation"),
-    *("optimizer", "optimizer.learning_rate", "schedule", "training.epochs", "training.batch_size"),
+    *("optimizer", "optimizer.learning_rate", "schedule", "training.epochs", "training.minutes", "training.batch_size"),
     *("precision", "seed", "checkpoint", "weights"),
 )
 _FITTED = ("detector.priors", "detector.scales", "detector.aspect_ratios")  # told where they are of the run's own

@@ -60,6 +60,7 @@ class SSD(keras.Model):
         variances: of the offsets, for cy, cx, height, width (Caffe: 0.1, 0.1, 0.2, 0.2).
         separable: SSDLite's depthwise separable convolutions in extras and heads.
         nms: how its outputs are decoded.
+        batch_norm: behind the convolutions of ordinary extras too, as behind separable ones.
 
     Raises:
         UserError: where scales or aspect ratios do not fit the number of feature maps.
@@ -74,12 +75,13 @@ class SSD(keras.Model):
         variances: Sequence[float],
         separable: bool,
         nms: NMSSettings,
+        batch_norm: bool = False,
         **kwargs: Any,
     ) -> None:
         # --- Feature maps ---
         maps = list(backbone.outputs)
         image_size = int(backbone.input_shape[1])
-        maps += extra_maps(maps[-1], extras, separable)
+        maps += extra_maps(maps[-1], extras, separable, batch_norm)
         levels = prior_levels(image_size, [int(m.shape[1]) for m in maps], len(backbone.outputs), extras, priors)
 
         # --- Heads ---
@@ -104,6 +106,7 @@ class SSD(keras.Model):
         self.variances = tuple(variances)
         self.separable = separable
         self.nms = nms
+        self.batch_norm = batch_norm
 
     @cached_property
     def priors(self) -> NDArray[np.float32]:
@@ -126,6 +129,7 @@ class SSD(keras.Model):
             "variances": list(self.variances),
             "separable": self.separable,
             "nms": asdict(self.nms),
+            "batch_norm": self.batch_norm,
         }
 
     @classmethod

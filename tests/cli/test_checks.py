@@ -184,6 +184,7 @@ def test_pretrained_weights_follow_the_data_set_unless_given() -> None:
         (["backbone.weights=/not/there.h5"], "backbone.weights=/not/there.h5: there is no such file"),
         (["task=evaluate"], "task=evaluate needs a trained detector; give checkpoint="),
         (["task=predict", "checkpoint=."], "task=predict needs images; give source="),
+        (["task=lr_find", "task.lowest=1e-2", "task.highest=1e-3"], "task.lowest must be below task.highest"),
         (["source=photo.jpg"], "source is for task=predict and task=report, not for task=train"),
         (["task=report"], "task=report needs jobs; give source=FOLDER of a sweep, or source=RUN_ID of MLflow"),
         (["task=report", "source=no/sweep"], "source=no/sweep: 'no/sweep' is neither a folder nor an MLflow run id"),
