@@ -1,14 +1,16 @@
 """A folder or an archive of images and labels from any tool: `dataset=folder dataset.path=WHERE`."""
 
 import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 
-from ssd.data.folder.archive import SUFFIXES, is_archive, unpacked
+from ssd.data.folder.archive import SUFFIXES, UNPACKED, is_archive, unpacked
 from ssd.data.folder.choice import Choice, choose
 from ssd.data.folder.classes import class_names_of, renamed
 from ssd.data.folder.division import divide
@@ -30,6 +32,7 @@ from ssd.errors import UserError
 log = logging.getLogger(__name__)
 
 _FILES = (".json", ".csv", ".yaml", ".yml", ".data", ".record", ".tfrecord")
+_LABELS = (*_FILES, ".xml")
 _SHOWN_CLASSES = 20
 
 
@@ -62,7 +65,7 @@ def folder(
     Raises:
         UserError: there is nothing to read, several formats, or something wrong in a file.
     """
-    listing = _listing(Path(path).expanduser(), Path(data_dir).expanduser(), path)
+    listing = _listing(_local(path), Path(data_dir).expanduser(), path)
     problems = Problems(on_error)
     notes = Notes(problems)
     kind, files = detect(listing, format, path)
@@ -71,8 +74,8 @@ def folder(
     if not found.pictures:
         notes.say(name)
         raise UserError(
-            f"dataset.path={path} has {len(files):,} files of {found.what}, and no image that they belong to: put the "
-            "images beside, under the names that the labels have."
+            f"dataset.path={path} has {len(files):,} file{'s' if len(files) > 1 else ''} of {found.what}, and no image "
+            f"that they belong to: {_where_from(listing)} the images beside, under the names that the labels have."
         )
     found = renamed(found, class_names)
     read = found.read or ImageFiles([listing.path(picture.place) for picture in found.pictures])
@@ -92,9 +95,21 @@ def folder(
     return Splits(datasets[0], datasets[1], problems.noted)
 
 
+def _local(path: str) -> Path:
+    """A path as a user gives it: with `~`, or as a file manager copies it, `file:///home/me/my%20cells`."""
+    is_address = path.startswith("file://")
+    return Path(unquote(path.removeprefix("file://")) if is_address else path).expanduser()
+
+
 def _listing(path: Path, data_dir: Path, given: str) -> Listing:
     if path.is_dir():
-        return list_folder(path)
+        own = os.path.relpath(data_dir / UNPACKED, path)  # of a data set that lies where the program is run
+        listing = list_folder(path).without(own)
+        inside = [file for file in listing.files if is_archive(Path(file))]
+        if len(inside) == 1 and not listing.images and not listing.ending(*_LABELS):
+            log.info("the only data in %s is %s", path, inside[0])
+            return list_folder(unpacked(listing.path(inside[0]), data_dir))
+        return listing
     if not path.is_file():
         raise UserError(f"dataset.path={given}: there is no such folder or archive; check the path.")
     if is_archive(path):
@@ -105,6 +120,11 @@ def _listing(path: Path, data_dir: Path, given: str) -> Listing:
         f"dataset.path={given} is neither a folder nor an archive ({', '.join(SUFFIXES[:4])}) nor a file of "
         f"annotations ({', '.join(_FILES[:3])}): give the folder that holds the images and their labels."
     )
+
+
+def _where_from(listing: Listing) -> str:
+    archives = [file for file in listing.files if is_archive(Path(file))]
+    return f"unpack {archives[0]}, if it has them, or put" if archives else "put"
 
 
 def _recorded(found: Found, file: str | None, settings: Mapping[str, Any], notes: Notes) -> Choice | None:

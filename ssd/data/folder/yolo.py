@@ -28,7 +28,7 @@ def find(listing: Listing) -> list[str]:
     found, empty = [], []
     for file in texts:
         head = listing.head(file, 512)
-        if _ROW.match(head.lstrip(b"\xef\xbb\xbf")) and images.of_label(file) is not None:
+        if _ROW.match(head) and images.of_label(file) is not None:
             found.append(file)
         elif not head.strip() and images.of_label(file) is not None:
             empty.append(file)

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from helpers.fake_voc import encoded_image
-from helpers.layouts import DRAWN, NAMES, Drawn, text, truth
+from helpers.label_files import DRAWN, NAMES, Drawn, text, truth
 from ssd.data.folder.reader import folder
 from ssd.errors import UserError
 
