@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from math import cos, radians, sin
+from pathlib import Path
 from typing import Any
 
 from ssd.data.folder.entries import Entries
@@ -36,11 +37,11 @@ def read(listing: Listing, files: Sequence[str], notes: Notes) -> Found:
         path = listing.path(file)
         for position, task in enumerate(read_json(path), start=1):
             with notes.problems.trying("object-malformed", path, f"task {position}"):
-                _add_task(entries, task, file, f"Task {position} of {path}", notes)
+                _add_task(entries, task, file, path, f"Task {position} of {path}", notes)
     return entries.found(f"{NAME} ({shown(files)})")
 
 
-def _add_task(entries: Entries, task: Any, file: str, where: str, notes: Notes) -> None:
+def _add_task(entries: Entries, task: Any, file: str, path: Path, where: str, notes: Notes) -> None:
     if not isinstance(task, dict) or (image := _image_of(task)) is None:
         raise UserError(f"{where} names no image: export the project again as COCO, or add the name.")
     picture = entries.picture(image, file)
@@ -48,7 +49,7 @@ def _add_task(entries: Entries, task: Any, file: str, where: str, notes: Notes) 
         if kind in _WITHOUT_BOX:
             notes.add("results are points, brush strokes or choices, which have no box, and are left out", image)
             continue
-        with notes.problems.trying("object-malformed", file, f"shape {number} of {image}"):
+        with notes.problems.trying("object-malformed", path, f"shape {number} of {image}"):
             try:
                 label = next(labels[0] for key, labels in shape.items() if key.endswith("labels") and labels)
                 box = _box(shape)

@@ -69,7 +69,7 @@ def folder(
     problems = Problems(on_error)
     notes = Notes(problems)
     kind, files = detect(listing, format, path)
-    found = FORMATS[kind].read(listing, files, notes)
+    found = _read(kind, listing, files, notes)
     say_unread([listing.path(file) for file in listing.ending(*UNREAD_SUFFIXES)])
     if not found.pictures:
         notes.say(name)
@@ -93,6 +93,17 @@ def folder(
     _say(found, choice, how, datasets)
     notes.say(name)
     return Splits(datasets[0], datasets[1], problems.noted)
+
+
+def _read(kind: str, listing: Listing, files: Sequence[str], notes: Notes) -> Found:
+    """What the format's reader gives; where it cannot go on, on_error=skip is said to be of no help."""
+    try:
+        return FORMATS[kind].read(listing, files, notes)  # type: ignore[no-any-return]
+    except UserError as error:
+        if not notes.problems.skips:
+            raise
+        said = str(error).rstrip(".")
+        raise UserError(f"{said}; dataset.on_error=skip cannot help, as all labels depend on that file.") from None
 
 
 def _local(path: str) -> Path:

@@ -1,6 +1,7 @@
 """VoTT's JSON: its export, one file of all assets, or a file an asset; corners in pixels."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from ssd.data.folder.entries import Entries
@@ -33,11 +34,11 @@ def read(listing: Listing, files: Sequence[str], notes: Notes) -> Found:
             raise UserError(f"The file {path} is not one of VoTT: it needs assets; export it again.")
         for key, asset in assets.items():
             with notes.problems.trying("object-malformed", path, key):
-                _add_asset(entries, asset, file, f"Asset {key} of {path}", notes)
+                _add_asset(entries, asset, file, path, f"Asset {key} of {path}", notes)
     return entries.found(f"{NAME} ({shown(files)})")
 
 
-def _add_asset(entries: Entries, asset: Any, file: str, where: str, notes: Notes) -> None:
+def _add_asset(entries: Entries, asset: Any, file: str, path: Path, where: str, notes: Notes) -> None:
     try:
         about, regions = asset["asset"], asset["regions"]
         name, size = str(about["name"]), about.get("size") or {}
@@ -48,17 +49,17 @@ def _add_asset(entries: Entries, asset: Any, file: str, where: str, notes: Notes
         ) from None
     picture = entries.picture(name, file, stated)
     for number, region in enumerate(regions, start=1):
-        with notes.problems.trying("object-malformed", file, f"region {number} of {name}"):
+        with notes.problems.trying("object-malformed", path, f"region {number} of {name}"):
             try:
                 box = region["boundingBox"]
                 left, top, width, height = (float(box[key]) for key in ("left", "top", "width", "height"))
                 tags = [str(tag) for tag in region["tags"]]
             except (KeyError, TypeError, ValueError) as error:
                 raise UserError(
-                    f"Region {number} of {name} in {file} is not one of VoTT ({error!r:.80}): it needs tags and a "
+                    f"Region {number} of {name} in {path} is not one of VoTT ({error!r:.80}): it needs tags and a "
                     "boundingBox of left, top, width and height."
                 ) from None
             if not tags:
-                raise UserError(f"Region {number} of {name} in {file} has no tag, which is its class: add it.")
+                raise UserError(f"Region {number} of {name} in {path} has no tag, which is its class: add it.")
             for tag in tags:
                 entries.add(picture, tag, (top, left, top + height, left + width), f"region {number} of {name}")

@@ -221,6 +221,36 @@ def test_what_cannot_be_used_is_left_out_where_that_is_asked_for(tmp_path: Path,
     assert len(splits.train.columns.labels) + len(splits.val.columns.labels) == objects
 
 
+def test_a_file_that_holds_all_labels_and_cannot_be_read_is_not_skipped(tmp_path: Path) -> None:
+    layout, spoil, _ = WRONG["coco: no JSON"]
+    LAYOUTS[layout][0](tmp_path / "pets", DRAWN)
+    spoil(tmp_path / "pets")
+    with pytest.raises(UserError, match=r"; dataset\.on_error=skip cannot help, as all labels depend on that file\.$"):
+        folder(str(tmp_path / "pets"), on_error="skip")
+
+
+def test_entries_of_one_file_are_left_out_one_by_one(tmp_path: Path) -> None:
+    """COCO: an image without a name, objects without a box, of an unknown class or no object at all."""
+    content = coco(DRAWN)
+    del content["images"][0]["file_name"]
+    del content["annotations"][1]["bbox"]
+    content["annotations"][3]["category_id"] = 99
+    content["annotations"].append("x")
+    for d in DRAWN:
+        image(tmp_path, d)
+    text(tmp_path / "all.json", json.dumps(content))
+    splits = folder(str(tmp_path), on_error="skip")
+    assert len(splits.train) + len(splits.val) == 8
+    left_out = [(found.kind, found.object) for found in splits.problems if found.left_out]
+    assert left_out == [
+        ("image-malformed", None),
+        ("object-malformed", 0),
+        ("object-malformed", 1),
+        ("object-malformed", 3),
+        ("object-malformed", "at position 13"),
+    ]
+
+
 def test_objects_of_other_classes_are_left_out_where_that_is_asked_for(tmp_path: Path) -> None:
     LAYOUTS[YOLO][0](tmp_path, DRAWN)
     splits = folder(str(tmp_path), class_names=["cat"], on_error="skip")
