@@ -4,7 +4,6 @@ import logging
 import math
 import multiprocessing
 import os
-import pickle
 import signal
 import threading
 import weakref
@@ -12,11 +11,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from multiprocessing.shared_memory import SharedMemory
-from pathlib import Path
 from typing import Any, TypeVar
 
 import cv2
@@ -25,6 +23,7 @@ from numpy.typing import NDArray
 
 from ssd.data.cache import ImageCache, Lock
 from ssd.data.loader import Loader, Objects
+from ssd.data.shared import in_parts, put, room, shared, take
 from ssd.errors import UserError, first_line
 
 log = logging.getLogger(__name__)
@@ -65,16 +64,19 @@ class Processes:
     They end with this object, with its process, or when that is killed.
     """
 
-    def __init__(self, loader: Loader, loader_bytes: bytes, workers: int, cache_bytes: int) -> None:
+    def __init__(self, loader: Loader, parts: Sequence[memoryview], workers: int, cache_bytes: int) -> None:
         images = len(loader.dataset)
         self._side = loader.image_size
         self._ahead = workers + _AHEAD
         cache = SharedMemory(create=True, size=ImageCache.size(images, cache_bytes))
+        # through a pipe it would come one process after the other, each of which would have arrays of its own
+        sent = put(parts)
+        lengths = [len(part) for part in parts]
         context = multiprocessing.get_context("spawn")  # TensorFlow's threads do not outlive a fork
         self._pool = ProcessPoolExecutor(
-            workers, context, _begin, (loader_bytes, context.Lock(), images, cache_bytes, cache.name)
+            workers, context, _begin, (sent.name, lengths, context.Lock(), images, cache_bytes, cache.name)
         )
-        weakref.finalize(self, _end, self._pool, cache)
+        weakref.finalize(self, _end, self._pool, sent, cache)
         with suppress(BrokenProcessPool):  # which the first batch says
             for _ in range(workers):
                 self._pool.submit(os.getpid)  # starts them now, while the network is being built
@@ -87,7 +89,7 @@ class Processes:
         """
         slots = self._ahead + 1  # so that a batch is read before its slot's next one is begun
         shape = slots, len(batches[0]) if batches else 0, self._side, self._side, 3
-        with _shared(math.prod(shape)) as memory:
+        with shared(math.prod(shape)) as memory:
             tasks = [(memory.name, shape, number % slots, indices, epoch) for number, indices in enumerate(batches)]
             try:
                 for number, objects in enumerate(_in_order(self._pool, _fill, tasks, self._ahead)):
@@ -112,7 +114,7 @@ def make_workers(loader: Loader, workers: int, batch_size: int, cache_bytes: int
     if workers == 1 or loader.augmentation is None or multiprocessing.current_process().daemon:
         return Threads(loader, workers, cache_bytes)
     try:
-        loader_bytes = pickle.dumps(loader)
+        parts = in_parts(loader)
     except Exception as error:  # of a user's own transform or data set
         log.warning(
             "the data set or a transform cannot be sent to other processes (%s): slower threads of this one augment; "
@@ -120,11 +122,12 @@ def make_workers(loader: Loader, workers: int, batch_size: int, cache_bytes: int
             first_line(error),
         )
         return Threads(loader, workers, cache_bytes)
-    room = _room() - batch_size * loader.image_size**2 * 3 * (workers + _AHEAD + 1)
-    if room < 0:
+    batches = batch_size * loader.image_size**2 * 3 * (workers + _AHEAD + 1)
+    left = room() - batches - sum(map(len, parts))
+    if left < 0:
         log.warning("/dev/shm has no room for batches of processes (docker: --shm-size): slower threads augment")
         return Threads(loader, workers, cache_bytes)
-    return Processes(loader, loader_bytes, workers, int(min(cache_bytes, room)))
+    return Processes(loader, parts, workers, int(min(cache_bytes, left)))
 
 
 def _in_order(pool: Executor, work: Callable[..., T], tasks: Sequence[tuple[Any, ...]], ahead: int) -> Iterator[T]:
@@ -148,15 +151,18 @@ def _in_order(pool: Executor, work: Callable[..., T], tasks: Sequence[tuple[Any,
 _loader: Loader
 
 
-def _begin(loader_bytes: bytes, lock: Lock, images: int, cache_bytes: int, cache_name: str) -> None:
+def _begin(sent_name: str, lengths: Sequence[int], lock: Lock, images: int, cache_bytes: int, cache_name: str) -> None:
     """Makes this process a worker. An interrupt is the parent's to handle, and its death ends this process."""
     global _loader
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)
-    memory = _attached_cache(cache_name)
+    try:
+        sent, memory = _attached_for_good(sent_name), _attached_for_good(cache_name)
+    except FileNotFoundError:  # the parent ended meanwhile
+        os._exit(1)
     cache = ImageCache(images, cache_bytes, lambda size: np.ndarray(size, np.uint8, memory.buf), lock)
-    _loader = replace(pickle.loads(loader_bytes), cache=cache)
+    _loader = replace(take(sent, lengths), cache=cache)
 
 
 def _end_with_parent() -> None:
@@ -171,33 +177,12 @@ def _fill(name: str, shape: tuple[int, ...], slot: int, indices: NDArray[np.int3
     return _loader.fill(images, indices, epoch)
 
 
-_attached_cache = lru_cache(maxsize=1)(SharedMemory)
+_attached_for_good = lru_cache(maxsize=None)(SharedMemory)
 _attached = lru_cache(maxsize=1)(SharedMemory)  # of an epoch, for as long as it lasts
 
 
-# Shared memory.
-
-
-@contextmanager
-def _shared(size: int) -> Iterator[SharedMemory]:
-    memory = SharedMemory(create=True, size=max(size, 1))
-    try:
-        yield memory
-    finally:
+def _end(pool: ProcessPoolExecutor, *memories: SharedMemory) -> None:
+    pool.shutdown(wait=False, cancel_futures=True)
+    for memory in memories:
         memory.unlink()
         memory.close()
-
-
-def _end(pool: ProcessPoolExecutor, cache: SharedMemory) -> None:
-    pool.shutdown(wait=False, cancel_futures=True)
-    cache.unlink()
-    cache.close()
-
-
-def _room() -> float:
-    """Bytes that the system has for shared memory; half of what is free, since others may want some."""
-    place = Path("/dev/shm")
-    if not place.is_dir():
-        return math.inf
-    free = os.statvfs(place)
-    return free.f_bavail * free.f_frsize / 2

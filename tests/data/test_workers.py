@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ssd.data import workers
+from ssd.data import shared, workers
 from ssd.data.augmentation import Augmentation
 from ssd.data.images import ImageFiles
 from ssd.data.loader import Loader
@@ -131,7 +131,7 @@ def test_several_workers_are_processes_where_they_can_be(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(workers, "_room", lambda: room)
+    monkeypatch.setattr(workers, "room", lambda: room)
     made = make_workers(Loader(loader.dataset, SIZE, 8, augmentation, 3), count, EACH, 1000)
     assert isinstance(made, Processes if said is Processes else Threads)
     assert (said in caplog.text) if isinstance(said, str) else not caplog.messages
@@ -154,7 +154,7 @@ def test_a_killed_process_is_said_and_the_memory_of_the_epoch_given_back(
             super().__init__(*arguments, **named)
             names.append(self.name)
 
-    monkeypatch.setattr(workers, "SharedMemory", Named)
+    monkeypatch.setattr(shared, "SharedMemory", Named)
     rest = processes.filled(batches(0, *[1] * 50), 0)
     next(rest)
     (name,) = names
