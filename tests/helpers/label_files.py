@@ -23,6 +23,7 @@ class Drawn:
     size: tuple[int, int]
     objects: tuple[tuple[str, Box], ...]
     split: str
+    photo: Path | None = None  # in place of a drawing
 
     @property
     def file(self) -> str:
@@ -43,7 +44,8 @@ def truth(drawn: Iterable[Drawn] = DRAWN) -> dict[str, list[tuple[str, tuple[flo
 def image(folder: Path, drawn: Drawn, name: str | None = None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     seed = sum(drawn.stem.encode())
-    (folder / (name or drawn.file)).write_bytes(encoded_image(*drawn.size, seed=seed))
+    content = encoded_image(*drawn.size, seed=seed) if drawn.photo is None else drawn.photo.read_bytes()
+    (folder / (name or drawn.file)).write_bytes(content)
 
 
 def text(path: Path, content: str) -> None:

@@ -41,7 +41,7 @@ _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _AS_COCO = "export it as COCO there"
 _OTHERWISE = "write it as COCO JSON or Pascal VOC XML, for which there are converters"
 # What is recognised only to say what to do with it: suffixes, a pattern of the beginning, its name, advice.
-_NOT_READ = (
+NOT_READ = (
     ((".xml",), rb"<annotations>(?s:.)*<track ", "CVAT's XML of a video", "export it as COCO or YOLO there"),
     ((".xml",), rb"<annotations>", "CVAT's XML without an image in it", "export it again, with the annotated images"),
     ((".json",), rb'"items"(?s:.)*"annotations"', "Datumaro's own JSON", _AS_COCO),
@@ -110,7 +110,7 @@ def _others(listing: Listing) -> str:
 
 def _nothing(listing: Listing) -> str:
     """What there is instead, and what to do."""
-    for suffixes, pattern, name, advice in _NOT_READ:
+    for suffixes, pattern, name, advice in NOT_READ:
         for file in listing.ending(*suffixes):
             if re.search(pattern, listing.head(file, 1 << 16)):
                 return f"it has {name} ({file}); {advice}"
