@@ -97,7 +97,8 @@ def _categories(content: Mapping[str, Any], fields: Fields) -> dict[int, str]:
 def _drop_roots(contents: Mapping[str, dict[str, Any]], names_of: Mapping[str, dict[int, str]]) -> None:
     """Roboflow's category 0 is the project's name: no object has it, and its supercategory is none."""
     roots = [item for content in contents.values() for item in content["categories"] if item["id"] == 0]
-    used = any(item.get("category_id") == 0 for content in contents.values() for item in content["annotations"])
+    items = [item for content in contents.values() for item in content["annotations"] if isinstance(item, dict)]
+    used = any(item.get("category_id") == 0 for item in items)
     if used or any(str(root.get("supercategory", "")).lower() != "none" for root in roots):
         return
     for names in names_of.values():
