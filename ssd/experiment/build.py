@@ -26,8 +26,6 @@ from ssd.models.detector import SSD, NMSSettings, PriorSpec, prior_levels
 from ssd.models.extras import ExtraLevel, map_sides
 from ssd.models.head_weights import initialise_heads
 from ssd.models.priors import PriorLevel
-
-
 from ssd.runs.checkpoint import checkpoint_file
 from ssd.runs.folder import LAST
 from ssd.training.loss import MultiBoxLoss
