@@ -69,7 +69,7 @@ def _bits(states: NDArray[np.uint32]) -> NDArray[np.uint8]:
 
 
 def _product(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return (one.astype(np.float32) @ other.astype(np.float32)).astype(np.uint8) & 1
+    return np.bitwise_and((one.astype(np.float32) @ other.astype(np.float32)).astype(np.uint8), np.uint8(1))
 
 
 def _moved(states: NDArray[np.uint32], shift: NDArray[np.uint8]) -> NDArray[np.uint32]:

@@ -72,13 +72,14 @@ def photographs() -> list[Drawn]:
     """Six photographs to train on and three to validate on; aces are called cats, other cards dogs."""
     found = []
     for split, place, count in (("train", "train", 6), ("val", "test", 3)):
-        for file in sorted((SHARED / "cards" / "images" / place).glob("*.xml"))[:count]:
-            parsed = parse_voc_xml(file)
+        photos = sorted((SHARED / "cards" / "images" / place).glob("*.jpg"))[:count]
+        for file in photos:
+            parsed = parse_voc_xml(file.with_suffix(".xml"))
             objects: list[tuple[str, Box]] = []
             for item in parsed.objects:
                 ymin, xmin, ymax, xmax = map(int, item.box)
                 objects.append(("cat" if item.name == "ace" else "dog", (xmin, ymin, xmax, ymax)))
-            found.append(Drawn(f"{place} {file.stem}", parsed.size, tuple(objects), split, file.with_suffix(".jpg")))
+            found.append(Drawn(f"{place[0]} {file.stem}", parsed.size, tuple(objects), split, file))
     return found
 
 
