@@ -57,8 +57,8 @@ def trained(work):
 
 
 def _noted(run):
-    detector = OmegaConf.to_container(OmegaConf.load(run / "config.yaml")).get("detector")
-    return detector["priors"], tuple(detector["scales"]), tuple(map(tuple, detector["aspect_ratios"]))
+    detector = OmegaConf.load(run / "config.yaml").detector
+    return detector.priors, tuple(detector.scales), tuple(map(tuple, detector.aspect_ratios))
 
 
 def test_a_run_notes_what_it_fitted_everywhere(trained):

@@ -8,6 +8,7 @@ import pytest
 
 from helpers.tiny import TINY
 from ssd.cli.main import main
+from ssd.data.sample import Dataset
 from ssd.inspection.priors import PriorCheck, _rows, prior_section, priors_as_json, unreached
 from ssd.models.prior_fit import PriorFit
 from ssd.models.prior_reach import Reach
@@ -27,8 +28,7 @@ BOXES = np.array(
 LABELS = np.array([0, 0, 1, 1], np.int32)
 
 
-class Train:
-    name = "cells:train"
+TRAIN = Dataset("cells:train", ("x", "y"), [], lambda _: b"")
 
 
 def check(**changes):
@@ -47,13 +47,13 @@ def test_shares_by_level_and_size():
 
 
 def test_many_unreached_objects_are_a_finding():
-    (found,) = unreached(check(), Train())
+    (found,) = unreached(check(), TRAIN)
     assert found.text == (
         "2 of 4 objects of cells:train (50%) overlap no prior of ssd200 at 200 pixels by 0.5 or more; of the small "
         "ones 100%."
     )
     assert "detector.priors=auto" in found.of.advice
-    assert unreached(check(boxes=BOXES[:2], labels=LABELS[:2]), Train()) == []
+    assert unreached(check(boxes=BOXES[:2], labels=LABELS[:2]), TRAIN) == []
 
 
 def test_section_and_json_say_the_same(tmp_path):

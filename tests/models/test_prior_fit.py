@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ssd.models.prior_fit import FEWEST, MOST, fit_priors
+from ssd.models.prior_fit import FEWEST, MOST, PriorFit, fit_priors
 from ssd.models.priors import PriorLevel
 
 LEVELS = (
@@ -25,9 +25,15 @@ def objects(count, height, width, seed=0, spread=0.1):
     return np.concatenate([corners, corners + sides], axis=1).clip(0, 1).astype(np.float32)
 
 
+def fitted(*arguments) -> PriorFit:
+    fit = fit_priors(LEVELS, *arguments)
+    assert fit is not None
+    return fit
+
+
 def test_small_flat_objects_are_reached_after_the_fit():
     boxes, labels = objects(200, 0.07, 0.2), np.zeros(200, np.int32)
-    fit = fit_priors(LEVELS, boxes, labels, 0.5, clip=False)
+    fit = fitted(boxes, labels, 0.5, False)
     assert fit.before.recall < 0.2
     assert fit.after.recall > 0.6
     assert fit.after.iou > fit.before.iou + 0.15
@@ -37,14 +43,14 @@ def test_small_flat_objects_are_reached_after_the_fit():
 def test_a_rare_class_is_not_given_up_for_a_frequent_one():
     boxes = np.concatenate([objects(900, 0.45, 0.45, seed=1), objects(60, 0.1, 0.1, seed=2)])
     labels = np.repeat([0, 1], [900, 60]).astype(np.int32)
-    fit = fit_priors(LEVELS, boxes, labels, 0.5, clip=False)
+    fit = fitted(boxes, labels, 0.5, False)
     assert fit.after.class_recall > fit.before.class_recall + 0.1
 
 
 @st.composite
 def sets(draw):
     parts = draw(st.lists(st.tuples(st.floats(0.03, 0.8), st.floats(0.03, 0.8)), min_size=1, max_size=3))
-    boxes = [objects(30, *sides, seed=k, spread=0.3) for k, sides in enumerate(parts)]
+    boxes = [objects(30, height, width, k, spread=0.3) for k, (height, width) in enumerate(parts)]
     return np.concatenate(boxes), np.repeat(np.arange(len(parts)), 30).astype(np.int32)
 
 
@@ -52,7 +58,7 @@ def sets(draw):
 @given(sets(), st.booleans(), st.sampled_from([0.4, 0.5, 0.6]))
 def test_never_worse_and_of_the_same_form(data, clip, match_iou):
     boxes, labels = data
-    fit = fit_priors(LEVELS, boxes, labels, match_iou, clip)
+    fit = fitted(boxes, labels, match_iou, clip)
     assert fit.objects == len(boxes)
     # of classes of one size the measure is the recall plus the IoU
     assert fit.after.class_recall + fit.after.iou >= fit.before.class_recall + fit.before.iou - 1e-6
@@ -62,12 +68,12 @@ def test_never_worse_and_of_the_same_form(data, clip, match_iou):
     assert all(ratio > 1 for own in fit.aspect_ratios for ratio in own)
     assert all(scale >= min(level.scale, level.step / 2) for scale, level in zip(fit.scales, LEVELS, strict=False))
     assert all(type(value) is float for value in (*fit.scales, *fit.aspect_ratios[1]))  # as YAML takes them
-    assert fit == fit_priors(LEVELS, boxes, labels, match_iou, clip)
+    assert fit == fitted(boxes, labels, match_iou, clip)
 
 
 def test_a_large_set_costs_what_a_small_one_does():
     boxes = np.tile(objects(1000, 0.3, 0.3), (300, 1))
-    assert fit_priors(LEVELS, boxes, np.zeros(len(boxes), np.int32), 0.5, clip=False).objects == MOST
+    assert fitted(boxes, np.zeros(len(boxes), np.int32), 0.5, False).objects == MOST
 
 
 @pytest.mark.parametrize("count", [0, FEWEST - 1])
