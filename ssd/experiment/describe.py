@@ -28,8 +28,8 @@ from ssd.tracking.values import CHOICES
 _NAMED = ("experiment", "backbone", "detector", "dataset", "augmentation", "optimizer", "schedule")
 _SETTINGS = ("backbone", "detector", "dataset", "augmentation", "optimizer", "schedule", "training")
 _SINGLE = ("seed", "checkpoint", "weights")
-# What the chosen option says already, and where a data set lies.
-_LEFT_OUT = ("name", "_target_", "pretrained_weights", "path", "data_dir", "archives")
+# What the chosen option says already, where a data set lies, and what only looks on.
+_LEFT_OUT = ("name", "_target_", "pretrained_weights", "path", "data_dir", "archives", "diagnostics")
 # Params that a reader asks for first.
 _FIRST = (
     *("experiment", "backbone", "backbone.weights", "detector", "detector.image_size", "dataset", "augmentation"),
