@@ -34,7 +34,8 @@ def _dataset(*pictures: np.ndarray) -> Dataset:
     annotations = [
         Annotation(
             f"{i}.jpg",
-            *picture.shape[:2],
+            picture.shape[0],
+            picture.shape[1],
             np.zeros((0, 4), np.float32),
             np.zeros(0, np.int32),
             none,

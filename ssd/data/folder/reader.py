@@ -80,7 +80,10 @@ def folder(
 
     files = [listing.path(file) for file in listing.files] + ([Path(recorded)] if recorded is not None else [])
     found = kept(["folder", path, settings, class_names, name, on_error], files, read, _LEAST_KEPT)
-    return made[0] if made else Splits(*(_again(listing, found, part) for part in found.parts), found.problems)
+    if made:
+        return made[0]
+    train_part, val_part = (_again(listing, found, part) for part in found.parts)
+    return Splits(train_part, val_part, found.problems)
 
 
 def _again(listing: Listing, found: Parsed, part: str) -> Dataset:
