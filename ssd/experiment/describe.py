@@ -26,14 +26,14 @@ from ssd.tracking.values import CHOICES
 # Groups whose chosen option is a param, and those whose settings are.
 _NAMED = ("experiment", "backbone", "detector", "dataset", "augmentation", "optimizer", "schedule")
 _SETTINGS = ("backbone", "detector", "dataset", "augmentation", "optimizer", "schedule", "training")
-_SINGLE = ("seed", "checkpoint", "weights")
+_SINGLE = ("seed", "checkpoint", "weights", "start")
 # What the chosen option says already, and where a data set lies.
-_LEFT_OUT = ("name", "_target_", "pretrained_weights", "path", "data_dir", "archives")
+_LEFT_OUT = ("name", "_target_", "pretrained_weights", "pretrained_detector", "path", "data_dir", "archives")
 # Params that a reader asks for first.
 _FIRST = (
     *("experiment", "backbone", "backbone.weights", "detector", "detector.image_size", "dataset", "augmentation"),
     *("optimizer", "optimizer.learning_rate", "schedule", "training.epochs", "training.batch_size"),
-    *("precision", "seed", "checkpoint", "weights"),
+    *("precision", "seed", "checkpoint", "weights", "start"),
 )
 _PACKAGES = ("tensorflow", "keras", "albumentations", "mlflow")
 
@@ -155,4 +155,5 @@ def versions() -> Mapping[str, str]:
 
 def command_line() -> str:
     """The command that repeats this run (in a multirun: this job), with a folder of its own."""
-    return shlex.join(["python", "run.py", *as_typed(HydraConfig.get().overrides.task)])
+    lines = [line for line in as_typed(HydraConfig.get().overrides.task) if key_of(line) != "start"]  # what is said
+    return shlex.join(["python", "run.py", *lines])
