@@ -77,7 +77,7 @@ def make_plan(args: Namespace) -> Plan:
     if args.cfg:
         return Plan(flags, overrides)
     look_at_inputs([without_hydra(job) for job in jobs])
-    if start is not None and (usual := start.instead(given)) is not None:
+    if start is not None and (usual := start.instead(given, jobs)) is not None:
         overrides = usual
         jobs = compose_jobs(overrides, multirun, *chosen)
         _check_jobs(jobs, args, multirun, overrides)

@@ -4,12 +4,13 @@
 where nobody chose a network or weights: neither the command line, nor an experiment, nor another YAML.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from omegaconf import DictConfig, OmegaConf
 
-from ssd.cli.compose import chosen_groups, compose_jobs
+from ssd.cli.compose import chosen_groups, compose_jobs, without_hydra
 from ssd.config.overrides import key_of, quote
 from ssd.config.usual import usual_options
 from ssd.console import say
@@ -19,6 +20,7 @@ _TRAININGS = ("train", "lr_find")
 _LOOKING = ("inspect",)  # at the data as the network of a training would see it; without weights
 _CHOICES = ("weights", "checkpoint", "resume", "backbone", "detector")  # each says where to start
 _NETWORK = ("backbone", "detector")
+_MOST_OUT_OF_REACH = 0.25  # of the objects that are too small for the detector's default boxes
 # Of a detector's settings those that trained weights do not depend on.
 _FREE = (
     *("name", "image_size", "match_iou", "negative_ratio", "box_loss_weight"),
@@ -47,18 +49,22 @@ class TrainedStart:
             return [*self.network, *overrides]
         return [*self.network, *overrides, f"weights={quote(self.spec)}", f"start={quote(self._why)}"]
 
-    def instead(self, overrides: Sequence[str]) -> list[str] | None:
-        """None where the detector is in the cache or has been downloaded; else the overrides for the usual start.
+    def instead(self, overrides: Sequence[str], jobs: Sequence[DictConfig]) -> list[str] | None:
+        """None where the detector fits the data and is in the cache, now at least; else overrides for the usual start.
 
         Either is said.
 
         Args:
             overrides: of the command, without what the detector brings.
+            jobs: composed with it; their data sets have been read ahead.
         """
         if not self.trains:
             return None
         from ssd.weights.published import DownloadError, fetch  # requests, which nobody else needs here
 
+        if (why := self._too_coarse(jobs)) is not None:
+            say(f"the training starts from {why}; weights={self.spec} starts from it all the same")
+            return _usual(overrides, why)
         try:
             fetch(self.project, self.name)
         except DownloadError as error:
@@ -67,8 +73,26 @@ class TrainedStart:
                 f"{self.spec} cannot be downloaded ({error.reason})"
             )
             say(f"warning: the training starts from {why}; {error.by_hand}")
-            return [*overrides, "weights=null", f"start={quote(why)}"]
+            return _usual(overrides, why)
         say(f"the training starts from {self._why}")
+        return None
+
+    def _too_coarse(self, jobs: Sequence[DictConfig]) -> str | None:
+        """Why its default boxes are too large for the objects of some job, if they are."""
+        from ssd.data.listening import listening
+        from ssd.data.sides import share_smaller
+        from ssd.experiment.splits import build_splits
+
+        for job in jobs:
+            # a box in the middle of one of the same shape overlaps it by the square of their sides' ratio
+            least = job.detector.scales[0] * math.sqrt(job.detector.match_iou)
+            with listening("ssd.record"):  # what the reader says belongs into the run's log
+                share = share_smaller(build_splits(without_hydra(job)).train, least)
+            if share > _MOST_OUT_OF_REACH:
+                return (
+                    f"ImageNet's weights, as {share:.0%} of the objects (mean over the classes) are smaller than "
+                    f"{least:.2f} of their image, which no default box of the trained detector {self.spec} matches"
+                )
         return None
 
     @property
@@ -104,6 +128,11 @@ def trained_start(
         return None
     project, _, name = spec.partition(":")
     return TrainedStart(project, name, _network_of(project, name), jobs[0].task.name in _TRAININGS)
+
+
+def _usual(overrides: Sequence[str], why: str) -> list[str]:
+    """With `weights=null`, so that the command does the same where it is repeated."""
+    return [*overrides, "weights=null", f"start={quote(why)}"]
 
 
 def _detector_of(job: DictConfig) -> str | None:

@@ -14,6 +14,7 @@ from helpers.weights_server import WeightsServer, weights_server
 from ssd.cli.command_line import parse
 from ssd.cli.main import main
 from ssd.cli.plan import Plan, make_plan
+from ssd.config.overrides import quote
 from ssd.errors import UserError
 from ssd.runs.folder import BEST, LAST
 
@@ -111,11 +112,28 @@ def test_without_a_connection_it_starts_from_imagenet_and_says_what_that_costs(
         "ImageNet's weights, which takes more images and time, as the trained detector "
         f"torchvision:{NAME} cannot be downloaded (the server answers 503 Service Unavailable)"
     )
-    assert overrides[3:] == [f"start='{why.replace(chr(39), chr(92) + chr(39))}'"]
+    assert overrides[3:] == [f"start={quote(why)}"]
     said = capsys.readouterr().out.splitlines()
     by_hand = f"download {server.address} where there is a network and give weights=torchvision:FILE"
     assert f"warning: the training starts from {why}; {by_hand}" in said
     assert len(server.asked) == 1
+
+
+def test_small_objects_are_not_for_its_default_boxes(
+    server: WeightsServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    large, small = item("cell", 2, 2, 20, 20), item("dot", 2, 2, 7, 7)  # of images of 50 x 40: sides of 0.4 and 0.13
+    write_voc(tmp_path / "dots", {"a": [large, large], "b": [large, small]}, {"train": ["a", "b"], "val": ["b"]})
+    overrides = planned("dataset=folder", "dataset.path=dots").overrides
+    why = (
+        "ImageNet's weights, as 50% of the objects (mean over the classes) are smaller than 0.14 of their image, which "
+        f"no default box of the trained detector torchvision:{NAME} matches"
+    )
+    assert overrides[2:] == ["weights=null", f"start={quote(why)}"]
+    assert f"the training starts from {why}; weights=torchvision:{NAME} starts from it all the same" in (
+        capsys.readouterr().out.splitlines()
+    )
+    assert server.asked == []
 
 
 @pytest.mark.parametrize("wrong", [["training.epochs=0"], ["dataset.path=nowhere"], ["training.epoch=3"]])
