@@ -86,8 +86,9 @@ def fetch(project: str, name: str) -> Path:
         if not (file.is_file() and _is_it(file, published)):
             _download(published, file)
     except requests.HTTPError as error:
-        reason = f"the server answers {error.response.status_code} {error.response.reason}".rstrip()
-        raise DownloadError(project, name, reason) from error
+        raise DownloadError(
+            project, name, f"the server answers {first_line(error).partition(' for url')[0]}"
+        ) from error
     except requests.Timeout as error:
         raise DownloadError(project, name, f"the server was silent for {_SECONDS} seconds") from error
     except _TooSlowError as error:

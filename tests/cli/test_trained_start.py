@@ -110,7 +110,7 @@ def test_without_a_connection_it_starts_from_imagenet_and_says_what_that_costs(
     assert overrides[:3] == [*OWN, "weights=null"]
     why = (
         "ImageNet's weights, which takes more images and time, as the trained detector "
-        f"torchvision:{NAME} cannot be downloaded (the server answers 503 Service Unavailable)"
+        f"torchvision:{NAME} cannot be downloaded (the server answers 503 Server Error: Service Unavailable)"
     )
     assert overrides[3:] == [f"start={quote(why)}"]
     said = capsys.readouterr().out.splitlines()

@@ -49,9 +49,9 @@ def test_a_redirection_is_followed(server: WeightsServer) -> None:
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (403, "the server answers 403 Forbidden"),
-        (404, "the server answers 404 Not Found"),
-        (500, "the server answers 500 Internal Server Error"),
+        (403, "the server answers 403 Client Error: Forbidden"),
+        (404, "the server answers 404 Client Error: Not Found"),
+        (500, "the server answers 500 Server Error: Internal Server Error"),
         ("page", r"what came has another checksum \(SHA-256 \w{8}…, not \w{8}…\)"),
         ("half", "the connection broke off"),
     ],
@@ -92,7 +92,7 @@ def test_a_proxy_that_refuses_is_one_sentence(server: WeightsServer, monkeypatch
     monkeypatch.setenv("http_proxy", server.address.removesuffix("/tiny.pth"))
     monkeypatch.setenv("no_proxy", "")
     server.answer = server.status(407)
-    with pytest.raises(DownloadError, match="the server answers 407 Proxy Authentication Required"):
+    with pytest.raises(DownloadError, match="the server answers 407 Client Error: Proxy Authentication Required"):
         fetch("torchvision", "tiny")
 
 
