@@ -57,5 +57,5 @@ def refused(file: str) -> None:
 
 def test_a_users_mistake_that_has_a_cause_passes_too():
     node = {"_target_": f"{refused.__module__}.refused", "file": "imagenet"}
-    with pytest.raises(UserError, match="^imagenet could not be downloaded; give a file$"):
+    with pytest.raises(UserError, match=r"^imagenet could not be downloaded; give a file$"):
         instantiate(OmegaConf.create(node), "backbone")
