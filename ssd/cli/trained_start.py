@@ -47,7 +47,7 @@ class TrainedStart:
         """The overrides of a command with what the detector brings; the command's own win."""
         if not self.trains:
             return [*self.network, *overrides]
-        return [*self.network, *overrides, f"weights={quote(self.spec)}", f"start={quote(self._why)}"]
+        return [*self.network, *overrides, f"weights={self.spec}", f"start={quote(self._why)}"]
 
     def instead(self, overrides: Sequence[str], jobs: Sequence[DictConfig]) -> list[str] | None:
         """None where the detector fits the data and is in the cache, now at least; else overrides for the usual start.

@@ -38,7 +38,7 @@ def planned(*command: str) -> Plan:
 def test_where_nothing_else_was_chosen(server: WeightsServer, capsys: pytest.CaptureFixture[str]) -> None:
     overrides = planned(*OWN, "detector.image_size=256", "detector.nms_iou=0.4").overrides
     assert {"backbone=mobilenet_v3_large", "backbone.reduced_tail=true", "detector=ssdlite320"} < set(overrides)
-    assert overrides[-2] == f"weights='torchvision:{NAME}'"
+    assert overrides[-2] == f"weights=torchvision:{NAME}"
     assert overrides.index("detector=ssdlite320") < overrides.index("detector.nms_iou=0.4")
     said = capsys.readouterr().out
     assert f"the training starts from torchvision:{NAME}, a trained detector, as nothing else was chosen" in said
@@ -50,7 +50,7 @@ def test_where_nothing_else_was_chosen(server: WeightsServer, capsys: pytest.Cap
 def test_own_images_of_other_readers(reader: str, server: WeightsServer) -> None:
     part = "dataset.parts.a.path=cells"
     own = ["+dataset@dataset.parts.a=folder", part] if reader == "joined" else ["dataset.path=cells"]
-    assert f"weights='torchvision:{NAME}'" in planned(f"dataset={reader}", *own).overrides
+    assert f"weights=torchvision:{NAME}" in planned(f"dataset={reader}", *own).overrides
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_own_images_of_other_readers(reader: str, server: WeightsServer) -> None
 )
 def test_what_was_chosen_is_not_overridden(chosen: list[str], server: WeightsServer) -> None:
     plan = planned(*OWN, *chosen)
-    assert not [line for line in plan.overrides if line.startswith(("start=", "weights='"))]
+    assert not [line for line in plan.overrides if line.startswith(("start=", "weights=torchvision"))]
     assert "detector=ssdlite320" not in plan.overrides
     assert server.asked == []
 
@@ -163,13 +163,13 @@ def test_a_sweep_downloads_once_and_goes_on_with_what_it_has(server: WeightsServ
     plan = planned(*command, "hydra.sweep.dir=s")
     assert plan.sweep is not None
     assert len(plan.sweep.jobs) == 2
-    assert all(f"weights='torchvision:{NAME}'" in job for job in plan.sweep.jobs)
+    assert all(f"weights=torchvision:{NAME}" in job for job in plan.sweep.jobs)
     assert len(server.asked) == 1
     (tmp_path / "s").mkdir()
     plan.sweep.write()
     server.answer = server.status(404)
     (tmp_path / "cache" / "tiny.pth").unlink()
-    assert f"weights='torchvision:{NAME}'" in planned("-m", "sweep.resume=s").overrides
+    assert f"weights=torchvision:{NAME}" in planned("-m", "sweep.resume=s").overrides
     assert len(server.asked) == 1
 
 

@@ -11,9 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from helpers.layouts import DRAWN, LAYOUTS
 from helpers.tiny import TINY
-from helpers.weights_server import weights_server
 from parity.seeded_weights import SEED, photographs, seeded_state, stored_shapes
 from ssd.cli.main import main
 from ssd.data.readers.shapes import CLASS_NAMES
@@ -85,23 +83,6 @@ def test_fine_tuning_keeps_what_fits_and_freezes_what_is_asked(work):
                 np.testing.assert_array_equal(mine, theirs)
     moved = trained.get_layer("expanded_conv_13_project").get_weights()[0] - imported["expanded_conv_13_project"][0]
     assert 0 < np.abs(moved).max() < 0.01  # trained, from the imported values
-
-
-def test_own_images_start_from_a_detector_trained_on_coco(work):
-    LAYOUTS["yolo with classes.txt"][0](work / "pets", DRAWN)
-    once = ["debug=once", "detector.image_size=96", "augmentation=none", "precision=float32", "task.pictures=1"]
-    name, content = "ssdlite320_mobilenet_v3_large", (work / "ssdlite.safetensors").read_bytes()
-    with weights_server(content, name, work / "cache", "lite.safetensors"):
-        assert main(["dataset=folder", "dataset.path=pets", *once, QUIET]) == 0
-    log = (work / "outputs/latest/run.log").read_text()
-    assert f"INFO the training starts from torchvision:{name}, a trained detector, as nothing else was chosen" in log
-    assert "detector: ssdlite320 (by weights, with detector.image_size=96) on mobilenet_v3_large (by weights), " in log
-    assert "lite.safetensors (its rows of cat, dog are kept); images of 96 x 96" in log
-    report = (work / "outputs/latest/report.md").read_text()
-    assert f"| start | torchvision:{name}, a trained detector, as nothing else was chosen" in report
-    (command,) = [line for line in report.splitlines() if line.startswith("python run.py")]
-    assert f"weights=torchvision:{name}" in command
-    assert "start=" not in command
 
 
 def test_fine_tuning_from_an_own_checkpoint_with_the_same_classes(work):
