@@ -27,14 +27,8 @@ from ssd.tracking.values import CHOICES
 # Groups whose chosen option is a param, and those whose settings are.
 _NAMED = ("experiment", "backbone", "detector", "dataset", "augmentation", "optimizer", "schedule")
 _SETTINGS = ("backbone", "detector", "dataset", "augmentation", "optimizer", "schedule", "training")
-_SINGLE = ("seed", "checkpoint", "weights")
-# What the chosen option says already, where a data set lies, and what only looks on.
-_LEFT_OUT = ("name", "_target_", "pretrained_weights", "path", "data_dir", "archives", "diagnostics")
-# Params that a reader asks for first.
-_FIRST = (
-    *("experiment", "backbone", "backbone.weights", "detector", "detector.image_size", "dataset", "augmentation"),
     *("optimizer", "optimizer.learning_rate", "schedule", "training.epochs", "training.minutes", "training.batch_size"),
-    *("precision", "seed", "checkpoint", "weights"),
+    *("precision", "seed", "checkpoint", "weights", "start"),
 )
 _FITTED = ("detector.priors", "detector.scales", "detector.aspect_ratios")  # told where they are of the run's own
 _PACKAGES = ("tensorflow", "keras", "albumentations", "mlflow")
@@ -160,4 +154,5 @@ def versions() -> Mapping[str, str]:
 
 def command_line() -> str:
     """The command that repeats this run (in a multirun: this job), with a folder of its own."""
-    return shlex.join(["python", "run.py", *as_typed(HydraConfig.get().overrides.task)])
+    lines = [line for line in as_typed(HydraConfig.get().overrides.task) if key_of(line) != "start"]  # what is said
+    return shlex.join(["python", "run.py", *lines])

@@ -52,6 +52,12 @@ def test_params_say_what_an_experiment_is(model: keras.Model) -> None:
     assert not [key for key in found if "_target_" in key or key.startswith(("task", "tracking", "pipeline", "hydra"))]
 
 
+def test_where_a_training_starts_is_told_beside_the_command_that_repeats_it(model: keras.Model) -> None:
+    cfg = configure("weights=torchvision:x", "start='x, as nothing else was chosen'", "seed=3")
+    assert describe.settings(cfg, model, DATA)["start"] == "x, as nothing else was chosen"
+    assert describe.command_line() == "python run.py weights=torchvision:x seed=3"
+
+
 def test_what_was_typed_is_shown_even_where_it_is_null_or_long(model: keras.Model) -> None:
     extras = "detector.extras=[{squeeze:8,filters:16},{squeeze:4,filters:8}]"
     found = describe.params(configure("backbone.weights=null", "augmentation.transforms=[]", extras), model, DATA)
