@@ -27,6 +27,21 @@ from ssd.tracking.values import CHOICES
 # Groups whose chosen option is a param, and those whose settings are.
 _NAMED = ("experiment", "backbone", "detector", "dataset", "augmentation", "optimizer", "schedule")
 _SETTINGS = ("backbone", "detector", "dataset", "augmentation", "optimizer", "schedule", "training")
+_SINGLE = ("seed", "checkpoint", "weights", "start")
+# What the chosen option says already, where a data set lies, and what only looks on.
+_LEFT_OUT = (
+    "name",
+    "_target_",
+    "pretrained_weights",
+    "pretrained_detector",
+    "path",
+    "data_dir",
+    "archives",
+    "diagnostics",
+)
+# Params that a reader asks for first.
+_FIRST = (
+    *("experiment", "backbone", "backbone.weights", "detector", "detector.image_size", "dataset", "augmentation"),
     *("optimizer", "optimizer.learning_rate", "schedule", "training.epochs", "training.minutes", "training.batch_size"),
     *("precision", "seed", "checkpoint", "weights", "start"),
 )
