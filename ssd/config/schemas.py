@@ -46,6 +46,14 @@ class PriorSteps(Enum):
     feature_map = "feature_map"
 
 
+class Priors(Enum):
+    """Where scales and aspect ratios come from."""
+
+    given = "given"
+    auto = "auto"  # fitted to the training set, from the given ones
+    fitted = "fitted"  # what a run notes when it has fitted them: never fitted again
+
+
 @dataclass
 class ExtraLayer:
     """One level after the backbone: a 1x1 convolution to `squeeze` filters, then a strided one to `filters`."""
@@ -65,6 +73,9 @@ class DetectorConfig:
     image_size: int = MISSING  # side in pixels of the square that images are resized to
     scales: list[float] = MISSING  # minimum prior size per level as a fraction of the image, then the tail: levels + 1
     aspect_ratios: list[list[float]] = MISSING  # per level, without 1 and without the reciprocals
+    priors: Priors = (
+        Priors.given
+    )  # given | auto: scales and aspect_ratios fitted to the training set, from the given ones
     prior_steps: PriorSteps = PriorSteps.stride
     clip_priors: bool = False  # width and height at most 1, never the centre
     extras: list[ExtraLayer] = MISSING

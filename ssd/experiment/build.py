@@ -22,9 +22,10 @@ from ssd.device import choose_precision
 from ssd.errors import UserError
 from ssd.experiment.own_parts import as_backbone, as_optimizer, as_schedule
 from ssd.models.checkpoint import check_storable, load_detector
-from ssd.models.detector import SSD, NMSSettings, PriorSpec
-from ssd.models.extras import ExtraLevel
+from ssd.models.detector import SSD, NMSSettings, PriorSpec, prior_levels
+from ssd.models.extras import ExtraLevel, map_sides
 from ssd.models.head_weights import initialise_heads
+from ssd.models.priors import PriorLevel
 from ssd.runs.checkpoint import checkpoint_file
 from ssd.runs.folder import LAST
 from ssd.training.loss import MultiBoxLoss
@@ -42,17 +43,25 @@ _STEPS_OF_TIME = 1_000_000  # that a schedule is made for where the clock leads 
 
 def build_train_batches(cfg: DictConfig, dataset: Dataset) -> Batches:
     """Shuffled, augmented batches."""
-    transforms = [
-        instantiate(node, f"augmentation.transforms[{index}]") for index, node in enumerate(cfg.augmentation.transforms)
-    ]
     return Batches(
         repeated(dataset, cfg.training.sampling == Sampling.class_balanced, cfg.seed),
         image_size=cfg.detector.image_size,
-        augmentation=_augmentation(transforms, cfg.detector.image_size),
+        augmentation=_augmentation(_transforms(cfg), cfg.detector.image_size),
         shuffle=cfg.training.shuffle,
         drop_remainder=True,
         **_batch_settings(cfg),
     )
+
+
+def build_geometry(cfg: DictConfig) -> Augment | None:
+    """The augmentation without what changes colours alone: what it makes of boxes."""
+    moving = [transform for transform in _transforms(cfg) if not isinstance(transform, alb.ImageOnlyTransform)]
+    return _augmentation(moving, cfg.detector.image_size)
+
+
+def _transforms(cfg: DictConfig) -> list[Any]:
+    nodes = cfg.augmentation.transforms
+    return [instantiate(node, f"augmentation.transforms[{index}]") for index, node in enumerate(nodes)]
 
 
 def _augmentation(transforms: Sequence[alb.BasicTransform], image_size: int) -> Augment | None:
@@ -88,22 +97,13 @@ def _batch_settings(cfg: DictConfig) -> dict[str, Any]:
 def build_detector(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
     """The network, in Keras' current precision; its random weights follow from the seed alone."""
     keras.utils.set_random_seed(cfg.seed)
-    arguments = {key: value for key, value in cfg.backbone.items() if key != "name"}
-    if "weights" in arguments and _starts_from_checkpoint(cfg):
-        arguments["weights"] = None  # all weights are replaced: no download, no file needed
     detector = cfg.detector
-    made = instantiate(OmegaConf.create(arguments), "backbone", image_size=detector.image_size)
-    backbone = as_backbone(made, cfg.backbone["_target_"], detector.image_size)
+    backbone = _build_backbone(cfg, trained=not _starts_from_checkpoint(cfg))  # or all weights are replaced
     model = SSD(
         backbone,
         class_names,
         extras=[ExtraLevel(**extra) for extra in detector.extras],
-        priors=PriorSpec(
-            tuple(detector.scales),
-            tuple(map(tuple, detector.aspect_ratios)),
-            detector.prior_steps.name,
-            detector.clip_priors,
-        ),
+        priors=_prior_spec(cfg),
         variances=detector.variances,
         separable=detector.separable,
         nms=NMSSettings(detector.score_threshold, detector.nms_iou, detector.max_per_class, detector.max_detections),
@@ -114,6 +114,29 @@ def build_detector(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
         initialise_heads(model, detector.object_prior, cfg.seed)
     check_storable(model)
     return model
+
+
+def build_prior_levels(cfg: DictConfig) -> list[PriorLevel]:
+    """The levels of the configured detector, for which no more of it is built than its backbone, without weights."""
+    maps = _build_backbone(cfg, trained=False).outputs
+    extras = [ExtraLevel(**extra) for extra in cfg.detector.extras]
+    sides = map_sides([int(features.shape[1]) for features in maps], extras)
+    return prior_levels(cfg.detector.image_size, sides, len(maps), extras, _prior_spec(cfg))
+
+
+def _build_backbone(cfg: DictConfig, trained: bool) -> keras.Model:
+    """The backbone; unless its own weights are wanted, none are downloaded and no file is needed."""
+    arguments = {key: value for key, value in cfg.backbone.items() if key != "name"}
+    if "weights" in arguments and not trained:
+        arguments["weights"] = None
+    made = instantiate(OmegaConf.create(arguments), "backbone", image_size=cfg.detector.image_size)
+    return as_backbone(made, cfg.backbone["_target_"], cfg.detector.image_size)
+
+
+def _prior_spec(cfg: DictConfig) -> PriorSpec:
+    detector = cfg.detector
+    ratios = tuple(map(tuple, detector.aspect_ratios))
+    return PriorSpec(tuple(detector.scales), ratios, detector.prior_steps.name, detector.clip_priors)
 
 
 def build_detector_in_precision(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:

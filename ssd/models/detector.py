@@ -82,7 +82,7 @@ class SSD(keras.Model):
         maps = list(backbone.outputs)
         image_size = int(backbone.input_shape[1])
         maps += extra_maps(maps[-1], extras, separable, batch_norm)
-        levels = _prior_levels(image_size, [int(m.shape[1]) for m in maps], len(backbone.outputs), extras, priors)
+        levels = prior_levels(image_size, [int(m.shape[1]) for m in maps], len(backbone.outputs), extras, priors)
 
         # --- Heads ---
         offsets, logits = [], []
@@ -158,10 +158,21 @@ def _head(features: keras.KerasTensor, shapes: int, values: int, separable: bool
     return keras.layers.Reshape((-1, values), name=f"{name}_flat")(output)
 
 
-def _prior_levels(
+def prior_levels(
     image_size: int, cells: Sequence[int], from_backbone: int, extras: Sequence[ExtraLevel], spec: PriorSpec
 ) -> list[PriorLevel]:
-    """One PriorLevel per feature map, its step found as `spec.steps` says."""
+    """One PriorLevel per feature map, its step found as `spec.steps` says.
+
+    Args:
+        image_size: side in pixels of the network's images.
+        cells: sides of all maps, finest first.
+        from_backbone: how many of them are the backbone's.
+        extras: the levels behind it.
+        spec: of the detector.
+
+    Raises:
+        UserError: scales or aspect ratios do not fit the number of maps.
+    """
     for key, expected, given in (
         ("detector.aspect_ratios", len(cells), len(spec.aspect_ratios)),
         ("detector.scales", len(cells) + 1, len(spec.scales)),

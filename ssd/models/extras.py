@@ -40,6 +40,14 @@ def _fitting(cells: int, extras: Sequence[ExtraLevel]) -> list[ExtraLevel]:
     return [ExtraLevel(extra.squeeze, extra.filters, kernel=3, stride=2, padding=1) for extra in extras]
 
 
+def map_sides(cells: Sequence[int], extras: Sequence[ExtraLevel]) -> list[int]:
+    """Sides of all maps, from those of the backbone's, without a network."""
+    sides = list(cells)
+    for extra in _fitting(sides[-1], extras):
+        sides.append(extra.cells(sides[-1]))
+    return sides
+
+
 def extra_maps(
     features: keras.KerasTensor, extras: Sequence[ExtraLevel], separable: bool, batch_norm: bool
 ) -> list[keras.KerasTensor]:

@@ -21,6 +21,7 @@ from ssd.evaluation.evaluate import Evaluation
 from ssd.evaluation.validation import validate
 from ssd.experiment import build, describe, publish
 from ssd.experiment.announce import announcement
+from ssd.experiment.fitted_priors import settle_priors
 from ssd.experiment.skipped import write_skipped
 from ssd.experiment.splits import build_splits, on_error_of, record_split
 from ssd.figures.class_table import class_table
@@ -61,6 +62,8 @@ def run(cfg: DictConfig, folder: Path) -> float:
         splits = with_sound_images(splits, on_error_of(cfg), IMAGE_MEMORY)
     write_skipped(folder, splits.problems)
     say_findings(splits, cfg.detector.image_size)
+    with waiting("fitting the priors"):
+        settle_priors(cfg, folder, splits.train)
     with waiting("building the network"):
         model = build.build_detector_in_precision(cfg, splits.train.class_names)
         start = _start(cfg, model)

@@ -48,8 +48,9 @@ def test_every_option_composes_and_is_valid(group: str, option: str, filled: lis
         (tmp_path / ".hydra").mkdir()
         (tmp_path / ".hydra" / "overrides.yaml").write_text("[]")
         overrides += [f"source={tmp_path}"]
-    overrides += needed(composed(*overrides), filled)
     cfg = composed(*overrides)
+    if missing := needed(cfg, filled):
+        cfg = composed(*overrides, *missing)
     check(cfg)
     if group not in ("training", "experiment", "debug") and option not in (
         "folder",

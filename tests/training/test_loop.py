@@ -227,7 +227,7 @@ class Timed:
     def _step(self, batch: object) -> Losses:
         self.now += 10
         self.optimizer.iterations += 1
-        return Losses(*[tf.constant(1.0)] * 4)
+        return Losses(*[tf.constant(1.0)] * len(Losses._fields))
 
     def run(self, seconds: float, begin: Place) -> list[dict[str, float]]:
         """Of so many seconds before the end's pictures; the rows of results.csv."""
