@@ -50,7 +50,7 @@ _PACKAGES = ("tensorflow", "keras", "albumentations", "mlflow")
 
 
 def params(cfg: DictConfig, model: keras.Model, data: str) -> dict[str, str]:
-    """What makes an experiment the one it is, in fewer than fifty entries.
+    """What makes an experiment the one it is, in fewer than sixty entries.
 
     `backbone: mobilenet_v2` is the option chosen of a group, `backbone.alpha: 0.35` a setting of it. Left out is what
     changes no result (task, tracking, pipeline), and, unless it was set on the command line, what is null (not used) or

@@ -46,7 +46,7 @@ def test_params_say_what_an_experiment_is(model: keras.Model) -> None:
     assert found["detector.scales"] == "0.15, 0.28, 0.42, 0.58, 0.8, 1.0"
     assert found["backbone.feature_layers"] == "block_6_expand_relu, block_13_expand_relu"
     assert (found["seed"], found["precision"]) == ("0", "float32")
-    assert len(found) < 50
+    assert len(found) < 60
     absent = ("backbone.name", "backbone.weights", "detector.extras", "augmentation.transforms", "dataset.data_dir")
     assert not {*absent, "checkpoint", "training.patience"} & set(found)
     assert not [key for key in found if "_target_" in key or key.startswith(("task", "tracking", "pipeline", "hydra"))]
