@@ -23,7 +23,7 @@ _NETWORK = ("backbone", "detector")
 _MOST_OUT_OF_REACH = 0.25  # of the objects that are too small for the detector's default boxes
 # Of a detector's settings those that trained weights do not depend on.
 _FREE = (
-    *("name", "image_size", "match_iou", "negative_ratio", "box_loss_weight"),
+    *("name", "image_size", "object_prior", "match_iou", "negative_ratio", "box_loss_weight"),
     *("score_threshold", "nms_iou", "max_per_class", "max_detections"),
 )
 

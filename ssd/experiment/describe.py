@@ -30,13 +30,7 @@ _SETTINGS = ("backbone", "detector", "dataset", "augmentation", "optimizer", "sc
 _SINGLE = ("seed", "checkpoint", "weights", "start")
 # What the chosen option says already, where a data set lies, and what only looks on.
 _LEFT_OUT = (
-    "name",
-    "_target_",
-    "pretrained_weights",
-    "pretrained_detector",
-    "path",
-    "data_dir",
-    "archives",
+    *("name", "_target_", "pretrained_weights", "pretrained_detector", "path", "data_dir", "archives"),
     "diagnostics",
 )
 # Params that a reader asks for first.
