@@ -31,6 +31,8 @@ RANGES: dict[str, Rule] = {
     "score_threshold": _SHARE,
     "task.pictures": (lambda v: 0 <= v <= 10_000, "must be between 0 and 10000"),
     "task.suspects": (lambda v: 0 <= v <= 10_000, "must be between 0 and 10000"),
+    "task.tiles": (lambda v: 32 <= v <= 100_000, "must be between 32 and 100000 pixels"),
+    "task.tile_overlap": (lambda v: 0 <= v <= 0.9, "must be between 0 and 0.9"),
     "task.port": (lambda v: 1 <= v <= 65535, "must be between 1 and 65535"),
     "backbone.alpha": (lambda v: 0 < v <= 10, "must be above 0 and at most 10"),
     "detector.image_size": (lambda v: 32 <= v <= 4096, "must be between 32 and 4096 pixels"),

@@ -11,7 +11,7 @@ from omegaconf import MISSING
 
 @dataclass
 class TaskConfig:
-    """conf/task/convert.yaml, predict.yaml and report.yaml: a function of the configuration and the run's folder."""
+    """conf/task/convert.yaml and report.yaml: a function of the configuration and the run's folder."""
 
     _target_: str = MISSING
     name: str = MISSING  # of the task, and of the folder in outputs/ that has its runs
@@ -36,6 +36,17 @@ class EvaluateConfig(TaskConfig):
     """conf/task/evaluate.yaml and train.yaml."""
 
     pictures: int = 8  # validation images drawn with what is right, missed and false: the worst and the typical
+
+
+@dataclass
+class PredictConfig(TaskConfig):
+    """conf/task/predict.yaml."""
+
+    save: list[str] = field(default_factory=lambda: ["pictures"])  # of pictures, crops, coco, csv, yolo, voc
+    class_thresholds: dict[str, float] = field(default_factory=dict)  # class → least score, in place of score_threshold
+    flip: bool = False  # also looks at the mirrored image
+    tiles: int | None = None  # also looks at square tiles of so many pixels; null: at the whole image only
+    tile_overlap: float = 0.2  # share of a tile's side that the next one has, too
 
 
 @dataclass
@@ -247,7 +258,13 @@ class CosineConfig:
 
 
 MEMBERS: dict[str, dict[str, type]] = {
-    "task": {"task": TaskConfig, "ui": UiConfig, "inspect": InspectConfig, "evaluate": EvaluateConfig},
+    "task": {
+        "task": TaskConfig,
+        "ui": UiConfig,
+        "inspect": InspectConfig,
+        "evaluate": EvaluateConfig,
+        "predict": PredictConfig,
+    },
     "backbone": {
         "vgg16": VGG16Config,
         "mobilenet_v2": MobileNetV2Config,

@@ -17,7 +17,8 @@ from ssd.cli.compose import compose_jobs, without_hydra
 from ssd.cli.earlier_run import with_earlier_run
 from ssd.experiment.build import load_trained
 from ssd.inference.detections import Detections
-from ssd.inference.predictor import Predictor
+from ssd.inference.keras_network import KerasNetwork
+from ssd.models.checkpoint import load_detector
 from ssd.models.detector import SSD
 
 TOLERANCE = 1e-4
@@ -54,7 +55,7 @@ def test_logits_offsets_and_priors(imported):
 
 def test_detections(imported):
     name, model, reference = imported
-    found = Predictor(model, model.nms, batch_size=2).predict(photographs(model.image_size))
+    found = KerasNetwork(model, batch_size=2)(np.stack(photographs(model.image_size)), model.nms.score_threshold)
     for index, ours in enumerate(found):
         boxes, labels, scores = (reference[f"{key}_{index}"] for key in ("boxes", "labels", "scores"))
         theirs = Detections(boxes[:, SWAP] / model.image_size, labels - 1, scores)
@@ -161,8 +162,8 @@ def test_amdegroot(tmp_path):
 def test_checkpoint_of_an_imported_detector_is_the_same_detector(imported, tmp_path):
     _, model, _ = imported
     model.save(tmp_path / "best.keras")
-    again = Predictor.load(tmp_path / "best.keras", batch_size=1)
-    image = photographs(model.image_size)[:1]
-    (first,), (second,) = Predictor(model, model.nms, batch_size=1).predict(image), again.predict(image)
+    again = load_detector(tmp_path / "best.keras")
+    image = np.stack(photographs(model.image_size)[:1])
+    (first,), (second,) = (KerasNetwork(one)(image, model.nms.score_threshold) for one in (model, again))
     np.testing.assert_array_equal(first.boxes, second.boxes)
     np.testing.assert_array_equal(first.labels, second.labels)
