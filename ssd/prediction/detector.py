@@ -119,10 +119,12 @@ class Detector:
         pictures = ahead(self._read, images, threads=1, depth=self._batch_size)
         return self.detect_in(pictures, score_threshold)
 
-    def detect_in(self, pictures: Iterable[Picture], score_threshold: float | None = None) -> Iterator[ImageDetections]:
-        """`stream` of decoded images."""
+    def detect_in(
+        self, pictures: Iterable[Picture], score_threshold: float | None = None, batch_size: int | None = None
+    ) -> Iterator[ImageDetections]:
+        """`stream` of decoded images; with a `batch_size` of 1 each is answered before the next is taken."""
         thresholds = self._thresholds(score_threshold)
-        for part in _parts(pictures, self._batch_size):
+        for part in _parts(pictures, batch_size or self._batch_size):
             images = [picture.image for picture in part]
             every = detect(self.network, images, self._views, float(thresholds.min()), self._batch_size)
             for picture, found in zip(part, every, strict=True):

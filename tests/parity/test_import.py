@@ -16,6 +16,7 @@ from ssd.boxes import centers_to_corners
 from ssd.cli.compose import compose_jobs, without_hydra
 from ssd.cli.earlier_run import with_earlier_run
 from ssd.experiment.build import load_trained
+from ssd.experiment.published import load_published
 from ssd.inference.detections import Detections
 from ssd.inference.keras_network import KerasNetwork
 from ssd.models.checkpoint import load_detector
@@ -40,6 +41,20 @@ def imported(request, tmp_path_factory):
     file = tmp_path_factory.mktemp("weights") / f"{name}.safetensors"
     save_file(seeded_state(stored_shapes(name), SEED), file)
     return name, load(f"torchvision:{file}"), np.load(REFERENCES / f"{name}.npz")
+
+
+def test_the_python_api_builds_the_same_network(imported, tmp_path):
+    name, model, _ = imported
+    if name == "torchvision_ssd300_vgg16":
+        pytest.skip("the same way, with ten times the weights")
+    file = tmp_path / "weights.safetensors"
+    save_file(seeded_state(stored_shapes(name), SEED), file)
+    again = load_published(f"torchvision:{file}")
+    assert again.nms == model.nms
+    assert again.class_names == model.class_names
+    np.testing.assert_array_equal(again.priors, model.priors)
+    for one, other in zip(again.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_logits_offsets_and_priors(imported):

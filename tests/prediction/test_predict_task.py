@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import logging
 import os
 import signal
 import sys
@@ -273,10 +272,10 @@ def test_mistakes(
     assert said in capsys.readouterr().err
 
 
-def video(file: Path, frames: int, rate: float = 12.5, size: tuple[int, int] = (64, 48)) -> Path:
-    writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"mp4v"), rate, size)
+def video(file: Path, frames: int, code: str = "mp4v") -> Path:
+    writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*code), 12.5, (64, 48))
     for number in range(frames):
-        image = drawn(size[1], size[0], red=((2 * number, 10, 2 * number + 16, 30),))
+        image = drawn(48, 64, red=((2 * number, 10, 2 * number + 16, 30),))
         writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     writer.release()
     return file
@@ -313,6 +312,20 @@ def test_a_video_becomes_one_of_its_size_and_rate(predict: Predict, tmp_path: Pa
     assert "broken.mp4 cannot be opened" in failure["reason"]
 
 
+def test_a_video_by_http_is_read_frame_by_frame(
+    predict: Predict, served: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, folder = served
+    video(folder / "film.avi", 5, code="MJPG")
+    network = FakeNetwork()
+    monkeypatch.setattr("ssd.tasks.predict.KerasNetwork", lambda model, batch_size: network)
+    status, results = predict(f"{address}/film.avi")
+    assert status == 0
+    assert network.calls == [1] * 5
+    assert [record["frame"] for record in records(results)] == [0, 1, 2, 3, 4]
+    assert len(read_frames(results / "pictures" / "film.mp4")[1]) == 5
+
+
 def test_a_signal_ends_a_stream_with_all_files_closed(
     predict: Predict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -342,21 +355,18 @@ def test_no_more_images_are_in_memory_than_a_few(
 ) -> None:
     """Of a long list, files are opened as they are needed: those that lie behind are not even there yet."""
     lines = iter([f"{tmp_path}/{number}.png\n".encode() for number in range(60)])
-    done = 0
+    done: list[object] = []
 
     def made() -> Any:
         for number, line in enumerate(lines):
-            assert number - done < 40
+            assert number - len(done) < 30
             Image.fromarray(A).save(tmp_path / f"{number}.png")
             yield line
 
-    def count(*_: object) -> None:
-        nonlocal done
-        done += 1
-
     monkeypatch.setattr("ssd.tasks.predict.standard_input", made)
-    monkeypatch.setattr("ssd.prediction.passes.FILES", {"pictures": count})
+    monkeypatch.setattr(
+        "ssd.prediction.passes.FILES", {"pictures": lambda folder, shown, found: done.append(shown.name)}
+    )
     status, results = predict("-")
     assert status == 0
-    assert len(records(results)) == done == 60
-    logging.getLogger("ssd").handlers.clear()
+    assert len(records(results)) == len(done) == 60
