@@ -88,7 +88,7 @@ class Detector:
         """In label order."""
         return self.network.class_names
 
-    @overload
+    @overload  # type: ignore[overload-overlap]  # str, bytes and arrays are iterable, too
     def __call__(self, images: ImageLike, score_threshold: float | None = None) -> ImageDetections: ...
     @overload
     def __call__(self, images: Iterable[ImageLike], score_threshold: float | None = None) -> list[ImageDetections]: ...
@@ -107,7 +107,7 @@ class Detector:
             UserError: an image that cannot be read, is too large or none at all.
         """
         if _is_one(images):
-            return next(self.stream([images], score_threshold))
+            return next(self.stream([images], score_threshold))  # type: ignore[list-item]
         return list(self.stream(images, score_threshold))  # type: ignore[arg-type]
 
     def stream(self, images: Iterable[ImageLike], score_threshold: float | None = None) -> Iterator[ImageDetections]:

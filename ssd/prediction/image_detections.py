@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple, Self, overload
 
 import cv2
 import numpy as np
@@ -55,13 +55,13 @@ class ImageDetections(Detections):
     @overload  # type: ignore[override]  # an index alone is of no use to a metric
     def __getitem__(self, rows: int) -> Detection: ...
     @overload
-    def __getitem__(self, rows: Any) -> "ImageDetections": ...
-    def __getitem__(self, rows: Any) -> "Detection | ImageDetections":
+    def __getitem__(self, rows: Any) -> Self: ...
+    def __getitem__(self, rows: Any) -> Detection | Self:
         if isinstance(rows, int | np.integer):
             label = int(self.labels[rows])
             xmin, ymin, xmax, ymax = self.xyxy[rows].tolist()
             return Detection(self.class_names[label], label, float(self.scores[rows]), (xmin, ymin, xmax, ymax))
-        return replace(self, boxes=self.boxes[rows], labels=self.labels[rows], scores=self.scores[rows])
+        return super().__getitem__(rows)
 
     def __iter__(self) -> Iterator[Detection]:
         return (self[row] for row in range(len(self)))

@@ -87,7 +87,7 @@ def _of_array(array: NDArray[Any], max_pixels: int) -> NDArray[np.uint8]:
         array = array[..., None]
     if array.ndim != 3 or array.shape[-1] not in (1, 3, 4) or not array.size:
         raise UserError(f"the image is an array of shape {array.shape}; give (H, W, 3) in RGB")
-    _check_pixels(*array.shape[:2], max_pixels)
+    _check_pixels(array.shape[0], array.shape[1], max_pixels)
     if array.shape[-1] == 1:
         return np.repeat(array, 3, axis=-1)
     return np.ascontiguousarray(array[..., :3])

@@ -50,5 +50,5 @@ class FakeNetwork:
                     boxes.append([top, left, top + height, left + width])
                     labels.append(label)
                     scores.append(score)
-        fractions = np.array(boxes, np.float32).reshape(-1, 4) / self.image_size
+        fractions = (np.array(boxes).reshape(-1, 4) / self.image_size).astype(np.float32)
         return Detections(fractions, np.array(labels, np.int32), np.array(scores, np.float32))

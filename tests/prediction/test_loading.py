@@ -24,13 +24,13 @@ def run_folder(tmp_path: Path) -> Path:
 
 
 def scores(detector: Detector) -> list[list[float]]:
-    return [found.scores.tolist() for found in detector(IMAGES)]
+    return [found.scores.tolist() for found in detector(list(IMAGES))]
 
 
 def test_a_run_folder_and_a_checkpoint(run_folder: Path) -> None:
     detector = Detector.load(run_folder, score_threshold=0.0)
     assert detector.class_names == ("disc", "box")
-    every = detector(IMAGES)
+    every = detector(list(IMAGES))
     assert [len(found) for found in every] == [5, 5, 5]
     alone = [detector(image) for image in IMAGES]  # in a batch of one, and of eight
     for one, other in zip(every, alone, strict=True):
@@ -38,7 +38,7 @@ def test_a_run_folder_and_a_checkpoint(run_folder: Path) -> None:
     same = Detector.load(str(run_folder / BEST), score_threshold=0.0, batch_size=2)
     np.testing.assert_allclose(scores(same), scores(detector), atol=1e-6)
     median = float(np.median(scores(detector)))
-    above = detector(IMAGES, score_threshold=median)
+    above = detector(list(IMAGES), score_threshold=median)
     assert [found.scores.tolist() for found in above] == [
         [score for score in found.scores.tolist() if score >= np.float32(median)] for found in every
     ]
@@ -49,7 +49,7 @@ def test_a_model_of_mlflow(
 ) -> None:
     with tracker() as run:
         run.log_model(run_folder / BEST)
-        run_id = run.run_id
+        run_id = str(run.run_id)
     monkeypatch.setattr(mlflow, "get_tracking_uri", lambda: uri)
     mlflow.set_tracking_uri(uri)
     client = mlflow.MlflowClient(uri)

@@ -83,7 +83,7 @@ def test_the_logged_model_detects_in_another_process(
     assert above_one == 0
     expected = [
         (image, one.class_name, *(one.box[side] for side in (1, 0, 3, 2)), one.score)
-        for image, found in enumerate(Detector.load(checkpoint, score_threshold=0.0)(images))
+        for image, found in enumerate(Detector.load(checkpoint, score_threshold=0.0)(list(images)))
         for one in found
     ]
     assert len(expected) == 10
