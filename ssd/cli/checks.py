@@ -193,8 +193,11 @@ def _check_prediction(task: dict[str, Any]) -> None:
     for name in task["save"]:
         if name not in SAVED:
             raise UserError(f"task.save={name} is nothing that is saved{nearest(str(name), SAVED)}")
-    for name, threshold in task["class_thresholds"].items():
-        if not 0 <= threshold <= 1:
+    thresholds = {} if task["class_thresholds"] is None else task["class_thresholds"]
+    if not isinstance(thresholds, dict):
+        raise UserError(f"task.class_thresholds={thresholds} must be a score for each class, such as {{cat: 0.7}}")
+    for name, threshold in thresholds.items():
+        if not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
             raise UserError(f"task.class_thresholds.{name}={threshold} must be between 0 and 1")
 
 

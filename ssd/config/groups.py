@@ -43,7 +43,7 @@ class PredictConfig(TaskConfig):
     """conf/task/predict.yaml."""
 
     save: list[str] = field(default_factory=lambda: ["pictures"])  # of pictures, crops, coco, csv, yolo, voc
-    class_thresholds: dict[str, float] = field(default_factory=dict)  # class → least score, in place of score_threshold
+    class_thresholds: Any = None  # {cat: 0.7}: the least score of a class, in the place of score_threshold
     flip: bool = False  # also looks at the mirrored image
     tiles: int | None = None  # also looks at square tiles of so many pixels; null: at the whole image only
     tile_overlap: float = 0.2  # share of a tile's side that the next one has, too

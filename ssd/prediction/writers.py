@@ -70,12 +70,14 @@ def write_voc(folder: Path, shown: Shown, found: ImageDetections) -> None:
 
 def _write_image(folder: Path, shown: Shown) -> Path:
     """The image as its file is; as a JPEG where that has to be turned, or is none. Its place in the folder."""
-    if shown.data is not None and shown.place.suffix.lower() in IMAGE_SUFFIXES:
-        place, data = shown.place, shown.data
-    else:
-        place, data = shown.place.with_suffix(".jpg"), encode_jpeg(shown.image)
-    _write(folder / place, data)
+    place = _image_place(shown)
+    _write(folder / place, shown.data if shown.data is not None and place == shown.place else encode_jpeg(shown.image))
     return place
+
+
+def _image_place(shown: Shown) -> Path:
+    is_kept = shown.data is not None and shown.place.suffix.lower() in IMAGE_SUFFIXES
+    return shown.place if is_kept else shown.place.with_suffix(".jpg")
 
 
 def _write(file: Path, data: bytes) -> None:
@@ -126,8 +128,7 @@ def coco_json(folder: Path, class_names: Sequence[str]) -> Iterator[Add]:
             nonlocal images, objects
             images += 1
             height, width = found.image_size
-            is_kept = shown.data is not None and shown.place.suffix.lower() in IMAGE_SUFFIXES
-            name = (shown.place if is_kept else shown.place.with_suffix(".jpg")).as_posix()
+            name = _image_place(shown).as_posix()
             image = {"id": images, "file_name": name, "height": height, "width": width}
             out.write((",\n" if images > 1 else "\n") + json.dumps(image, ensure_ascii=False))
             for one in found.to_coco(images):

@@ -145,7 +145,7 @@ def test_scores_are_in_coco_and_csv(predict: Predict, photos: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("orientation", [1, 3, 6])
 def test_photographs_are_turned_and_their_labels_fit(predict: Predict, tmp_path: Path, orientation: int) -> None:
     tags = Image.Exif()
     tags[0x0112] = orientation
@@ -158,18 +158,17 @@ def test_photographs_are_turned_and_their_labels_fit(predict: Predict, tmp_path:
     left, top, right, bottom = record["objects"][0]["box"]
     kept = next((results / "voc" / "JPEGImages").iterdir())
     assert kept.suffix == (".png" if orientation == 1 else ".jpg")
-    for file in (kept, results / "pictures" / "turned.jpg"):
-        with Image.open(file) as image:
-            assert image.size == size[::-1]
-            red, _, blue = image.convert("RGB").getpixel((int(left + right) // 2, int(top + bottom) // 2))  # type: ignore[misc]
-            assert red > 180 > 80 > blue
+    with Image.open(kept) as image, Image.open(results / "pictures" / "turned.jpg") as picture:
+        assert image.size == picture.size == size[::-1]
+        red, _, blue = np.array(image.convert("RGB"))[int(top + bottom) // 2, int(left + right) // 2].tolist()
+        assert red > 180 > 80 > blue
 
 
 def test_broken_files_are_passed_over_named_and_counted(
     predict: Predict, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (photos / "b1.jpg").write_bytes(b"no image")
-    (photos / "deep" / "b2.png").write_bytes((photos / "a.png").read_bytes()[:200])
+    (photos / "deep" / "b2.png").write_bytes((photos / "a.png").read_bytes()[:-30])
     status, results = predict(photos)
     assert status == 1
     assert [Path(record["file"]).name for record in records(results)] == ["a.png", "b.png", "nothing.png"]
@@ -258,8 +257,9 @@ def test_thresholds_flip_and_tiles(predict: Predict, photos: Path, overrides: li
     ("overrides", "said"),
     [
         (["task.save=[picture]"], "task.save=picture is nothing that is saved; did you mean 'pictures'"),
-        (["task.class_thresholds={disc: 2}"], "task.class_thresholds.disc=2.0 must be between 0 and 1"),
+        (["task.class_thresholds={disc: 2}"], "task.class_thresholds.disc=2 must be between 0 and 1"),
         (["task.class_thresholds={dics: 0.5}"], "the detector has no class 'dics'; did you mean 'disc'"),
+        (["task.class_thresholds=0.5"], "task.class_thresholds=0.5 must be a score for each class"),
         (["task.tiles=3"], "task.tiles=3 must be between 32 and 100000 pixels"),
         (["task.tile_overlap=1"], "task.tile_overlap=1.0 must be between 0 and 0.9"),
         (["dataset.max_pixels=3000"], "has 64 x 48 pixels, more than the 3000 of dataset.max_pixels"),
