@@ -13,11 +13,10 @@ from ssd.data.images import MAX_PIXELS
 from ssd.errors import UserError
 from ssd.inference.network import Network
 from ssd.inference.views import Views, detect
-from ssd.prediction.download import is_address
 from ssd.prediction.flow import ahead
 from ssd.prediction.image_detections import ImageDetections, label_of
 from ssd.prediction.loading import load_network
-from ssd.prediction.pictures import ImageLike, Picture, read_picture
+from ssd.prediction.pictures import ImageLike, Picture, is_address, read_picture
 
 _PIXELS_TOGETHER = 50_000_000  # of the images of a batch: larger ones pass in smaller batches
 

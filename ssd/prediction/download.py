@@ -14,11 +14,6 @@ SECONDS = 60.0  # for all of one image
 _CHUNK = 1 << 16
 
 
-def is_address(text: str) -> bool:
-    """Whether it is one that `download` takes."""
-    return text.lower().startswith(("http://", "https://"))
-
-
 def download(address: str) -> bytes:
     """What is at an HTTP address.
 

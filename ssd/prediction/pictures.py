@@ -11,7 +11,6 @@ from PIL import Image, ImageOps
 
 from ssd.data.images import MAX_PIXELS, ImageFiles, decode_image
 from ssd.errors import UserError, kind_of
-from ssd.prediction.download import download, is_address
 
 ImageLike: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | NDArray[Any] | Image.Image
 
@@ -44,10 +43,9 @@ def read_picture(given: Any, max_pixels: int = MAX_PIXELS) -> Picture:
     Raises:
         UserError: it is no image, cannot be read or is too large.
     """
-    if isinstance(given, str) and is_address(given):
-        return Picture(decode_image(download(given), given, max_pixels, upright=True), given)
     if isinstance(given, str | os.PathLike):
-        return Picture(decode_image(read_file(Path(given)), str(given), max_pixels, upright=True), str(given))
+        name = os.fspath(given)
+        return Picture(decode_image(read_encoded(name), name, max_pixels, upright=True), name)
     if isinstance(given, bytes | bytearray | memoryview):
         return Picture(decode_image(bytes(given), f"of {len(given)} bytes", max_pixels, upright=True))
     if isinstance(given, Image.Image):
@@ -60,12 +58,22 @@ def read_picture(given: Any, max_pixels: int = MAX_PIXELS) -> Picture:
     )
 
 
-def read_file(path: Path) -> bytes:
-    """An image file's content.
+def is_address(text: str) -> bool:
+    """Whether it is one of HTTP."""
+    return text.lower().startswith(("http://", "https://"))
+
+
+def read_encoded(name: str) -> bytes:
+    """The content of an image file, by its path or address.
 
     Raises:
         UserError: there is no such file, or it cannot be read.
     """
+    if is_address(name):
+        from ssd.prediction.download import download  # requests, which files do not need
+
+        return download(name)
+    path = Path(name)
     if path.is_dir():
         raise UserError(
             f"{path} is a folder, not an image; give its images, such as sorted(Path({str(path)!r}).glob('*.jpg'))"

@@ -14,8 +14,7 @@ from ssd.data.damage import listening_to
 from ssd.data.images import decode_image, orientation
 from ssd.errors import UserError, is_writable
 from ssd.native_output import Overheard
-from ssd.prediction.download import content_type, download, is_address
-from ssd.prediction.pictures import read_file
+from ssd.prediction.pictures import read_encoded
 from ssd.prediction.sources import Kind, Source
 
 
@@ -55,7 +54,7 @@ def load_image(source: Source, max_pixels: int, output: Overheard) -> Shown | Fa
             repr(name), f"{name!r} has a name that is not in UTF-8 or has control characters in it: rename it"
         )
     try:
-        data = download(name) if is_address(name) else read_file(Path(name))
+        data = read_encoded(name)
         decode = partial(decode_image, data, name, max_pixels, upright=True)
         image, is_damaged = listening_to(output, decode)
     except UserError as error:
@@ -82,6 +81,8 @@ def until_interrupted(sources: Iterable[Source]) -> Iterator[Source]:
 
 
 def _resolved(source: Source) -> Source:
+    from ssd.prediction.download import content_type  # requests, which files do not need
+
     try:
         what = content_type(source.name)
     except UserError:  # said where it is read

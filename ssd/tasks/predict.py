@@ -15,9 +15,9 @@ from ssd.data.images import MAX_PIXELS
 from ssd.data.suffixes import say_unread
 from ssd.device import set_memory_growth
 from ssd.errors import FaultyDataError
-from ssd.experiment import build
-from ssd.inference.keras_network import KerasNetwork
+from ssd.inference.network import Network
 from ssd.prediction.detector import Detector
+from ssd.prediction.loading import load_network
 from ssd.prediction.passes import Pass
 from ssd.prediction.reading import Failure
 from ssd.prediction.sources import (
@@ -90,7 +90,7 @@ def _detector(cfg: DictConfig, images: int | None) -> Detector:
     has_views = cfg.task.flip or cfg.task.tiles is not None
     batch_size = BATCH_SIZE if images is None or has_views else min(BATCH_SIZE, images)
     return Detector(
-        KerasNetwork(build.load_trained(cfg), batch_size),
+        _network(cfg, batch_size),
         score_threshold=cfg.score_threshold,
         class_thresholds=cfg.task.class_thresholds,
         flip=cfg.task.flip,
@@ -98,6 +98,16 @@ def _detector(cfg: DictConfig, images: int | None) -> Detector:
         tile_overlap=cfg.task.tile_overlap,
         batch_size=batch_size,
     )
+
+
+def _network(cfg: DictConfig, batch_size: int) -> Network:
+    if cfg.checkpoint is not None:
+        return load_network(cfg.checkpoint, batch_size)
+    # whose settings may be the user's; it takes seconds to import all that a training needs
+    from ssd.experiment.build import load_trained
+    from ssd.inference.keras_network import KerasNetwork
+
+    return KerasNetwork(load_trained(cfg), batch_size)
 
 
 def _in_a_sentence(failures: list[Failure], images: int, folder: Path) -> str:
