@@ -98,11 +98,11 @@ def rows(network: str, dataset: Dataset, count: int) -> Iterator[tuple[str, ...]
         for precision, policy in PRECISIONS.items():
             model = load(f"torchvision:{weights}", policy)
             batches = batches_of(replace(repeated(dataset, count), class_names=model.class_names), model.image_size)
-            network = KerasNetwork(model)
+            ours = KerasNetwork(model)
             images = tf.zeros((BATCH, model.image_size, model.image_size, 3), tf.uint8)
-            network.decode(network.outputs(images))  # compiles
-            whole, peer = evaluating(batches, network), theirs[precision]
-            network_alone = BATCH / seconds(partial(network.outputs, images))
+            ours.decode(ours.outputs(images))  # compiles
+            whole, peer = evaluating(batches, ours), theirs[precision]
+            network_alone = BATCH / seconds(partial(ours.outputs, images))
             yield (
                 network,
                 precision,

@@ -1,5 +1,6 @@
 """Fixtures that several test files share. It is imported for every test: mlflow only where one is used."""
 
+import gc
 import logging
 import os
 import shutil
@@ -28,7 +29,18 @@ _FIRST = (
     "docs/",
     "cli/",
     "models/",
+    "weights/",
+    "tracking/",
 )
+
+
+gc.disable()  # while all that the tests import comes: it stays, and need not be looked through again and again
+
+
+def pytest_collection_finish() -> None:
+    """Nor later."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

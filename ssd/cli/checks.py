@@ -20,6 +20,7 @@ from ssd.cli.hydra_errors import explain, unknown_key
 from ssd.cli.names import check_names, check_store
 from ssd.cli.ranges import check_ranges, value_at
 from ssd.config.groups import FolderConfig
+from ssd.config.schemas import Priors
 from ssd.data.problems import RAISE, SKIP
 from ssd.errors import UserError, nearest
 from ssd.prediction.sources import SAVED
@@ -28,15 +29,15 @@ from ssd.sweep.report.sources import read_source
 
 # key → (tasks that read it, what must be there)
 PATHS: dict[str, tuple[Sequence[str], str]] = {
-    "dataset.path": (("train", "evaluate", "inspect"), "folder"),
-    "dataset.archives": (("train", "evaluate", "inspect"), "folder"),
-    "dataset.train_annotations": (("train", "evaluate", "inspect"), "file"),
-    "dataset.train_images": (("train", "evaluate", "inspect"), "folder"),
-    "dataset.val_annotations": (("train", "evaluate", "inspect"), "file"),
-    "dataset.val_images": (("train", "evaluate", "inspect"), "folder"),
-    "dataset.negatives": (("train", "evaluate", "inspect"), "folder"),
-    "backbone.weights": (("train",), "file"),
-    "checkpoint": (("train", "evaluate", "predict", "inspect"), "run folder or .keras file"),
+    "dataset.path": (("train", "lr_find", "evaluate", "inspect"), "folder"),
+    "dataset.archives": (("train", "lr_find", "evaluate", "inspect"), "folder"),
+    "dataset.train_annotations": (("train", "lr_find", "evaluate", "inspect"), "file"),
+    "dataset.train_images": (("train", "lr_find", "evaluate", "inspect"), "folder"),
+    "dataset.val_annotations": (("train", "lr_find", "evaluate", "inspect"), "file"),
+    "dataset.val_images": (("train", "lr_find", "evaluate", "inspect"), "folder"),
+    "dataset.negatives": (("train", "lr_find", "evaluate", "inspect"), "folder"),
+    "backbone.weights": (("train", "lr_find"), "file"),
+    "checkpoint": (("train", "lr_find", "evaluate", "predict", "inspect"), "run folder or .keras file"),
     "source": (("predict",), "image or folder"),
 }
 
@@ -184,6 +185,14 @@ def _check_task(values: dict[str, Any]) -> None:
         )
     if task != "inspect" and value_at(values, "dataset.convert"):
         raise UserError(f"dataset.convert is for task=inspect, not for task={task}; leave it out or set the task")
+    start = next((key for key in ("checkpoint", "weights") if values[key]), None)
+    if task == "train" and start is not None and values["detector"]["priors"] == Priors.auto:
+        raise UserError(
+            f"detector.priors=auto fits other priors than those that the heads of {start}={values[start]} were trained "
+            "for; leave it out, or leave that out and start from backbone.weights"
+        )
+    if task == "lr_find" and values["task"]["lowest"] >= values["task"]["highest"]:
+        raise UserError("task.lowest must be below task.highest, the rate that the steps rise to")
     if values["checkpoint"] and values["weights"]:
         raise UserError("checkpoint and weights both name the detector to start from; leave one of the two out")
 

@@ -22,7 +22,15 @@ from ssd.runs.best_by import recorded_best_by
 from ssd.runs.checkpoint import check_checkpoint
 from ssd.runs.folder import BEST, CONFIG, LAST, OVERRIDES, is_run, run_of
 from ssd.runs.going_on import check_can_go_on
-from ssd.runs.started import called_from, config_dir_of, config_of, overrides_of, own_store, started
+from ssd.runs.started import (
+    called_from,
+    config_dir_of,
+    config_of,
+    fitted_priors_of,
+    overrides_of,
+    own_store,
+    started,
+)
 
 # What a stored command asked of that run only.
 _OF_ONE_RUN = ("task", "resume", "resume_from", "source", "allow_changes", "trust", "hydra.output_subdir")
@@ -63,7 +71,7 @@ def with_earlier_run(overrides: Sequence[str], multirun: bool, config_dir: str |
             _check_config_dir(folder, config_dir)
             stored = without(_stored(folder, given), _STARTED_FROM)
             return [*(line for line in stored if _is_read_by(task, line)), *overrides]
-        if folder is not None and task == "train":
+        if folder is not None and task in ("train", "lr_find"):
             network = without(network_of(folder, given, config_dir), given)
             return [*replayed(network, folder, trusts(given)), *overrides]
     return list(overrides)
@@ -186,8 +194,14 @@ def _same_best_by(folder: Path, given: dict[str, Override]) -> list[str]:
 
 
 def _stored(folder: Path, given: dict[str, Override]) -> list[str]:
-    """The overrides stored in a run folder, without those given anew; relative paths keep their meaning."""
+    """The overrides stored in a run folder, without those given anew; relative paths keep their meaning.
+
+    Priors that the run has fitted are among them, in the place of the wish for that.
+    """
     lines = without(map(renamed, overrides_of(folder)), (*_OF_ONE_RUN, *given))
+    fitted = {f"detector.{key}": value for key, value in fitted_priors_of(folder).items()}
+    fitted_lines = [f"{key}={as_override(value)}" for key, value in fitted.items() if key not in given]
+    lines = [*without(lines, list(fitted)), *fitted_lines]  # what the run's priors=auto came to
     lines = [line for line in replayed(lines, folder, trusts(given)) if not _is_of_another_option(line, folder, given)]
     if not lines:
         return []

@@ -16,6 +16,7 @@ Trains, evaluates and uses SSD object detectors (TensorFlow, Hydra, MLflow).
   python run.py resume=outputs/train/RUN                     go on in the same folder and MLflow run
   python run.py task=evaluate checkpoint=outputs/latest      with the data set and settings of that run
   python run.py task=inspect dataset=voc_folder dataset.path=FOLDER           what is wrong with a data set, or odd
+  python run.py task=lr_find dataset=...                     a learning rate for that training, with its picture
   python run.py task=predict checkpoint=outputs/latest source=photo.jpg       or source=FOLDER
   python run.py weights=torchvision:FILE.pth dataset=...     fine-tune somebody else's trained detector
   python run.py -m sweeps=backbones                          the grid in sweeps/backbones.yaml

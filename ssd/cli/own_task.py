@@ -1,5 +1,6 @@
 """The function of a task, which may be one of the user's own."""
 
+import gc
 import inspect
 from importlib import import_module
 from pathlib import Path
@@ -18,6 +19,7 @@ def import_task(target: str) -> Task:
         UserError: it cannot be imported, or not be called with a configuration and a folder.
     """
     module, _, name = target.rpartition(".")
+    gc.disable()  # what modules hold stays; looking through it again and again takes a sixth of the time
     try:
         with waiting("importing TensorFlow"):  # by most tasks, and nothing else takes its time
             task = getattr(import_module(module), name)
@@ -25,6 +27,8 @@ def import_task(target: str) -> Task:
         if target.startswith("ssd.") and not isinstance(error, ImportError | AttributeError | ValueError):
             raise
         raise UserError(f"task._target_={target} cannot be imported ({reason(error)}); correct it") from error
+    finally:
+        gc.enable()
     if not callable(task):
         raise UserError(f"task._target_={target} is {kind_of(task)} and no function; name one that takes (cfg, folder)")
     try:

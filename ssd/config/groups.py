@@ -32,6 +32,15 @@ class InspectConfig(TaskConfig):
 
 
 @dataclass
+class RateTestConfig(TaskConfig):
+    """conf/task/lr_find.yaml."""
+
+    steps: int = 100  # of the training
+    lowest: float = 1e-7  # rate of the first step
+    highest: float = 1.0  # of the last one, unless the loss is lost before
+
+
+@dataclass
 class EvaluateConfig(TaskConfig):
     """conf/task/evaluate.yaml and train.yaml."""
 
@@ -221,6 +230,7 @@ class SGDConfig:
     nesterov: bool = False  # Nesterov's momentum
     weight_decay: float | None = None  # of convolution kernels only, per step and times the rate; null: none
     global_clipnorm: float | None = None
+    backbone_rate: float = 1.0  # share of the rate for the backbone's weights, which mostly are pretrained
 
 
 @dataclass
@@ -234,6 +244,7 @@ class AdamConfig:
     epsilon: float = 1e-7  # added to the root of that
     weight_decay: float | None = None  # of convolution kernels only, per step and times the rate; null: none
     global_clipnorm: float | None = None
+    backbone_rate: float = 1.0  # share of the rate for the backbone's weights, which mostly are pretrained
 
 
 @dataclass
@@ -264,6 +275,7 @@ MEMBERS: dict[str, dict[str, type]] = {
         "inspect": InspectConfig,
         "evaluate": EvaluateConfig,
         "predict": PredictConfig,
+        "lr_find": RateTestConfig,
     },
     "backbone": {
         "vgg16": VGG16Config,

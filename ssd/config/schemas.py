@@ -47,6 +47,14 @@ class PriorSteps(Enum):
     feature_map = "feature_map"
 
 
+class Priors(Enum):
+    """Where scales and aspect ratios come from."""
+
+    given = "given"
+    auto = "auto"  # fitted to the training set, from the given ones
+    fitted = "fitted"  # what a run notes when it has fitted them: never fitted again
+
+
 @dataclass
 class ExtraLayer:
     """One level after the backbone: a 1x1 convolution to `squeeze` filters, then a strided one to `filters`."""
@@ -66,10 +74,15 @@ class DetectorConfig:
     image_size: int = MISSING  # side in pixels of the square that images are resized to
     scales: list[float] = MISSING  # minimum prior size per level as a fraction of the image, then the tail: levels + 1
     aspect_ratios: list[list[float]] = MISSING  # per level, without 1 and without the reciprocals
+    priors: Priors = (
+        Priors.given
+    )  # given | auto: scales and aspect_ratios fitted to the training set, from the given ones
     prior_steps: PriorSteps = PriorSteps.stride
     clip_priors: bool = False  # width and height at most 1, never the centre
     extras: list[ExtraLayer] = MISSING
     separable: bool = False  # SSDLite: depthwise separable extras and heads
+    batch_norm: bool = False  # behind the convolutions of ordinary extras too
+    object_prior: float | None = None  # share of objects that fresh class heads expect, as RetinaNet; null: as Caffe
     variances: list[float] = field(default_factory=lambda: [0.1, 0.1, 0.2, 0.2])
     match_iou: float = 0.5
     negative_ratio: float = 3.0
@@ -93,12 +106,15 @@ class TrainingConfig:
     """How long and how a model is trained."""
 
     epochs: int = MISSING  # how often each image is seen
+    minutes: float | None = None  # the training ends then, its end included, and the schedule follows the time
     batch_size: int = MISSING  # images of one step
     evaluate_every: int = 1  # epochs between two validations; the last epoch is always validated
     best_by: str = DEFAULT  # what the best validation has most of: val/mAP | val/mAP50 | val/mAP50_07
     patience: int | None = None  # validations without a better best_by before the training stops; null: never
+    ema: float | None = None  # decay of a moving average of the weights, validated and kept in their place; null: none
     limit_batches: int | None = None  # per epoch and per validation, for trying things out
     shuffle: bool = True  # a new order in every epoch; false: the data set's
+    diagnostics: bool = False  # per layer and epoch: gradients, updates, dead ReLUs: diagnostics.csv and its picture
     sampling: Sampling = Sampling.uniform  # uniform | class_balanced: images with rare classes several times an epoch
 
 

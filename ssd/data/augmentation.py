@@ -4,8 +4,9 @@ import copy
 import random
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import albumentations as alb
@@ -24,6 +25,9 @@ class Augmentation:
     Args:
         transforms: any transforms of albumentations that work on an image, or an image and its boxes, in this order.
 
+    Attributes:
+        pictures: of which a result is made, at most: more than one where there is a mosaic.
+
     Raises:
         UserError: one of them is something else.
     """
@@ -37,6 +41,8 @@ class Augmentation:
                 )
         self._transforms = list(transforms)
         self._own = threading.local()
+        self._mosaics = [transform for transform in _flat(self._transforms) if isinstance(transform, alb.Mosaic)]
+        self.pictures = 1 + max((prod(mosaic.grid_yx) - 1 for mosaic in self._mosaics), default=0)
 
     def __reduce__(self) -> tuple[type["Augmentation"], tuple[Any, ...]]:
         """Sent to another process without the copies that its threads have."""
@@ -46,7 +52,8 @@ class Augmentation:
         """Augments a sample, which stays as it is. The same sample and seed give the same result in any thread.
 
         Args:
-            sample: with any number of objects. Difficult and crowd objects are treated like all others.
+            sample: with any number of objects. Difficult and crowd objects are treated like all others. A mosaic is
+                made of it and others of its data set, which follow from the seed.
             seed: run seed, epoch, index of the image.
 
         Returns:
@@ -63,8 +70,9 @@ class Augmentation:
         compose.set_random_state(*generators(seed))
         # A copy, because a transform may work in place and the image may be kept in a cache.
         boxes = to_albumentations(sample.annotation.boxes)
+        others, annotation = self._others(sample, seed)
         try:
-            result = compose(image=sample.image.copy(), bboxes=boxes)
+            result = compose(image=sample.image.copy(), bboxes=boxes, **others)
         except Exception as error:  # what a library's or a user's transform may raise
             raise failure(self._transforms, error, sample.annotation.id) from error
         image = result["image"]
@@ -74,7 +82,21 @@ class Augmentation:
                 f"{image.dtype} and shape {image.shape}, but the network takes uint8 RGB: leave out transforms that "
                 "normalise, convert to tensors or drop channels"
             )
-        return Sample(image, annotation_after(sample.annotation, result["bboxes"], *image.shape[:2]))
+        return Sample(image, annotation_after(annotation, result["bboxes"], *image.shape[:2]))
+
+    def _others(self, sample: Picture, seed: tuple[int, int, int]) -> tuple[dict[str, list[Any]], Annotation]:
+        """Pictures for the mosaics, as these take them; and the annotation of all, whose rows the boxes name."""
+        if not self._mosaics:
+            return {}, sample.annotation
+        numbers = np.random.default_rng([*(part % 2**64 for part in seed), 1]).integers(2**31, size=self.pictures - 1)
+        given, annotation = [], sample.annotation
+        for number in numbers.tolist():
+            other = sample.other(number)
+            boxes = to_albumentations(other.annotation.boxes)
+            boxes[:, 4] += len(annotation.boxes)
+            given.append({"image": other.image, "bboxes": boxes})
+            annotation = _joined(annotation, other.annotation)
+        return {mosaic.metadata_key: given for mosaic in self._mosaics}, annotation
 
     def _compose(self) -> alb.Compose:
         """This thread's own copy of the transforms: they keep their random state and parameters inside them."""
@@ -87,6 +109,27 @@ class Augmentation:
                 ),
             )
         return self._own.compose
+
+
+def _flat(transforms: Iterable[alb.BasicTransform | alb.BaseCompose]) -> Iterator[alb.BasicTransform]:
+    """The transforms within others too."""
+    for transform in transforms:
+        if isinstance(transform, alb.BaseCompose):
+            yield from _flat(transform.transforms)
+        else:
+            yield transform
+
+
+def _joined(first: Annotation, second: Annotation) -> Annotation:
+    """The objects of both, as of the first image."""
+    return replace(
+        first,
+        boxes=np.concatenate([first.boxes, second.boxes]),
+        labels=np.concatenate([first.labels, second.labels]),
+        difficult=np.concatenate([first.difficult, second.difficult]),
+        crowd=np.concatenate([first.crowd, second.crowd]),
+        areas=np.concatenate([first.areas, second.areas]),
+    )
 
 
 def failure(transforms: Sequence[alb.BasicTransform | alb.BaseCompose], error: Exception, image: str) -> UserError:

@@ -19,8 +19,21 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from ssd.data.depth import to_eight_bits
 from ssd.errors import UserError
 
-_PILLOW = ("AVIF", "GIF", "HEIF")  # besides TIFF of 8 bits
-_FORMATS = ["JPEG", "PNG", "BMP", "DIB", "WEBP", "GIF", "JPEG2000", "AVIF", "PPM", "SUN"]  # and TIFF, HEIF
+_PILLOW = ("AVIF", "GIF", "HEIF", "ICO", "PSD", "PPM", "TGA")  # besides TIFF of 8 bits; PPM where it is text
+_FORMATS = [
+    "JPEG",
+    "PNG",
+    "BMP",
+    "DIB",
+    "WEBP",
+    "GIF",
+    "JPEG2000",
+    "AVIF",
+    "PPM",
+    "SUN",
+    "ICO",
+    "PSD",
+]  # and TIFF, HEIF, TGA
 _STORED = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 # OpenCV has no names for RGB at a reduced size: its grey ones hold the bit of the size alone.
 _REDUCED = {
@@ -31,6 +44,7 @@ _REDUCED = {
 }
 REDUCTIONS = tuple(_REDUCED)  # by how much `decode` can reduce the sides of a JPEG
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0")
+_PLAIN_PPM = (b"P1", b"P2", b"P3")  # numbers as text, which OpenCV reads wrongly
 _HEIF = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")  # brands of its first box
 
 # Tags of TIFF 6.0, and the compressions that OpenCV's libtiff decodes: of others it makes a black image.
@@ -81,11 +95,13 @@ def read_header(file: IO[bytes], name: str, exif: bool = False) -> Header:
     file.seek(0)
     if start[:4] in _TIFF:
         return _tiff_header(file)
-    with Image.open(file, formats=_heif(name) if _is_heif(start) else _FORMATS) as image:
+    # Nothing at the beginning of a TGA says what it is: there the name does.
+    formats = ["TGA"] if name.lower().endswith(".tga") else _FORMATS
+    with Image.open(file, formats=_heif(name) if _is_heif(start) else formats) as image:
         # not PNG's own getexif, which decodes all of the image first
         orientation = Image.Image.getexif(image).get(_ORIENTATION, 1) if exif else 1
         way = Way.pillow if image.format in _PILLOW else Way.opencv
-        if image.format == "PPM" or (image.format == "PNG" and start[24] == 16):
+        if (image.format == "PPM" and start[:2] not in _PLAIN_PPM) or (image.format == "PNG" and start[24] == 16):
             way = Way.opencv_raw
         return Header(image.height, image.width, way, orientation if orientation in range(1, 9) else 1)
 
@@ -162,6 +178,8 @@ def _by_pillow(data: bytes) -> NDArray[np.uint8] | None:
     formats = [kind for kind in ("TIFF", *_PILLOW) if kind != "HEIF" or kind in Image.OPEN]
     try:
         with Image.open(BytesIO(data), formats=formats) as image:
+            if image.mode.startswith("I"):  # a PGM of more than 8 bits
+                return _eight_bits_rgb(np.asarray(image))
             straight = image.convert("RGBA") if image.mode == "RGBa" else image
             return np.asarray(straight.convert("RGB"))
     except Exception:  # of dozens of kinds

@@ -28,7 +28,7 @@ warnings.filterwarnings("ignore", category=UserWarning, module="PIL")  # of dama
 def decode_image(
     data: bytes, name: str, max_pixels: int = MAX_PIXELS, upright: bool = False, reduction: int = 1
 ) -> NDArray[np.uint8]:
-    """Decodes an encoded image (JPEG, PNG, BMP, WebP, TIFF, GIF, JPEG 2000, AVIF, HEIC, PPM).
+    """Decodes an encoded image (JPEG, PNG, BMP, WebP, TIFF, GIF, JPEG 2000, AVIF, HEIC, PPM, TGA, ICO, PSD).
 
     Grey images get three equal channels, an alpha channel is dropped, of several pictures the first is taken, more than
     8 bits become 8 as `ssd.data.depth` says.

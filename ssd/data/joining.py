@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ssd.data.images import ImageFiles, image_size
+from ssd.data.problems import Problems
 from ssd.data.rows import concatenated
 from ssd.data.sample import Annotation, Dataset, Splits
 from ssd.data.suffixes import IMAGE_SUFFIXES, UNREAD_SUFFIXES, files_ending, say_unread
@@ -44,11 +45,16 @@ def joined(parts: Mapping[str, Splits], weights: Mapping[str, float], name: str)
     return Splits(concatenated(train, f"{name}:train"), concatenated(val, f"{name}:val"), problems)
 
 
-def with_negatives(dataset: Dataset, folder: str) -> Dataset:
+def with_negatives(dataset: Dataset, folder: str, problems: Problems) -> Dataset:
     """The data set with all images in a folder, and in its folders, as images without objects.
 
+    Args:
+        dataset: what is trained on.
+        folder: holds them.
+        problems: takes those whose header cannot be read.
+
     Raises:
-        UserError: it is no folder, has no image, or one whose header cannot be read.
+        UserError: it is no folder, has no image, or one whose header cannot be read and `problems` does not skip.
     """
     root = Path(folder).expanduser()
     if not root.is_dir():
@@ -57,8 +63,12 @@ def with_negatives(dataset: Dataset, folder: str) -> Dataset:
     files = files_ending(root, IMAGE_SUFFIXES)
     if not files:
         raise UserError(f"dataset.negatives={folder} holds no image: give a folder of images without objects.")
-    annotations = [_empty(f"{NEGATIVES}{file.relative_to(root).as_posix()}", *image_size(file)) for file in files]
-    negatives = Dataset(dataset.name, dataset.class_names, annotations, ImageFiles(files))
+    sizes: dict[Path, tuple[int, int]] = {}
+    for file in files:
+        with problems.trying("image-unreadable", file):
+            sizes[file] = image_size(file)
+    annotations = [_empty(f"{NEGATIVES}{file.relative_to(root).as_posix()}", *size) for file, size in sizes.items()]
+    negatives = Dataset(dataset.name, dataset.class_names, annotations, ImageFiles(list(sizes)))
     return concatenated([dataset, negatives], dataset.name)
 
 

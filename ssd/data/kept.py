@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ import platformdirs
 from ssd import __version__
 from ssd.data.annotations import Annotations
 from ssd.data.listening import listening, say
+from ssd.data.problems import Problem
 from ssd.data.sources import stamp_of
 from ssd.runs.files import whole
 
@@ -41,6 +42,7 @@ class Parsed:
 
     class_names: tuple[str, ...]
     parts: Mapping[str, Annotations]
+    problems: Sequence[Problem] = ()  # that were noted
 
 
 def cache_folder() -> Path:
@@ -51,22 +53,25 @@ def cache_folder() -> Path:
 @cache
 def program() -> str:
     """The version, and a digest of the readers, which change between two versions as well."""
-    readers = sorted((Path(__file__).parent / "readers").glob("*.py"))
+    readers = [file for room in ("readers", "folder") for file in sorted((Path(__file__).parent / room).glob("*.py"))]
     return f"{__version__} {hashlib.sha256(b''.join(file.read_bytes() for file in readers)).hexdigest()}"
 
 
-def kept(settings: Sequence[Any], files: Sequence[Path], read: Callable[[], Parsed]) -> Parsed:
+def kept(
+    settings: Sequence[Any], files: Sequence[Path], read: Callable[[], Parsed], least: int | None = None
+) -> Parsed:
     """What `read` gives and logs, from the cache if it is there; otherwise it is kept for the next time.
 
     Args:
         settings: plain values that `read` depends on, the reader's name among them.
         files: and folders that it reads, all of what is in them.
         read: may raise whatever it likes; then nothing is kept.
+        least: images from which on it is; None: `LEAST_IMAGES`.
     """
     began, stamp = time.time_ns(), stamp_of(files)
     name = json.dumps([*settings, *(os.path.abspath(file) for file in files)])
     entry = cache_folder() / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.annotations"
-    about = {"format": 1, "program": program(), "name": name, "stamp": stamp.digest if stamp else None}
+    about = {"format": 2, "program": program(), "name": name, "stamp": stamp.digest if stamp else None}
     if stamp is not None and (found := _load(entry, about)) is not None:
         record.info("annotations as they were read before, from %s", entry)
         say(found[1])
@@ -77,7 +82,7 @@ def kept(settings: Sequence[Any], files: Sequence[Path], read: Callable[[], Pars
             parsed = read()
     finally:
         say(heard)
-    if sum(map(len, parsed.parts.values())) >= LEAST_IMAGES:
+    if sum(map(len, parsed.parts.values())) >= (LEAST_IMAGES if least is None else least):
         if stamp is None or not stamp.is_settled(began) or stamp_of(files) != stamp:
             record.info("annotations not kept for the next start: their files were changed a moment ago, or are links")
         else:
@@ -108,7 +113,7 @@ def _load(entry: Path, about: Mapping[str, Any]) -> tuple[Parsed, list[logging.L
         return None
     with suppress(OSError):
         os.utime(entry)  # used: others are older
-    return Parsed(tuple(names), parts), heard
+    return Parsed(tuple(names), parts, [Problem(*values) for values in head["problems"]]), heard
 
 
 def _annotations(arrays: Mapping[str, Any], prefix: str, classes: int) -> Annotations:
@@ -128,7 +133,14 @@ def _annotations(arrays: Mapping[str, Any], prefix: str, classes: int) -> Annota
 
 def _store(entry: Path, about: Mapping[str, Any], parsed: Parsed, heard: Sequence[logging.LogRecord]) -> None:
     said = [(item.name, item.levelno, item.getMessage()) for item in heard]
-    head = {"about": about, "class_names": parsed.class_names, "parts": list(parsed.parts), "said": said}
+    problems = [astuple(problem) for problem in parsed.problems]
+    head = {
+        "about": about,
+        "class_names": parsed.class_names,
+        "parts": list(parsed.parts),
+        "problems": problems,
+        "said": said,
+    }
     arrays = {"head": np.frombuffer(json.dumps(head).encode(), np.uint8)}
     for number, part in enumerate(parsed.parts.values()):
         text = "\0".join(part.ids).encode("utf-8", "surrogatepass")

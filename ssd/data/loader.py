@@ -64,11 +64,14 @@ class Loader:
         return Objects(boxes, labels, suspects)
 
     def _augmented(self, index: int, epoch: int, suspects: list[int]) -> tuple[NDArray[np.uint8], Annotation]:
-        picture = _Kept(self, index, _without_crowds(self.dataset.annotations[index]), suspects)
+        picture = self._picture(index, suspects)
         if self.augmentation is None:
             return picture.image, picture.annotation
         sample = self.augmentation(picture, (self.seed, epoch, index))
         return self.resized(sample.image), sample.annotation
+
+    def _picture(self, index: int, suspects: list[int]) -> "_Kept":
+        return _Kept(self, index, _without_crowds(self.dataset.annotations[index]), suspects)
 
     def decoded(self, index: int, reduction: int, suspects: list[int]) -> NDArray[np.uint8]:
         """From the cache or the file; see `Dataset.decoded`."""
@@ -115,6 +118,9 @@ class _Kept:
     def reduced(self, reduction: int) -> tuple[NDArray[np.uint8], int]:
         image = self.loader.decoded(self.index, reduction, self.suspects)
         return image, 1 if _is_whole(image, self.annotation) else reduction
+
+    def other(self, number: int) -> "_Kept":
+        return self.loader._picture(number % len(self.loader.dataset), self.suspects)
 
 
 def _is_whole(image: NDArray[np.uint8], annotation: Annotation) -> bool:

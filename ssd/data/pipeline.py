@@ -10,6 +10,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from ssd.cores import available_cores
+from ssd.data.augmentation import Augmentation
 from ssd.data.formats import REDUCTIONS
 from ssd.data.loader import Augment, Loader
 from ssd.data.sample import Dataset
@@ -75,7 +76,7 @@ class Batches:
         self.dataset = dataset
         self.image_size = image_size
         self.batch_size = batch_size
-        self.max_boxes = _padded_boxes(dataset)
+        self.max_boxes = _padded_boxes(dataset, augmentation.pictures if isinstance(augmentation, Augmentation) else 1)
         self.suspects: set[int] = set()
         self._shuffle = shuffle
         self._seed = seed
@@ -132,10 +133,10 @@ class Batches:
         return indices
 
 
-def _padded_boxes(dataset: Dataset) -> int:
-    """The largest number of objects of an image without crowds, rounded up."""
+def _padded_boxes(dataset: Dataset, pictures: int) -> int:
+    """The largest number of objects of so many images without crowds, rounded up."""
     columns = dataset.columns
-    most = int(np.bincount(columns.images[~columns.crowd], minlength=1).max())
+    most = int(np.sort(np.bincount(columns.images[~columns.crowd], minlength=1))[-pictures:].sum())
     return BOX_MULTIPLE * math.ceil(max(most, 1) / BOX_MULTIPLE)
 
 

@@ -30,6 +30,9 @@ class Picture(Protocol):
     def reduced(self, reduction: int) -> tuple[NDArray[np.uint8], int]:
         """The image with its sides divided by up to `reduction`, one of `REDUCTIONS`, and by how much they were."""
 
+    def other(self, number: int) -> "Picture":
+        """A picture of the same data set, the same one for the same number, which may be any from 0 on."""
+
 
 @dataclass(frozen=True, eq=False)
 class Sample:
@@ -41,6 +44,10 @@ class Sample:
     def reduced(self, reduction: int) -> tuple[NDArray[np.uint8], int]:
         """As it is: there is nothing to save once it is decoded."""
         return self.image, 1
+
+    def other(self, number: int) -> "Sample":
+        """Itself: it is of no data set."""
+        return self
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ssd.data.problems import Problem
 from ssd.data.rows import take
 from ssd.data.sample import Dataset, Splits
 from ssd.errors import UserError, nearest
@@ -87,13 +88,18 @@ def ignoring(dataset: Dataset, difficult: bool, smaller_than: float) -> Dataset:
 def without_empty_classes(splits: Splits) -> Splits:
     """Both parts without the classes that have no object in either: a detector would learn never to find them.
 
-    They are named in a warning. Where there is no object at all, the splits stay as they are.
+    They are named in a warning, and among the problems. Where there is no object at all, the splits stay as they are.
     """
     shown = {label for part in (splits.train, splits.val) for label in np.unique(part.columns.labels).tolist()}
     names = splits.train.class_names
     empty = [name for label, name in enumerate(names) if label not in shown]
     if not empty or not shown:
         return splits
+    problems = [
+        Problem("class-without-objects", f"{name} is named by the data and has no objects.", "", left_out=False)
+        for name in empty
+    ]
+    splits = replace(splits, problems=[*splits.problems, *problems])
     log.warning(
         "%s: %d of %d classes have no objects and are left out: %s; dataset.keep_empty_classes=true keeps them.",
         *(splits.train.name.partition(":")[0], len(empty), len(names)),

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,10 +46,15 @@ def stamp_of(paths: Sequence[Path]) -> Stamp | None:
 
 def _all(paths: Sequence[Path]) -> Iterator[tuple[str, os.stat_result | None]]:
     for path in paths:
-        if path.is_dir():
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            yield str(path), None
+            continue
+        if stat.S_ISDIR(found.st_mode):
             yield from _below(str(path))
         else:
-            yield str(path), path.stat() if path.exists() else None
+            yield str(path), found
 
 
 def _below(folder: str) -> Iterator[tuple[str, os.stat_result]]:

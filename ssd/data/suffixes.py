@@ -8,11 +8,11 @@ log = logging.getLogger(__name__)
 
 IMAGE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".jp2", ".j2k"),
-    *(".avif", ".heic", ".heif", ".ppm", ".pgm", ".pnm"),
+    *(".avif", ".heic", ".heif", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".ico", ".psd"),
 )
 # Of pictures that are not read: counted and named where they lie among others.
 UNREAD_SUFFIXES = (
-    *(".jxl", ".psd", ".svg", ".ico", ".tga", ".exr", ".hdr", ".dcm", ".nii", ".pdf", ".eps", ".mp4", ".mov"),
+    *(".jxl", ".svg", ".exr", ".hdr", ".dcm", ".nii", ".pdf", ".eps", ".mp4", ".mov"),
     *(".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2", ".raf", ".raw"),
 )
 _NAMED = 5

@@ -97,7 +97,8 @@ class Processes:
             except BrokenProcessPool:
                 raise UserError(
                     "a process of the input pipeline was killed, or could not start: if the memory was used up, lower "
-                    "pipeline.workers or pipeline.cache_gb, and go on with resume="
+                    "pipeline.workers or pipeline.cache_gb, and go on with resume=; a script of your own must begin "
+                    'its work below `if __name__ == "__main__":`, since each process runs the rest of it, too'
                 ) from None
 
 
@@ -108,6 +109,8 @@ def make_workers(loader: Loader, workers: int, batch_size: int, cache_bytes: int
     augmentation is a fifth, so that two threads give less than two processes (docs/measurements.md). And Python lets a
     daemonic process, such as some launchers' jobs, have no others.
     """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise SystemExit(1)  # a worker that runs its user's script, without a guard, from the beginning: see `filled`
     if workers == 1 or loader.augmentation is None or multiprocessing.current_process().daemon:
         return Threads(loader, workers, cache_bytes)
     try:

@@ -28,7 +28,11 @@ def announcement(cfg: DictConfig, model: SSD, splits: Splits, batches: Batches, 
         start: where its weights come from.
     """
     size, trained = model.image_size, sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
-    steps = len(batches) * cfg.training.epochs
+    amount = f"{len(batches):,} steps of {cfg.training.batch_size} images ({_why('training')})"
+    if cfg.training.minutes is not None:
+        length = f"{cfg.training.minutes:g} minutes, in epochs of {amount}"
+    else:
+        length = f"{cfg.training.epochs} epochs of {amount}, {len(batches) * cfg.training.epochs:,} steps"
     return [
         f"data: {splits.train.name.partition(':')[0]} ({_why('dataset')}), {_amount(splits.train)} to train on, "
         f"{_amount(splits.val)} to validate on",
@@ -36,8 +40,7 @@ def announcement(cfg: DictConfig, model: SSD, splits: Splits, batches: Batches, 
         f"detector: {cfg.detector.name} ({_why('detector')}) on {cfg.backbone.name} ({_why('backbone')}), {start}; "
         f"images of {size} x {size}, {len(model.priors):,} default boxes, {model.count_params() / 1e6:.2f} million "
         f"parameters, {trained / 1e6:.2f} of them trained",
-        f"training: {cfg.training.epochs} epochs of {len(batches):,} steps of {cfg.training.batch_size} images "
-        f"({_why('training')}), {steps:,} steps; {_rate(cfg)}",
+        f"training: {length}; {_rate(cfg)}",
         f"augmentation: {_transforms(cfg)} ({_why('augmentation')})",
     ]
 

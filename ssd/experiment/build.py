@@ -1,11 +1,13 @@
 """From the configuration to the parts of a run: with the task modules, the only code that reads the configuration."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import albumentations as alb
 import keras
+import tensorflow as tf
 from omegaconf import DictConfig, OmegaConf
 
 from ssd.config.instantiate import instantiate
@@ -16,34 +18,50 @@ from ssd.data.one_pass import OnePass, is_one_pass
 from ssd.data.pipeline import Batches
 from ssd.data.sample import Dataset
 from ssd.data.sampling import repeated
+from ssd.device import choose_precision
 from ssd.errors import UserError
 from ssd.experiment.own_parts import as_backbone, as_optimizer, as_schedule
 from ssd.models.checkpoint import check_storable, load_detector
-from ssd.models.detector import SSD, NMSSettings, PriorSpec
-from ssd.models.extras import ExtraLevel
+from ssd.models.detector import SSD, NMSSettings, PriorSpec, prior_levels
+from ssd.models.extras import ExtraLevel, map_sides
+from ssd.models.head_weights import initialise_heads
+from ssd.models.priors import PriorLevel
 from ssd.runs.checkpoint import checkpoint_file
 from ssd.runs.folder import LAST
 from ssd.training.loss import MultiBoxLoss
-from ssd.training.optimizers import fused
+from ssd.training.optimizers import at_share_of_the_rate, fused
+from ssd.training.schedules import by_time
 from ssd.training.step import exclude_from_weight_decay
 from ssd.training.targets import TargetEncoder
 from ssd.weights.reader import TrainedWeights, read_weights
 from ssd.weights.transfer import transfer, weights_of
 
+log = logging.getLogger(__name__)
+
+_STEPS_OF_TIME = 1_000_000  # that a schedule is made for where the clock leads through it
+
 
 def build_train_batches(cfg: DictConfig, dataset: Dataset) -> Batches:
     """Shuffled, augmented batches."""
-    transforms = [
-        instantiate(node, f"augmentation.transforms[{index}]") for index, node in enumerate(cfg.augmentation.transforms)
-    ]
     return Batches(
         repeated(dataset, cfg.training.sampling == Sampling.class_balanced, cfg.seed),
         image_size=cfg.detector.image_size,
-        augmentation=_augmentation(transforms, cfg.detector.image_size),
+        augmentation=_augmentation(_transforms(cfg), cfg.detector.image_size),
         shuffle=cfg.training.shuffle,
         drop_remainder=True,
         **_batch_settings(cfg),
     )
+
+
+def build_geometry(cfg: DictConfig) -> Augment | None:
+    """The augmentation without what changes colours alone: what it makes of boxes."""
+    moving = [transform for transform in _transforms(cfg) if not isinstance(transform, alb.ImageOnlyTransform)]
+    return _augmentation(moving, cfg.detector.image_size)
+
+
+def _transforms(cfg: DictConfig) -> list[Any]:
+    nodes = cfg.augmentation.transforms
+    return [instantiate(node, f"augmentation.transforms[{index}]") for index, node in enumerate(nodes)]
 
 
 def _augmentation(transforms: Sequence[alb.BasicTransform], image_size: int) -> Augment | None:
@@ -79,29 +97,58 @@ def _batch_settings(cfg: DictConfig) -> dict[str, Any]:
 def build_detector(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
     """The network, in Keras' current precision; its random weights follow from the seed alone."""
     keras.utils.set_random_seed(cfg.seed)
-    arguments = {key: value for key, value in cfg.backbone.items() if key != "name"}
-    if "weights" in arguments and _starts_from_checkpoint(cfg):
-        arguments["weights"] = None  # all weights are replaced: no download, no file needed
     detector = cfg.detector
-    made = instantiate(OmegaConf.create(arguments), "backbone", image_size=detector.image_size)
-    backbone = as_backbone(made, cfg.backbone["_target_"], detector.image_size)
+    backbone = _build_backbone(cfg, trained=not _starts_from_checkpoint(cfg))  # or all weights are replaced
     model = SSD(
         backbone,
         class_names,
         extras=[ExtraLevel(**extra) for extra in detector.extras],
-        priors=PriorSpec(
-            tuple(detector.scales),
-            tuple(map(tuple, detector.aspect_ratios)),
-            detector.prior_steps.name,
-            detector.clip_priors,
-        ),
+        priors=_prior_spec(cfg),
         variances=detector.variances,
         separable=detector.separable,
         nms=NMSSettings(detector.score_threshold, detector.nms_iou, detector.max_per_class, detector.max_detections),
+        batch_norm=detector.batch_norm,
         name=cfg.detector.name,
     )
+    if detector.object_prior is not None:
+        initialise_heads(model, detector.object_prior, cfg.seed)
     check_storable(model)
     return model
+
+
+def build_prior_levels(cfg: DictConfig) -> list[PriorLevel]:
+    """The levels of the configured detector, for which no more of it is built than its backbone, without weights."""
+    maps = _build_backbone(cfg, trained=False).outputs
+    extras = [ExtraLevel(**extra) for extra in cfg.detector.extras]
+    sides = map_sides([int(features.shape[1]) for features in maps], extras)
+    return prior_levels(cfg.detector.image_size, sides, len(maps), extras, _prior_spec(cfg))
+
+
+def _build_backbone(cfg: DictConfig, trained: bool) -> keras.Model:
+    """The backbone; unless its own weights are wanted, none are downloaded and no file is needed."""
+    arguments = {key: value for key, value in cfg.backbone.items() if key != "name"}
+    if "weights" in arguments and not trained:
+        arguments["weights"] = None
+    made = instantiate(OmegaConf.create(arguments), "backbone", image_size=cfg.detector.image_size)
+    return as_backbone(made, cfg.backbone["_target_"], cfg.detector.image_size)
+
+
+def _prior_spec(cfg: DictConfig) -> PriorSpec:
+    detector = cfg.detector
+    ratios = tuple(map(tuple, detector.aspect_ratios))
+    return PriorSpec(tuple(detector.scales), ratios, detector.prior_steps.name, detector.clip_priors)
+
+
+def build_detector_in_precision(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
+    """The network in the precision that fits it and this device: built once to be looked at, and again if need be."""
+    keras.config.set_dtype_policy("float32")
+    model = build_detector(cfg, class_names)
+    policy, why = choose_precision(cfg.precision.name, model)
+    log.info("precision %s (%s)", policy, why)
+    if policy == "float32":
+        return model
+    keras.config.set_dtype_policy(policy)
+    return build_detector(cfg, class_names)
 
 
 def _starts_from_checkpoint(cfg: DictConfig) -> bool:
@@ -151,17 +198,35 @@ def build_target_encoder(cfg: DictConfig, model: SSD) -> TargetEncoder:
     return TargetEncoder(model.box_coder, cfg.detector.match_iou)
 
 
-def build_optimizer(cfg: DictConfig, model: SSD, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """The optimizer with its schedule, built for the model, weight decay on kernels only."""
+def build_optimizer(
+    cfg: DictConfig, model: SSD, steps_per_epoch: int, time: tf.Variable | None = None
+) -> keras.optimizers.Optimizer:
+    """The optimizer with its schedule, built for the model, weight decay on kernels only.
+
+    The schedule is gone through by steps, or by the share of the time that is gone, where one is given.
+    """
+    total_steps = steps_per_epoch * cfg.training.epochs if time is None else _STEPS_OF_TIME
     made = instantiate(
         cfg.schedule,
         "schedule",
         learning_rate=cfg.optimizer.learning_rate,
-        total_steps=steps_per_epoch * cfg.training.epochs,
+        total_steps=total_steps,
     )
     schedule = as_schedule(made, cfg.schedule["_target_"])
-    made = instantiate(cfg.optimizer, "optimizer", learning_rate=schedule)
+    if time is not None and not isinstance(schedule, int | float):
+        schedule = by_time(schedule, total_steps, time)
+    return optimizer_with(cfg, model, schedule)
+
+
+def optimizer_with(
+    cfg: DictConfig, model: SSD, schedule: keras.optimizers.schedules.LearningRateSchedule | float
+) -> keras.optimizers.Optimizer:
+    """The optimizer with a schedule of its learning rate, built for the model, weight decay on kernels only."""
+    arguments = OmegaConf.create({key: value for key, value in cfg.optimizer.items() if key != "backbone_rate"})
+    made = instantiate(arguments, "optimizer", learning_rate=schedule)
     optimizer = fused(as_optimizer(made, cfg.optimizer["_target_"]))
+    share = cfg.optimizer.get("backbone_rate", 1.0)
+    optimizer = at_share_of_the_rate(optimizer, model.backbone.trainable_variables, share)
     exclude_from_weight_decay(optimizer, model)
     if model.dtype_policy.name == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)

@@ -17,6 +17,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from ssd.config.overrides import key_of
+from ssd.config.schemas import Priors
 from ssd.inference.folding import policy_of
 from ssd.runs.flat import flatten
 from ssd.runs.folder import as_typed, run_of
@@ -27,14 +28,15 @@ from ssd.tracking.values import CHOICES
 _NAMED = ("experiment", "backbone", "detector", "dataset", "augmentation", "optimizer", "schedule")
 _SETTINGS = ("backbone", "detector", "dataset", "augmentation", "optimizer", "schedule", "training")
 _SINGLE = ("seed", "checkpoint", "weights")
-# What the chosen option says already, and where a data set lies.
-_LEFT_OUT = ("name", "_target_", "pretrained_weights", "path", "data_dir", "archives")
+# What the chosen option says already, where a data set lies, and what only looks on.
+_LEFT_OUT = ("name", "_target_", "pretrained_weights", "path", "data_dir", "archives", "diagnostics")
 # Params that a reader asks for first.
 _FIRST = (
     *("experiment", "backbone", "backbone.weights", "detector", "detector.image_size", "dataset", "augmentation"),
-    *("optimizer", "optimizer.learning_rate", "schedule", "training.epochs", "training.batch_size"),
+    *("optimizer", "optimizer.learning_rate", "schedule", "training.epochs", "training.minutes", "training.batch_size"),
     *("precision", "seed", "checkpoint", "weights"),
 )
+_FITTED = ("detector.priors", "detector.scales", "detector.aspect_ratios")  # told where they are of the run's own
 _PACKAGES = ("tensorflow", "keras", "albumentations", "mlflow")
 
 
@@ -54,6 +56,8 @@ def params(cfg: DictConfig, model: keras.Model, data: str) -> dict[str, str]:
     hydra = HydraConfig.get()
     config = plain_config(cfg)
     given = {key_of(line) for line in as_typed(hydra.overrides.task)}
+    if cfg.detector.priors == Priors.fitted:
+        given.add("detector.aspect_ratios")  # a result, too
     # a checkpoint outside of a run folder does not tell what it was trained with, and the configuration does not know
     unknown = cfg.checkpoint is not None and cfg.task.name != "train" and run_of(Path(cfg.checkpoint)) is None
     named, explained = (("dataset",), ("dataset",)) if unknown else (_NAMED, _SETTINGS)
@@ -88,7 +92,8 @@ def _own(config: Mapping[str, Any], hydra: HydraConf, found: Mapping[str, str]) 
 def settings(cfg: DictConfig, model: keras.Model, data: str) -> dict[str, str]:
     """The params that a reader of the report asks for first."""
     known = params(cfg, model, data)
-    return {key: known[key] for key in _FIRST if key in known}
+    fitted = _FITTED if cfg.detector.priors == Priors.fitted else ()
+    return {key: known[key] for key in (*_FIRST, *fitted) if key in known}
 
 
 def tags(cfg: DictConfig, model: keras.Model, data: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ from ssd.data.images import MAX_PIXELS
 from ssd.data.joining import NEGATIVES, joined, with_negatives
 from ssd.data.listening import listening, say
 from ssd.data.oddities import say_oddities
-from ssd.data.problems import RAISE, SKIP
+from ssd.data.problems import RAISE, SKIP, Problems
 from ssd.data.sample import Dataset, Splits
 from ssd.data.selection import both, ignoring, limited, merges_of, of_classes, without_empty_classes
 from ssd.errors import UserError, kind_of
@@ -163,5 +163,7 @@ def _selected(node: DictConfig, splits: Splits) -> Splits:
     if (limits := (node.get("limit_train"), node.get("limit_val"))) != (None, None):
         splits = replace(splits, train=limited(splits.train, limits[0]), val=limited(splits.val, limits[1]))
     if (folder := node.get("negatives")) is not None:
-        splits = replace(splits, train=with_negatives(splits.train, folder))
+        problems = Problems(node.get("on_error") or RAISE)
+        train = with_negatives(splits.train, folder, problems)
+        splits = replace(splits, train=train, problems=[*splits.problems, *problems.noted])
     return splits

@@ -1,10 +1,12 @@
 """Boxes that are odd by themselves or beside another one of their image."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ssd.data.sample import Dataset
-from ssd.inspection.finding import Finding
+from ssd.inspection.finding import Finding, Findings
 from ssd.inspection.objects import Objects, found_in
 
 # Sides in the network's pixels. SSD's finest map has a stride of 8, and its smallest priors are 30 of 300 pixels wide;
@@ -16,33 +18,39 @@ _SAME = 0.9  # IoU of two boxes of one class that are hardly two objects; drawn 
 _SAME_PLACE = 0.95  # the same of two classes, which lie over each other more often: a person and their coat
 
 
-def check_boxes(dataset: Dataset, objects: Objects, image_size: int) -> list[Finding]:
-    """Findings on tiny, thin and whole boxes, and on boxes in the place of another one.
+def check_boxes(dataset: Dataset, objects: Objects, image_size: int) -> list[Sequence[Finding]]:
+    """Findings on tiny, thin and whole boxes, and on boxes in the place of another one; those of a part have one kind.
 
     Args:
         dataset: the split.
         objects: its objects; crowds are left alone.
         image_size: side in pixels of the square that the network sees.
     """
-    return [*_shapes(dataset, objects, image_size), *_pairs(dataset, objects)]
+    pairs = ([finding] for finding in _pairs(dataset, objects))
+    return [found for found in (*_shapes(dataset, objects, image_size), *pairs) if found]
 
 
-def _shapes(dataset: Dataset, objects: Objects, image_size: int) -> list[Finding]:
+def _shapes(dataset: Dataset, objects: Objects, image_size: int) -> list[Findings]:
     sides = (objects.boxes[:, 2:] - objects.boxes[:, :2]).astype(np.float64)
     pixels = sides * objects.sizes
     ratio = pixels.max(axis=1, initial=0) / np.maximum(pixels.min(axis=1, initial=np.inf), 1e-9)
     tiny = (sides * image_size).min(axis=1, initial=np.inf) < _TINY
-    findings = []
-    for i in np.flatnonzero(tiny & ~objects.crowd).tolist():
+
+    def of_tiny(i: int) -> Finding:
         height, width = sides[i] * image_size
         text = f"has {width:.1f} x {height:.1f} pixels at the network's size of {image_size}."
-        findings.append(found_in("box-tiny", dataset, objects, text, i))
-    for i in np.flatnonzero((ratio > _THIN) & ~tiny & ~objects.crowd).tolist():
+        return found_in("box-tiny", dataset, objects, text, i)
+
+    def of_thin(i: int) -> Finding:
         height, width = pixels[i]
-        findings.append(found_in("box-thin", dataset, objects, f"has {width:.0f} x {height:.0f} pixels.", i))
-    for i in np.flatnonzero((sides.prod(axis=1) > _WHOLE) & ~objects.crowd).tolist():
-        findings.append(found_in("box-whole-image", dataset, objects, "covers its image.", i))
-    return findings
+        return found_in("box-thin", dataset, objects, f"has {width:.0f} x {height:.0f} pixels.", i)
+
+    def of_whole(i: int) -> Finding:
+        return found_in("box-whole-image", dataset, objects, "covers its image.", i)
+
+    thin, whole = (ratio > _THIN) & ~tiny, sides.prod(axis=1) > _WHOLE
+    kinds = ((tiny, of_tiny), (thin, of_thin), (whole, of_whole))
+    return [Findings(np.flatnonzero(odd & ~objects.crowd).tolist(), make) for odd, make in kinds]
 
 
 def _pairs(dataset: Dataset, objects: Objects) -> list[Finding]:

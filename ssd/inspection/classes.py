@@ -54,8 +54,10 @@ def _alike(one: str, other: str, count: int, other_count: int) -> str:
     if _singular(one) == _singular(other):
         return "differ only in being one or many"
     few, many = sorted((count, other_count))
+    if not 0 < few <= _RARE * many:
+        return ""
     alike = SequenceMatcher(None, _bare(one), _bare(other)).ratio() >= _MISSPELT
-    return "are nearly the same word, and one is rare" if alike and 0 < few <= _RARE * many else ""
+    return "are nearly the same word, and one is rare" if alike else ""
 
 
 def _bare(name: str) -> str:

@@ -1,6 +1,7 @@
 """All checks of a data set, in the order in which a report tells them."""
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 from ssd.data.look import Look
@@ -28,19 +29,21 @@ def examine(splits: Splits, looks: Sequence[Sequence[Look]], image_size: int) ->
         looks: one for each image of `parts_of(splits)`.
         image_size: side in pixels of the square that the network sees.
     """
-    return [*from_reader(splits, looks), *check_annotations(splits, image_size), *check_images(splits, looks)]
+    told = chain.from_iterable(check_annotations(splits, image_size))
+    return [*from_reader(splits, looks), *told, *check_images(splits, looks)]
 
 
-def check_annotations(splits: Splits, image_size: int) -> list[Finding]:
-    """What annotations alone tell, in a moment: the part that precedes every training.
+def check_annotations(splits: Splits, image_size: int) -> list[Sequence[Finding]]:
+    """What annotations alone tell, in a moment: the part that precedes every training. Those of a part have one kind.
 
     Args:
         splits: of the data set.
         image_size: side in pixels of the square that the network sees.
     """
     columns = {part: objects_of(part) for part in parts_of(splits)}
-    findings = [finding for part, objects in columns.items() for finding in check_boxes(part, objects, image_size)]
-    return [*findings, *check_classes(splits, [columns[splits.train], columns[splits.val]])]
+    of_boxes = [found for part, objects in columns.items() for found in check_boxes(part, objects, image_size)]
+    of_classes = check_classes(splits, [columns[splits.train], columns[splits.val]])
+    return [*of_boxes, *([finding] for finding in of_classes)]
 
 
 def check_images(splits: Splits, looks: Sequence[Sequence[Look]]) -> list[Finding]:

@@ -1,7 +1,8 @@
 """One thing that the inspection of a data set found."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 from ssd.inference.detections import Detections
 from ssd.inspection.kinds import KINDS, Kind
@@ -47,3 +48,28 @@ class Finding:
     def of(self) -> Kind:
         """Severity, title and advice."""
         return KINDS[self.kind]
+
+
+@dataclass(frozen=True)
+class Findings(Sequence[Finding]):
+    """Findings of one kind on objects, each made when it is asked for: of tiny boxes there can be 100,000.
+
+    Attributes:
+        rows: of the objects.
+        make: from such a row.
+    """
+
+    rows: Sequence[int]
+    make: Callable[[int], Finding]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Finding: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Findings": ...
+    def __getitem__(self, index: int | slice) -> "Finding | Findings":
+        if isinstance(index, slice):
+            return Findings(self.rows[index], self.make)
+        return self.make(self.rows[index])

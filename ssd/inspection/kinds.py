@@ -88,6 +88,12 @@ KINDS: dict[str, Kind] = {
         _W, "Objects of one class whose boxes nearly coincide", "Keep one of them, if they are one object."
     ),
     "object-two-classes": Kind(_W, "Objects that have two classes", "Keep the right one of the two."),
+    "prior-unreached": Kind(
+        _W,
+        "Objects that no prior reaches",
+        "They are learnt from one prior each, which fits badly: fit the priors to the data (detector.priors=auto), or "
+        "for small objects choose a larger detector.image_size or finer backbone.feature_layers.",
+    ),
     # classes
     "class-alike": Kind(_W, "Classes with nearly the same name", "Write them the same way, if they are one class."),
     "class-background": Kind(

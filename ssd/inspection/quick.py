@@ -1,9 +1,11 @@
 """The part of an inspection that precedes every training: what the annotations tell, said in a line for each kind."""
 
 import logging
+from collections import Counter
 
 from ssd.data.sample import Splits
 from ssd.inspection.examine import check_annotations
+from ssd.inspection.finding import Finding
 from ssd.inspection.kinds import KINDS, Severity
 
 log = logging.getLogger(__name__)
@@ -19,13 +21,16 @@ def say_findings(splits: Splits, image_size: int) -> None:
         splits: of the data set.
         image_size: side in pixels of the square that the network sees.
     """
-    findings = check_annotations(splits, image_size)
+    count, firsts = Counter[str](), dict[str, Finding]()
+    for findings in check_annotations(splits, image_size):
+        first = findings[0]
+        count[first.kind] += len(findings)
+        firsts.setdefault(first.kind, first)
     for key, kind in KINDS.items():
-        found = [finding for finding in findings if finding.kind == key]
-        if not found or key in _SAID or kind.severity == Severity.note:
+        if key not in firsts or key in _SAID or kind.severity == Severity.note:
             continue
-        where = f"{found[0].file}: " if found[0].file else ""
+        where = f"{firsts[key].file}: " if firsts[key].file else ""
         log.warning(
             "%s: %d (task=inspect lists them); the first: %s%s %s",
-            *(kind.title, len(found), where, found[0].text, kind.advice),
+            *(kind.title, count[key], where, firsts[key].text, kind.advice),
         )

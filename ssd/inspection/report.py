@@ -18,6 +18,7 @@ from ssd.inspection.finding import Finding
 from ssd.inspection.kinds import KINDS, Kind, Severity
 from ssd.inspection.objects import Objects, counts_of, objects_of
 from ssd.inspection.pictured import draw_findings
+from ssd.inspection.priors import PriorCheck, prior_section, priors_as_json
 from ssd.runs.files import write_json, write_text
 from ssd.runs.folder import FINDINGS, PLOTS, REPORT, REPORT_PAGE
 from ssd.runs.html import self_contained
@@ -36,12 +37,16 @@ class Inspection:
         findings: all of them.
         image_size: side in pixels of the square that the network sees.
         seconds: it took.
+        priors: what the detector's reach.
+        no_priors: why that is not known, where it is not.
     """
 
     splits: Splits
     findings: Sequence[Finding]
     image_size: int
     seconds: float
+    priors: PriorCheck | None = None
+    no_priors: str = ""
 
     @property
     def name(self) -> str:
@@ -75,7 +80,17 @@ def write_inspection(inspection: Inspection, folder: Path) -> None:
     """Writes report.md, report.html, findings.json and plots/ into `folder`."""
     (folder / PLOTS).mkdir(parents=True, exist_ok=True)
     write_json(folder / FINDINGS, _as_json(inspection))
-    text = "\n\n".join([*_overview(inspection), *_data(inspection, folder), *_found(inspection, folder)]) + "\n"
+    text = (
+        "\n\n".join(
+            [
+                *_overview(inspection),
+                *_data(inspection, folder),
+                *_priors(inspection, folder),
+                *_found(inspection, folder),
+            ]
+        )
+        + "\n"
+    )
     write_text(folder / REPORT, text)
     write_text(folder / REPORT_PAGE, self_contained(text, folder))
 
@@ -95,7 +110,9 @@ def _as_json(inspection: Inspection) -> dict[str, Any]:
         for finding in found
     ]
     counts = {f"{severity.name}s": inspection.count(severity) for severity in Severity}
-    return {"dataset": inspection.name, "seconds": round(inspection.seconds, 2), **counts, "findings": findings}
+    about = {"dataset": inspection.name, "seconds": round(inspection.seconds, 2), **counts}
+    priors = {"priors": priors_as_json(inspection.priors)} if inspection.priors is not None else {}
+    return {**about, **priors, "findings": findings}
 
 
 def _overview(inspection: Inspection) -> list[str]:
@@ -124,6 +141,12 @@ def _data(inspection: Inspection, folder: Path) -> list[str]:
         f"### Objects of {parts[0].name}\n\n![Objects](plots/{statistics.name})",
         f"### Boxes\n\n![Sizes and shapes](plots/{shapes.name})",
     ]
+
+
+def _priors(inspection: Inspection, folder: Path) -> list[str]:
+    if inspection.priors is not None:
+        return prior_section(inspection.priors, folder)
+    return [f"## Priors\n\nLeft out: {inspection.no_priors}"] if inspection.no_priors else []
 
 
 def _ratios(objects: Objects) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ is built, and the weights are put in. What a network was trained with is not rea
 optimizer and takes the stored numbers.
 """
 
+import io
 import logging
 import tempfile
 import warnings
@@ -19,6 +20,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 import ssd.models.layers  # noqa: F401  (registers what a checkpoint refers to)
 from ssd.errors import UserError, first_line
@@ -26,7 +28,7 @@ from ssd.models.detector import SSD
 from ssd.models.keras_weights import Shapes, network_shapes, optimizer_shapes, stored_shapes
 from ssd.runs.checkpoint import checkpoint_file, read_notes, read_settings, unreadable
 from ssd.runs.keras_config import check_network, shown
-from ssd.runs.keras_zip import WEIGHTS, copy, opened
+from ssd.runs.keras_zip import AVERAGE, BROKEN, WEIGHTS, copy, opened
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +95,23 @@ def restore(file: Path, model: SSD, optimizer: keras.optimizers.Optimizer | None
             _put_in(stored, model)
     _say_not_finite(file, model)
     return stored.notes
+
+
+def read_average(file: Path) -> NDArray[np.float32] | None:
+    """The average of weights that a checkpoint was written with; None where it has none.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        with opened(file) as archive:
+            if AVERAGE not in archive.namelist():
+                return None
+            content = io.BytesIO()
+            copy(archive, AVERAGE, content)
+            return np.frombuffer(content.getvalue(), "<f4")
+    except BROKEN as error:
+        raise UserError(unreadable(file, shown(first_line(error), 300))) from error
 
 
 @contextmanager

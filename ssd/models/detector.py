@@ -60,6 +60,7 @@ class SSD(keras.Model):
         variances: of the offsets, for cy, cx, height, width (Caffe: 0.1, 0.1, 0.2, 0.2).
         separable: SSDLite's depthwise separable convolutions in extras and heads.
         nms: how its outputs are decoded.
+        batch_norm: behind the convolutions of ordinary extras too, as behind separable ones.
 
     Raises:
         UserError: where scales or aspect ratios do not fit the number of feature maps.
@@ -74,13 +75,14 @@ class SSD(keras.Model):
         variances: Sequence[float],
         separable: bool,
         nms: NMSSettings,
+        batch_norm: bool = False,
         **kwargs: Any,
     ) -> None:
         # --- Feature maps ---
         maps = list(backbone.outputs)
         image_size = int(backbone.input_shape[1])
-        maps += extra_maps(maps[-1], extras, separable)
-        levels = _prior_levels(image_size, [int(m.shape[1]) for m in maps], len(backbone.outputs), extras, priors)
+        maps += extra_maps(maps[-1], extras, separable, batch_norm)
+        levels = prior_levels(image_size, [int(m.shape[1]) for m in maps], len(backbone.outputs), extras, priors)
 
         # --- Heads ---
         offsets, logits = [], []
@@ -104,6 +106,7 @@ class SSD(keras.Model):
         self.variances = tuple(variances)
         self.separable = separable
         self.nms = nms
+        self.batch_norm = batch_norm
 
     @cached_property
     def priors(self) -> NDArray[np.float32]:
@@ -126,6 +129,7 @@ class SSD(keras.Model):
             "variances": list(self.variances),
             "separable": self.separable,
             "nms": asdict(self.nms),
+            "batch_norm": self.batch_norm,
         }
 
     @classmethod
@@ -154,10 +158,21 @@ def _head(features: keras.KerasTensor, shapes: int, values: int, separable: bool
     return keras.layers.Reshape((-1, values), name=f"{name}_flat")(output)
 
 
-def _prior_levels(
+def prior_levels(
     image_size: int, cells: Sequence[int], from_backbone: int, extras: Sequence[ExtraLevel], spec: PriorSpec
 ) -> list[PriorLevel]:
-    """One PriorLevel per feature map, its step found as `spec.steps` says."""
+    """One PriorLevel per feature map, its step found as `spec.steps` says.
+
+    Args:
+        image_size: side in pixels of the network's images.
+        cells: sides of all maps, finest first.
+        from_backbone: how many of them are the backbone's.
+        extras: the levels behind it.
+        spec: of the detector.
+
+    Raises:
+        UserError: scales or aspect ratios do not fit the number of maps.
+    """
     for key, expected, given in (
         ("detector.aspect_ratios", len(cells), len(spec.aspect_ratios)),
         ("detector.scales", len(cells) + 1, len(spec.scales)),

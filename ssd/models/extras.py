@@ -6,7 +6,8 @@ from math import log2
 
 import keras
 
-from ssd.models.layers import batch_norm, pad, separable_conv
+from ssd.models import layers
+from ssd.models.layers import pad, separable_conv
 
 
 @dataclass(frozen=True)
@@ -39,17 +40,34 @@ def _fitting(cells: int, extras: Sequence[ExtraLevel]) -> list[ExtraLevel]:
     return [ExtraLevel(extra.squeeze, extra.filters, kernel=3, stride=2, padding=1) for extra in extras]
 
 
-def extra_maps(features: keras.KerasTensor, extras: Sequence[ExtraLevel], separable: bool) -> list[keras.KerasTensor]:
+def map_sides(cells: Sequence[int], extras: Sequence[ExtraLevel]) -> list[int]:
+    """Sides of all maps, from those of the backbone's, without a network."""
+    sides = list(cells)
+    for extra in _fitting(sides[-1], extras):
+        sides.append(extra.cells(sides[-1]))
+    return sides
+
+
+def extra_maps(
+    features: keras.KerasTensor, extras: Sequence[ExtraLevel], separable: bool, batch_norm: bool
+) -> list[keras.KerasTensor]:
     """The maps that follow the backbone's last one, (B, H, W, F) each.
 
     Where a map is too small for `extras`, all become 3x3 with stride 2 and padding 1, so that each gives a map.
+
+    Args:
+        features: the backbone's last map.
+        extras: the levels.
+        separable: SSDLite's depthwise separable convolutions, whose batch norms are always there.
+        batch_norm: one behind each ordinary convolution too.
     """
     maps = []
     for index, extra in enumerate(_fitting(int(features.shape[1]), extras)):
         name = f"extra_{index}"
-        features = _conv_relu(features, extra.squeeze, 1, 1, 0, False, f"{name}_squeeze", normalised=separable)
+        features = _conv_relu(features, extra.squeeze, 1, 1, 0, False, f"{name}_squeeze", separable, batch_norm)
         features = _conv_relu(
-            features, extra.filters, extra.kernel, extra.stride, extra.padding, separable, name, normalised=separable
+            *(features, extra.filters, extra.kernel, extra.stride, extra.padding, separable, name),
+            *(separable, batch_norm),
         )
         maps.append(features)
     return maps
@@ -63,9 +81,11 @@ def _conv_relu(
     padding: int,
     separable: bool,
     name: str,
-    normalised: bool,
+    lite: bool,
+    batch_norm: bool,
 ) -> keras.KerasTensor:
-    """Convolution and ReLU; with batch norm and ReLU6 in SSDLite (torchvision's ssdlite.py)."""
+    """Convolution and ReLU, perhaps with batch norm between; with batch norm and ReLU6 in SSDLite (ssdlite.py)."""
+    normalised = lite or batch_norm
     if separable:
         features = separable_conv(features, filters, kernel, stride, padding, not normalised, name)
     else:
@@ -73,8 +93,8 @@ def _conv_relu(
             pad(features, padding, name)
         )
     if normalised:
-        features = batch_norm(f"{name}_bn")(features)
-    return keras.layers.ReLU(6.0 if normalised else None, name=f"{name}_relu")(features)
+        features = layers.batch_norm(f"{name}_bn")(features)
+    return keras.layers.ReLU(6.0 if lite else None, name=f"{name}_relu")(features)
 
 
 def strides(

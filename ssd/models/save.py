@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from ssd.errors import UserError, first_line
 from ssd.models.checkpoint import compiled_with
 from ssd.models.detector import SSD
-from ssd.runs.keras_zip import NOTES, check_sums, opened
+from ssd.runs.keras_zip import AVERAGE, NOTES, check_sums, opened
 
 
 def save_detector(
@@ -21,6 +23,7 @@ def save_detector(
     file: Path,
     optimizer: keras.optimizers.Optimizer | None = None,
     notes: Mapping[str, int] | None = None,
+    average: NDArray[np.float32] | None = None,
 ) -> None:
     """Writes a detector beside its name, reads it again, and moves it into place: a reader sees the old or the new one.
 
@@ -29,6 +32,7 @@ def save_detector(
         file: ends in `.keras`.
         optimizer: to go on with, its step count included; without one the file has a third of the size.
         notes: for `ssd.runs.checkpoint.read_notes`.
+        average: (N,) of weights, for `ssd.models.checkpoint.read_average`.
 
     Raises:
         UserError: it cannot be written; what was there is as it was.
@@ -39,9 +43,11 @@ def save_detector(
             file.parent.mkdir(parents=True, exist_ok=True)
             with compiled_with(model, optimizer):
                 model.save(partial)
-            if notes is not None:
-                with zipfile.ZipFile(partial, "a") as archive:
+            with zipfile.ZipFile(partial, "a") as archive:
+                if notes is not None:
                     archive.writestr(NOTES, json.dumps(notes))
+                if average is not None:
+                    archive.writestr(AVERAGE, average.astype("<f4").tobytes())
             _check(partial)
             _sync(partial)
             os.replace(partial, file)

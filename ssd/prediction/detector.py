@@ -87,8 +87,9 @@ class Detector:
         """In label order."""
         return self.network.class_names
 
-    @overload  # type: ignore[overload-overlap]  # str, bytes and arrays are iterable, too
-    def __call__(self, images: ImageLike, score_threshold: float | None = None) -> ImageDetections: ...
+    # str, bytes and arrays are iterable, too
+    @overload
+    def __call__(self, images: ImageLike, score_threshold: float | None = None) -> ImageDetections: ...  # type: ignore[overload-overlap]
     @overload
     def __call__(self, images: Iterable[ImageLike], score_threshold: float | None = None) -> list[ImageDetections]: ...
     def __call__(

@@ -75,7 +75,9 @@ _DETECTOR: dict[str, Rule] = {
     "variances": lambda v: _numbers(v, 4) and len(v) == 4,
     "separable": _flag,
     "nms": lambda v: isinstance(v, dict),
+    "batch_norm": _flag,
 }
+_LATER = {"batch_norm": False}  # settings that older checkpoints lack, and what they stand for
 
 
 def check_detector(settings: dict[str, Any]) -> None:
@@ -87,7 +89,7 @@ def check_detector(settings: dict[str, Any]) -> None:
     Raises:
         ValueError: naming the setting.
     """
-    _check(settings, _DETECTOR, "")
+    _check(_LATER | settings, _DETECTOR, "")
     _check(settings["priors"], _PRIORS, "priors.")
     _check(settings["nms"], _NMS, "nms.")
     for index, extra in enumerate(settings["extras"]):

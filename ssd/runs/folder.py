@@ -19,6 +19,7 @@ LAST = Path("checkpoints", "last.keras")  # the detector and optimizer to go on 
 HISTORY = Path("checkpoints", "history.csv")  # the same as results.csv, should that be lost
 LOG = Path("run.log")  # set in conf/config.yaml
 RESULTS = Path("results.csv")
+DIAGNOSTICS = Path("diagnostics.csv")  # of each layer, by training.diagnostics=true
 METRICS = Path("metrics.json")  # of the best checkpoint
 SPLIT = Path("split.json")  # which images it trains and validates on, where the data set is a folder of any format
 PLOTS = Path("plots")

@@ -35,7 +35,13 @@ from ssd.runs.started import called_from, config_of
 
 # What a continued training may change and stays the same experiment; of these sections and keys all.
 _FREE = ("task", "tracking", "pipeline", "sweep", "name", "gpu_memory_growth", "score_threshold")
-_FREE_KEYS = ("training.epochs", "training.patience", "training.evaluate_every")
+_FREE_KEYS = (
+    "training.epochs",
+    "training.minutes",
+    "training.patience",
+    "training.evaluate_every",
+    "training.diagnostics",
+)
 # What a run writes.
 _FILES = (OVERRIDES, HYDRA, CONFIG, BEST, LAST, HISTORY, LOG, RESULTS, METRICS, REPORT, REPORT_PAGE, RUN_ID_FILE, SPLIT)
 _FOLDERS = (OVERRIDES.parent, LAST.parent, PLOTS)

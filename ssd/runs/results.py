@@ -19,6 +19,7 @@ COLUMNS = (
     "train/loss",
     "train/loss_cls",
     "train/loss_box",
+    "train/unmatched",
     "train/images_per_second",
     "train/waiting",
     "val/loss",

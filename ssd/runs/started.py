@@ -145,6 +145,21 @@ def config_of(folder: Path) -> dict[str, Any] | None:
     return values
 
 
+def fitted_priors_of(folder: Path) -> dict[str, Any]:
+    """What a run has noted of priors that it fitted: `priors`, `scales` and `aspect_ratios`; nothing of other runs.
+
+    Raises:
+        UserError: its configuration is damaged.
+    """
+    detector = at(config_of(folder), "detector")
+    if at(detector, "priors") != "fitted":
+        return {}
+    noted = {key: at(detector, key) for key in ("priors", "scales", "aspect_ratios")}
+    if any(value is None for value in noted.values()):
+        raise damaged(folder / CONFIG, "it does not say which priors were fitted", _CONFIG_REMEDY)
+    return noted
+
+
 def best_by_of(folder: Path, known: Sequence[str]) -> str | None:
     """The `training.best_by` of a run; None where it has not begun, or none.
 

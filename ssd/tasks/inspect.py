@@ -13,12 +13,13 @@ from omegaconf import DictConfig
 from ssd.console import waiting
 from ssd.data.look import Look, look_at_images
 from ssd.data.sample import Splits
-from ssd.errors import FaultyDataError
+from ssd.errors import FaultyDataError, UserError
 from ssd.experiment.converted import convert_if_asked
 from ssd.experiment.splits import build_splits_with_problems
 from ssd.inspection.examine import examine, parts_of
 from ssd.inspection.finding import Finding
 from ssd.inspection.kinds import Severity
+from ssd.inspection.priors import PriorCheck, unreached
 from ssd.inspection.report import Inspection, write_inspection
 from ssd.runs.folder import FINDINGS, IMAGE_MEMORY, REPORT_PAGE
 
@@ -43,7 +44,10 @@ def run(cfg: DictConfig, folder: Path) -> float:
         findings = examine(splits, looks, cfg.detector.image_size)
     if cfg.checkpoint is not None or cfg.weights is not None:
         findings += _suspects(cfg, splits, looks)
-    inspection = Inspection(splits, findings, cfg.detector.image_size, monotonic() - start)
+    with waiting("looking at the priors"):
+        priors, left_out = _priors(cfg, splits)
+    findings += unreached(priors, splits.train) if priors is not None else []
+    inspection = Inspection(splits, findings, cfg.detector.image_size, monotonic() - start, priors, left_out)
     with waiting("writing the report"):
         write_inspection(inspection, folder)
     _say(inspection, folder)
@@ -52,6 +56,17 @@ def run(cfg: DictConfig, folder: Path) -> float:
     if errors := inspection.count(Severity.error):
         raise FaultyDataError(f"{inspection.name} has {errors:,} errors; see {os.path.relpath(folder / REPORT_PAGE)}")
     return 0.0
+
+
+def _priors(cfg: DictConfig, splits: Splits) -> tuple[PriorCheck | None, str]:
+    """What the detector's priors reach of the training set; or why that is not known."""
+    from ssd.experiment.prior_check import check_priors  # TensorFlow: the network tells the places of its priors
+
+    try:
+        return check_priors(cfg, splits.train), ""
+    except UserError as error:
+        log.warning("priors are left out of the report: %s", error)
+        return None, str(error)
 
 
 def _suspects(cfg: DictConfig, splits: Splits, looks: list[list[Look]]) -> list[Finding]:

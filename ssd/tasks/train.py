@@ -15,12 +15,13 @@ from ssd.data.digest import dataset_label
 from ssd.data.pipeline import Batches
 from ssd.data.sample import Splits
 from ssd.data.sound import with_sound_images
-from ssd.device import choose_precision, has_gpu, set_memory_growth
+from ssd.device import has_gpu, set_memory_growth
 from ssd.errors import UserError
 from ssd.evaluation.evaluate import Evaluation
 from ssd.evaluation.validation import validate
 from ssd.experiment import build, describe, publish
 from ssd.experiment.announce import announcement
+from ssd.experiment.fitted_priors import settle_priors
 from ssd.experiment.skipped import write_skipped
 from ssd.experiment.splits import build_splits, on_error_of, record_split
 from ssd.figures.class_table import class_table
@@ -35,7 +36,10 @@ from ssd.runs.reading import note_in
 from ssd.runs.results import read_results, write_results
 from ssd.sweep.search.pruning import pruning_of_this_job
 from ssd.tracking.tracker import Tracker
+from ssd.training.average import WeightAverage
 from ssd.training.checkpoints import Checkpoints, Place
+from ssd.training.clock import Clock
+from ssd.training.diagnostics import Diagnostics
 from ssd.training.history import History
 from ssd.training.loop import Trainer
 from ssd.training.step import make_train_step
@@ -58,13 +62,18 @@ def run(cfg: DictConfig, folder: Path) -> float:
         splits = with_sound_images(splits, on_error_of(cfg), IMAGE_MEMORY)
     write_skipped(folder, splits.problems)
     say_findings(splits, cfg.detector.image_size)
+    with waiting("fitting the priors"):
+        settle_priors(cfg, folder, splits.train)
     with waiting("building the network"):
-        model = _build_in_precision(cfg, splits.train.class_names)
+        model = build.build_detector_in_precision(cfg, splits.train.class_names)
         start = _start(cfg, model)
     data = dataset_label(splits.val)
     batches = build.build_train_batches(cfg, splits.train)
-    optimizer = build.build_optimizer(cfg, model, len(batches))
+    val_batches = build.build_val_batches(cfg, splits.val, model.image_size)
+    clock = Clock(cfg.training.minutes, len(val_batches))
+    optimizer = build.build_optimizer(cfg, model, len(batches), None if clock.minutes is None else clock.share)
     begin = _begin(cfg, folder, model, optimizer, len(batches))
+    average = _average(cfg, folder, model)
     with ExitStack() as stack:
         with waiting("opening a run in MLflow"):
             tracker = stack.enter_context(publish.tracker(cfg, folder, model, data))
@@ -72,7 +81,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
         log.info("MLflow: %s", tracker.ui_command)
         tracker.log_config(describe.params(cfg, model, data))
         publish.log_data(tracker, {"training": splits.train, "validation": splits.val})
-        trainer = _trainer(cfg, folder, model, splits, batches, optimizer, begin, tracker)
+        trainer = _trainer(cfg, folder, model, splits, batches, val_batches, optimizer, begin, clock, average, tracker)
         for line in announcement(cfg, model, splits, batches, start):
             log.info("%s", line)
         with waiting("drawing the data"):
@@ -83,7 +92,8 @@ def run(cfg: DictConfig, folder: Path) -> float:
         evaluation, pictures = _finish(cfg, folder, trainer, history, splits, pictures)
         with waiting("closing the run in MLflow"):
             stack.close()
-    title = f"the best checkpoint, of epoch {history.best['epoch']:.0f} of {cfg.training.epochs}"
+    epochs = cfg.training.epochs if clock.minutes is None else int(history.last["epoch"])
+    title = f"the best checkpoint, of epoch {history.best['epoch']:.0f} of {epochs}"
     rich.print(class_table(evaluation, title))
     _compare_with_last(history)
     publish.say_where(folder, pictures, tracker)
@@ -101,18 +111,6 @@ def _start(cfg: DictConfig, model: SSD) -> str:
     if backbone is None:
         return "from random weights"
     return "from ImageNet's weights" if backbone.startswith("imagenet") else f"from the weights {backbone}"
-
-
-def _build_in_precision(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
-    """The network in the precision that fits it and this device: built once to be looked at, and again if need be."""
-    keras.config.set_dtype_policy("float32")
-    model = build.build_detector(cfg, class_names)
-    policy, why = choose_precision(cfg.precision.name, model)
-    log.info("precision %s (%s)", policy, why)
-    if policy == "float32":
-        return model
-    keras.config.set_dtype_policy(policy)
-    return build.build_detector(cfg, class_names)
 
 
 def _begin(
@@ -135,27 +133,41 @@ def _begin(
     return begin
 
 
+def _average(cfg: DictConfig, folder: Path, model: SSD) -> WeightAverage | None:
+    """Of the weights that the training begins with, or as the last checkpoint has it."""
+    if cfg.training.ema is None:
+        return None
+    average = WeightAverage(model, cfg.training.ema)
+    if build.goes_on(cfg) and cfg.resume_from == ResumeFrom.last:
+        Checkpoints(folder).restore_average(average)
+    return average
+
+
 def _trainer(
     cfg: DictConfig,
     folder: Path,
     model: SSD,
     splits: Splits,
     batches: Batches,
+    val_batches: Batches,
     optimizer: keras.optimizers.Optimizer,
     begin: Place,
+    clock: Clock,
+    average: WeightAverage | None,
     tracker: Tracker,
 ) -> Trainer:
     """The parts of the training."""
-    val_batches = build.build_val_batches(cfg, splits.val, model.image_size)
     encode_targets, loss = build.build_target_encoder(cfg, model), build.build_loss(cfg)
+    diagnostics = Diagnostics(model, folder, begin.epoch) if cfg.training.diagnostics else None
     return Trainer(
         model=model,
         optimizer=optimizer,
         begin=begin,
-        train_step=make_train_step(model, optimizer, encode_targets, loss, jit_compile=has_gpu()),
+        train_step=make_train_step(model, optimizer, encode_targets, loss, has_gpu(), diagnostics),
         batches=batches,
         validator=Validator(model, encode_targets, loss, val_batches, cfg.score_threshold),
         epochs=cfg.training.epochs,
+        clock=clock,
         evaluate_every=cfg.training.evaluate_every,
         best_by=cfg.training.best_by,
         patience=cfg.training.patience,
@@ -165,6 +177,8 @@ def _trainer(
         folder=folder,
         sheet=ValidationSheet(folder, splits.val, cfg.task.pictures, cfg.score_threshold),
         tracker=tracker,
+        average=average,
+        diagnostics=diagnostics,
     )
 
 
@@ -185,6 +199,8 @@ def _finish(
     with waiting("drawing the results"):
         curves_from_csv(folder / RESULTS, curves, trainer.best_by)
         pictures = {"Loss and mAP": curves, **pictures, **publish.draw_evaluation(folder, evaluation)}
+        if trainer.diagnostics is not None:
+            pictures["What the steps did to the layers"] = trainer.diagnostics.picture
         pictures["Right, missed and false"] = trainer.sheet.draw(validation.detections)
         trainer.tracker.log_image(trainer.sheet.closeup(validation.detections), "closeup", 0)
     with waiting("writing the report"):

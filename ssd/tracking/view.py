@@ -43,7 +43,7 @@ _WIDTHS = {
 _BARS = {"best": ("mAP", "mAP50"), "model": ("gflops", "parameters")}
 _CURVES = {
     "lr": ("learning_rate",),
-    "train": ("loss", "loss_box", "loss_cls", "images_per_second", "waiting", "minutes"),
+    "train": ("loss", "loss_box", "loss_cls", "unmatched", "images_per_second", "waiting", "minutes"),
     "val": ("mAP", "mAP50", "mAP50_07", "loss", "loss_box", "loss_cls", "precision", "recall"),
 }
 _PICTURES = ("closeup", "predictions", "pr_curves", "confusion_matrix")

@@ -1,5 +1,6 @@
 """The two checkpoints of a training: the best detector, and the last with its optimizer, for resuming."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -7,19 +8,23 @@ from pathlib import Path
 import keras
 
 from ssd.errors import UserError
-from ssd.models.checkpoint import restore
+from ssd.models.checkpoint import read_average, restore
 from ssd.models.detector import SSD
 from ssd.models.save import save_detector
 from ssd.runs.folder import BEST, LAST, point_latest
+from ssd.training.average import WeightAverage
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Place:
-    """How far a training is: epochs that are through, and steps of the next one."""
+    """How far a training is: epochs that are through, steps of the next one, and how long it has lasted."""
 
     epoch: int = 0
     step: int = 0
     steps_per_epoch: int = 0
+    milliseconds: int = 0  # 0 where it is not known
 
 
 @dataclass(frozen=True)
@@ -46,10 +51,17 @@ class Checkpoints:
         """Puts the best checkpoint's weights into the network that wrote them."""
         restore(self.best, model)
 
-    def save_last(self, model: SSD, optimizer: keras.optimizers.Optimizer, place: Place) -> None:
+    def save_last(
+        self,
+        model: SSD,
+        optimizer: keras.optimizers.Optimizer,
+        place: Place,
+        average: WeightAverage | None = None,
+    ) -> None:
         """Writes the detector with the optimizer's state; from its first one on the run is `outputs/latest`."""
         is_first = not self.last.exists()
-        save_detector(model, self.last, optimizer, notes=asdict(place))
+        values = None if average is None else average.values()
+        save_detector(model, self.last, optimizer, notes=asdict(place), average=values)
         if is_first:
             self.become_latest()
 
@@ -70,7 +82,24 @@ class Checkpoints:
         if not notes:  # older than these: epochs had the steps that they have now
             return Place(*divmod(int(optimizer.iterations), steps_per_epoch), steps_per_epoch)
         place = _place(notes, self.last)
-        return place if place.steps_per_epoch == steps_per_epoch else Place(place.epoch, 0, steps_per_epoch)
+        if place.steps_per_epoch != steps_per_epoch:
+            return Place(place.epoch, 0, steps_per_epoch, place.milliseconds)
+        return place
+
+    def restore_average(self, average: WeightAverage) -> None:
+        """Goes on with the average of the last checkpoint; it begins at the present weights where that has none.
+
+        Raises:
+            UserError: it is of other weights.
+        """
+        values = read_average(self.last)
+        if values is None:
+            log.warning("%s has no average of weights; one begins at its weights", self.last)
+            return
+        try:
+            average.load(values)
+        except ValueError as error:
+            raise UserError(f"{self.last} does not fit ({error}); resume with the run's own frozen layers") from error
 
     def go_back_to_best(self, model: SSD, optimizer: keras.optimizers.Optimizer, steps_per_epoch: int) -> Place:
         """Puts the best checkpoint's weights into a model, and brings a fresh optimizer to that place of its schedule.
@@ -83,12 +112,12 @@ class Checkpoints:
         """
         place = _place(restore(self.best, model), self.best)
         optimizer.iterations.assign(place.epoch * steps_per_epoch)
-        return Place(place.epoch, 0, steps_per_epoch)
+        return Place(place.epoch, 0, steps_per_epoch, place.milliseconds)
 
 
 def _place(notes: Mapping[str, int], file: Path) -> Place:
     try:
-        return Place(notes["epoch"], notes["step"], notes["steps_per_epoch"])
+        return Place(notes["epoch"], notes["step"], notes["steps_per_epoch"], notes.get("milliseconds", 0))
     except KeyError as error:
         raise UserError(
             f"{file} does not say how far its training is; a new one can start from it: checkpoint={file}"

@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from time import monotonic
 
 import keras
 
@@ -18,7 +19,10 @@ from ssd.runs.checkpoint import check_checkpoint
 from ssd.runs.folder import HISTORY, RESULTS
 from ssd.runs.results import as_written, write_results
 from ssd.tracking.tracker import Tracker
+from ssd.training.average import WeightAverage
 from ssd.training.checkpoints import Checkpoints, Place
+from ssd.training.clock import Clock
+from ssd.training.diagnostics import Diagnostics
 from ssd.training.history import History
 from ssd.training.loss import Losses
 from ssd.training.meter import LossMeter, NotFinite
@@ -39,14 +43,17 @@ class Trainer:
         train_step: from `make_train_step`.
         batches: of the training set.
         validator: of the validation set.
-        epochs: in all.
-        evaluate_every: epochs between validations; the last epoch is always validated.
+        epochs: in all; not used where the clock ends the training.
+        clock: not started yet; how long it is to last, or not.
+        evaluate_every: epochs between validations; the last epoch, which the clock may end early, is always validated.
         best_by: the column of results.csv that the best validation has most of.
         patience: validations without a better one before it stops; None: never.
         stop: asked after each validation but the last epoch's, with its row: True ends the training.
         on_first_step: called once the training goes on.
         folder: of the run.
+        average: of the weights, which is validated and kept as the best in their place; None: they are.
         checkpoints, sheet, tracker: where things are written.
+        diagnostics: those that the training step has; None: none.
     """
 
     model: SSD
@@ -56,6 +63,7 @@ class Trainer:
     batches: Batches
     validator: Validator
     epochs: int
+    clock: Clock
     evaluate_every: int
     best_by: str
     patience: int | None
@@ -65,9 +73,11 @@ class Trainer:
     folder: Path
     sheet: ValidationSheet
     tracker: Tracker
+    average: WeightAverage | None = None
+    diagnostics: Diagnostics | None = None
 
     def run(self) -> History:
-        """Trains to the last epoch, or until patience or `stop` ends it, and says what happened.
+        """Trains to the last epoch, or until the clock, patience or `stop` ends it, and says what happened.
 
         Interrupted, it stops after the step or the batch of a validation that it is at, and saves. The row of an epoch
         whose last step is done is written then, so that a resumed run lacks none.
@@ -75,37 +85,47 @@ class Trainer:
         Raises:
             UserError: where a loss is not finite, naming the images of the batch.
         """
+        self.clock.start(self.begin.milliseconds / 1000)
         history = self._past()
-        start = monotonic() - 60 * history.minutes
-        progress = TrainingProgress((self.epochs - self.begin.epoch) * len(self.batches) - self.begin.step)
+        self.clock.start(max(self.begin.milliseconds / 1000, 60 * history.minutes))
+        steps = None if self._is_timed else (self.epochs - self.begin.epoch) * len(self.batches) - self.begin.step
+        progress = TrainingProgress(steps, self.clock)
         before = self._steps_done()
         try:
             with interrupts.deferred():
                 if self._lacks_validation(history.last):
-                    self._end_epoch(dict(history.last), history, start)
-                for epoch in range(self.begin.epoch, self.epochs):
+                    self._end_epoch(dict(history.last), history)
+                for epoch in count(self.begin.epoch) if self._is_timed else range(self.begin.epoch, self.epochs):
                     if self._is_enough(history):
                         break
                     skip = self.begin.step if epoch == self.begin.epoch else 0
                     row = {"epoch": epoch + 1, **self._train(epoch, skip, progress)}
                     row |= {"step": self._steps_done(), "lr": float(self.optimizer.learning_rate)}
-                    row["minutes"] = (monotonic() - start) / 60
+                    row["minutes"] = self.clock.seconds / 60
                     history.note(as_written(row))
                     self._write(history)
-                    self._save(self._steps_done() - before)
-                    self._end_epoch(row, history, start)
+                    self._save(self._steps_done() - before, history)
+                    self._end_epoch(row, history)
                 self._write(history)  # where no epoch was left, and its file was lost
         except KeyboardInterrupt:
-            self._save(self._steps_done() - before)
+            self._save(self._steps_done() - before, history)
             log.warning("interrupted at step %d; continue with resume=%s", self._steps_done(), self.folder)
             raise
         return history
 
-    def _save(self, steps: int) -> None:
-        """Writes the last checkpoint, so many steps from where this process began."""
+    @property
+    def _is_timed(self) -> bool:
+        return self.clock.minutes is not None
+
+    def _save(self, steps: int, history: History) -> None:
+        """Writes the last checkpoint, so many steps from where this process began; an epoch with a row is through."""
         epochs, step = divmod(self.begin.step + steps, len(self.batches))
-        place = Place(self.begin.epoch + epochs, step, len(self.batches))
-        self.checkpoints.save_last(self.model, self.optimizer, place)
+        through = int(max((row["epoch"] for row in history.rows), default=0))
+        place = max((self.begin.epoch + epochs, step), (through, 0))
+        self.checkpoints.save_last(self.model, self.optimizer, self._place(*place), self.average)
+
+    def _place(self, epoch: int, step: int = 0) -> Place:
+        return Place(epoch, step, len(self.batches), round(1000 * self.clock.seconds))
 
     def _write(self, history: History) -> None:
         for file in (RESULTS, HISTORY):
@@ -139,7 +159,8 @@ class Trainer:
             history.best, history.validations_since_best = {}, 0
             if self.begin.step == 0 and self.best_by in history.last:  # the present weights are those of that row
                 history.add(history.last)
-                self.checkpoints.save_best(self.model, self.begin)
+                with self._judged_weights():
+                    self.checkpoints.save_best(self.model, self.begin)
             return
         if unsure:
             last = self.model.get_weights()
@@ -154,12 +175,14 @@ class Trainer:
         return bool(row) and self._is_due(int(row["epoch"])) and "val/loss" not in row
 
     def _is_due(self, epoch: int) -> bool:
-        return epoch % self.evaluate_every == 0 or epoch == self.epochs
+        return epoch % self.evaluate_every == 0 or (self.clock.is_over if self._is_timed else epoch == self.epochs)
 
     def _is_enough(self, history: History) -> bool:
         """Whether the epochs so far, also those of before a resume, say that no more are needed."""
         if self.patience is not None and history.validations_since_best >= self.patience:
             log.info("stopped early: %d validations without a better %s", self.patience, self.best_by)
+            return True
+        if self.clock.is_over and "val/loss" in history.last:
             return True
         return self.stop is not None and self.best_by in history.last and self.stop(history.last)
 
@@ -170,18 +193,26 @@ class Trainer:
         """One epoch, from its batch `skip` on; the means of its losses."""
         meter = LossMeter()
         steps = len(self.batches) - skip
-        title = f"epoch {epoch + 1}/{self.epochs}"
-        with progress.epoch(title, steps) as bar:
+        with progress.epoch(self._title(epoch + 1), steps) as bar:
             try:
                 for batch in meter.timed(self.batches.epoch(epoch, start=skip)):
                     interrupts.check()
                     self._check_finite(meter.add(self.train_step(batch), batch))
+                    if self.average is not None:
+                        self.average.update(self.optimizer.iterations)
+                    self.clock.step_done()
                     bar.advance(meter)
                     if progress.done == 1:
                         self.on_first_step()
+                    if self.clock.is_over:
+                        break
             finally:  # also before an interrupted training saves its weights
                 self._check_finite(meter.read())
-        return meter.means()
+        means = meter.means()
+        return means if self.diagnostics is None else means | self.diagnostics.end_epoch(epoch + 1, batch)
+
+    def _title(self, epoch: int) -> str:
+        return f"epoch {epoch}" if self._is_timed else f"epoch {epoch}/{self.epochs}"
 
     def _check_finite(self, failed: NotFinite | None) -> None:
         if failed is None:
@@ -199,19 +230,29 @@ class Trainer:
         self.tracker.log_image(self.sheet.draw(validation.detections), "predictions", epoch)
         return {f"val/{name}": value for name, value in (losses | validation.evaluation.metrics).items()}
 
-    def _end_epoch(self, row: dict[str, float], history: History, start: float) -> None:
+    def _judged_weights(self) -> AbstractContextManager[None]:
+        """In which the model has the weights that are validated and kept."""
+        return nullcontext() if self.average is None else self.average.in_place()
+
+    def _end_epoch(self, row: dict[str, float], history: History) -> None:
         """Validates where it is time to; completes the row, and writes the best checkpoint, results.csv and MLflow."""
-        epoch = int(row["epoch"])
+        epoch, begin = int(row["epoch"]), self.clock.seconds
         if self._is_due(epoch):
-            row |= self._validate(epoch)
-        row["minutes"] = (monotonic() - start) / 60
-        if history.add(as_written(row)):
-            self.checkpoints.save_best(self.model, Place(epoch, 0, len(self.batches)))
+            with self._judged_weights():
+                row |= self._validate(epoch)
+                row["minutes"] = self.clock.seconds / 60
+                if history.add(as_written(row)):
+                    self.checkpoints.save_best(self.model, self._place(epoch))
+        else:
+            history.add(as_written(row))
+        if "val/loss" in row:
+            self.clock.validated(self.clock.seconds - begin)
         self._write(history)
         self.tracker.log_metrics(history.tracked(row), epoch)
         validated = (f"val/{name}" for name in main_metrics(self.best_by))
         shown = ("train/loss", "val/loss", *validated, "train/images_per_second", "lr", "minutes")
         parts = [f"{name} {row[name]:.4g}" for name in shown if name in row]
-        if epoch < self.epochs:
-            parts.append(f"about {in_words(60 * row['minutes'] / epoch * (self.epochs - epoch))} left")
-        log.info("epoch %d/%d: %s", epoch, self.epochs, ", ".join(parts))
+        left = self.clock.left if self._is_timed else 60 * row["minutes"] / epoch * (self.epochs - epoch)
+        if left > 0:
+            parts.append(f"about {in_words(left)} left")
+        log.info("%s: %s", self._title(epoch), ", ".join(parts))

@@ -1,5 +1,6 @@
 """The MultiBox loss (SSD paper, section 2.2, equations 1 to 3)."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -8,12 +9,17 @@ from ssd.training.targets import Targets
 
 
 class Losses(NamedTuple):
-    """Scalars, float32: their sum (localisation weighted) and the two parts; `matched` is the batch's positives."""
+    """Scalars, float32: their sum (localisation weighted) and the two parts; `matched` is the batch's positives.
+
+    `objects` are its objects, `unmatched` those that no prior overlaps enough.
+    """
 
     total: tf.Tensor
     classification: tf.Tensor
     localisation: tf.Tensor
     matched: tf.Tensor
+    objects: tf.Tensor
+    unmatched: tf.Tensor
 
 
 class MultiBoxLoss:
@@ -45,15 +51,15 @@ class MultiBoxLoss:
         with tf.name_scope("mining"):
             negative = self._hard_negatives(class_loss, targets.positive)
         selected = tf.cast(targets.positive | negative, tf.float32)
-        error = tf.abs(offsets - targets.offsets)
-        box_loss = tf.reduce_sum(tf.where(error < 1.0, 0.5 * error**2, error - 0.5), axis=-1)
+        box_loss = tf.reduce_sum(_smooth_l1(offsets - targets.offsets), axis=-1)
 
         positive = tf.cast(targets.positive, tf.float32)
         matched = tf.reduce_sum(positive)
         scale = 1.0 / tf.maximum(matched, 1.0)
         classification = tf.reduce_sum(class_loss * selected) * scale
         localisation = tf.reduce_sum(box_loss * positive) * scale
-        return Losses(classification + self.box_weight * localisation, classification, localisation, matched)
+        total = classification + self.box_weight * localisation
+        return Losses(total, classification, localisation, matched, targets.objects, targets.unmatched)
 
     def _hard_negatives(self, class_loss: tf.Tensor, positive: tf.Tensor) -> tf.Tensor:
         """(B, P) bool: per image the unmatched priors with the highest background loss."""
@@ -66,3 +72,10 @@ class MultiBoxLoss:
         missing = wanted - tf.reduce_sum(tf.cast(above, tf.int32), axis=1)
         first = tf.cumsum(tf.cast(equal, tf.int32), axis=1) <= missing[:, None]  # of equal ones the first priors
         return (above | (equal & first)) & ~positive
+
+
+@tf.custom_gradient
+def _smooth_l1(error: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+    """0.5 x² where |x| < 1, else |x| - 0.5 (Fast R-CNN, equation 3), whose gradient is x limited to [-1, 1]."""
+    limited = tf.clip_by_value(error, -1.0, 1.0)
+    return limited * (error - 0.5 * limited), lambda upstream: upstream * limited

@@ -5,10 +5,9 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from ssd.boxes import pairwise_iou
-from ssd.training.one_loop import in_one_loop
+from ssd.training.one_loop import compiled
 
 _OVERLAP = 1e-6  # a smaller IoU is none (MatchBBox)
-_pairwise_iou = in_one_loop(pairwise_iou)  # a tenth of the time on a CPU
 
 
 class Matches(NamedTuple):
@@ -17,10 +16,12 @@ class Matches(NamedTuple):
     Attributes:
         row: (B, P) int32, the object's row in the padded ground truth; 0 where unmatched.
         positive: (B, P) bool, whether the prior is matched.
+        unmatched: (B, M) bool, which objects no prior overlaps by `match_iou`: one prior learns them, or none.
     """
 
     row: tf.Tensor
     positive: tf.Tensor
+    unmatched: tf.Tensor
 
 
 def match(boxes: tf.Tensor, valid: tf.Tensor, prior_corners: tf.Tensor, match_iou: float) -> Matches:
@@ -43,16 +44,29 @@ def match(boxes: tf.Tensor, valid: tf.Tensor, prior_corners: tf.Tensor, match_io
         prior_corners: (P, 4) float32 corners.
         match_iou: IoU from which a prior is matched to its best object.
     """
-    iou = tf.where(valid[..., None], _pairwise_iou(boxes, prior_corners), -1.0)  # (B, M, P)
-    row = tf.argmax(iou, axis=1, output_type=tf.int32)  # (B, P)
-    positive = tf.reduce_max(iou, axis=1) >= match_iou
-    claimed = _bipartite(iou)  # (B, M), prior per object or -1
-    claims = tf.one_hot(claimed, tf.shape(prior_corners)[0], on_value=True, off_value=False, dtype=tf.bool)
-    by_claim = tf.argmax(tf.cast(claims, tf.int32), axis=1, output_type=tf.int32)
-    is_claimed = tf.reduce_any(claims, axis=1)
-    positive = positive | is_claimed
-    row = tf.where(is_claimed, by_claim, row)
-    return Matches(tf.where(positive, row, 0), positive)
+    iou = _overlaps(boxes, valid, prior_corners)
+    return Matches(*_assigned(iou, valid, _bipartite(iou), match_iou))
+
+
+@compiled
+def _overlaps(boxes: tf.Tensor, valid: tf.Tensor, prior_corners: tf.Tensor) -> tf.Tensor:
+    """(B, M, P) IoU, -1 of padding."""
+    return tf.where(valid[..., None], pairwise_iou(boxes, prior_corners), -1.0)
+
+
+@compiled
+def _assigned(
+    iou: tf.Tensor, valid: tf.Tensor, claimed: tf.Tensor, match_iou: float
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """`Matches` from the (B, M, P) IoU and the (B, M) prior that each object claims, -1 for none."""
+    objects, priors = tf.shape(iou)[1], tf.shape(iou)[2]
+    rows = tf.range(objects)[:, None]
+    highest = tf.reduce_max(iou, axis=1)
+    best = tf.reduce_min(tf.where(iou == highest[:, None], rows, objects), axis=1)  # the lowest of equal ones
+    claiming = tf.reduce_max(tf.where(claimed[..., None] == tf.range(priors), rows, -1), axis=1)
+    positive = (highest >= match_iou) | (claiming >= 0)
+    unmatched = valid & (tf.reduce_max(iou, axis=2) < match_iou)
+    return tf.where(positive, tf.where(claiming >= 0, claiming, best), 0), positive, unmatched
 
 
 def _bipartite(iou: tf.Tensor) -> tf.Tensor:

@@ -24,7 +24,7 @@ class LossMeter:
     """Adds up the losses of the steps and the images that passed; losses stay on the device for `READ_EVERY` steps."""
 
     def __init__(self) -> None:
-        self._sums = np.zeros(3)
+        self._sums = np.zeros(len(Losses._fields))
         self._steps = 0  # that the sums are of
         self._pending: list[tuple[Losses, Batch]] = []
         self._images = 0
@@ -53,7 +53,7 @@ class LossMeter:
         pending, self._pending = self._pending, []
         if not pending:
             return None
-        values = tf.stack([tf.stack(losses[:3]) for losses, _ in pending]).numpy().astype(np.float64)
+        values = tf.stack([tf.stack(losses) for losses, _ in pending]).numpy().astype(np.float64)
         for number, (row, (_, batch)) in enumerate(zip(values, pending, strict=True), start=1):
             if not np.isfinite(row).all():
                 return NotFinite(batch, len(pending) - number)
@@ -62,16 +62,19 @@ class LossMeter:
         return None
 
     def means(self) -> dict[str, float]:
-        """Of the steps that were read: train/loss, train/loss_cls, train/loss_box; and of all so far:
+        """Of the steps that were read: train/loss, train/loss_cls, train/loss_box, and train/unmatched.
 
+        That is the share of the objects that no prior overlaps by `detector.match_iou`. And of all so far:
         train/images_per_second, and train/waiting, the share of the time that went by until the batches were there.
         """
-        loss, classification, localisation = (self._sums / max(self._steps, 1)).tolist()
+        loss, classification, localisation = (self._sums[:3] / max(self._steps, 1)).tolist()
+        objects, unmatched = self._sums[4:].tolist()
         seconds = max(monotonic() - self._start, 1e-9)
         return {
             "train/loss": loss,
             "train/loss_cls": classification,
             "train/loss_box": localisation,
+            "train/unmatched": unmatched / max(objects, 1.0),
             "train/images_per_second": self._images / seconds,
             "train/waiting": self._waited / seconds,
         }

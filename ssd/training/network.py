@@ -22,7 +22,8 @@ class TrainingNetwork:
     """A functional model in training mode, its layers called as they are but where a CPU has a faster way.
 
     It has one for activations, depthwise convolutions and the zeros put around them, 1x1 convolutions in bfloat16, and
-    some batch norms. The model itself is not changed: it is saved, loaded and exported as ever.
+    some batch norms; a convolution whose kernel is larger than its map is float32. The model itself is not changed: it
+    is saved, loaded and exported as ever.
 
     Args:
         model: of layers in a graph, as `SSD` is.
@@ -37,6 +38,8 @@ class TrainingNetwork:
                 self._calls[id(layer)] = activation
             elif _is_bfloat16_pointwise(layer):
                 self._calls[id(layer)] = _pointwise(layer)
+            elif _is_bfloat16_convolution(layer):
+                self._calls[id(layer)] = _convolution(layer)
             elif _is_slow_batch_norm(layer):
                 self._calls[id(layer)] = _batch_norm(layer)
             elif _is_plain_depthwise(layer):
@@ -68,11 +71,37 @@ def _activation_of(layer: keras.layers.Layer) -> Call | None:
     return found if found is hard_swish or layer.compute_dtype != "float32" else None
 
 
-def _is_bfloat16_pointwise(layer: keras.layers.Layer) -> bool:
+def _is_bfloat16_convolution(layer: keras.layers.Layer) -> bool:
     return (
         type(layer) is keras.layers.Conv2D
         and layer.compute_dtype == "bfloat16"
         and layer.data_format == "channels_last"
+    )
+
+
+def _convolution(layer: keras.layers.Conv2D) -> Call:
+    def call(inputs: tf.Tensor) -> tf.Tensor:
+        spans = (step * (size - 1) + 1 for step, size in zip(layer.dilation_rate, layer.kernel_size, strict=True))
+        if all(side >= span for side, span in zip(inputs.shape[1:3], spans, strict=True)):
+            return layer(inputs)
+        # of maps smaller than the kernel, what oneDNN's gradient gives in bfloat16 may be what lay in the memory
+        outputs = keras.ops.conv(
+            tf.cast(inputs, tf.float32),
+            layer.kernel.value,
+            layer.strides,
+            layer.padding,
+            layer.data_format,
+            layer.dilation_rate,
+        )
+        outputs = outputs + layer.bias.value if layer.use_bias else outputs
+        return layer.activation(tf.cast(outputs, tf.bfloat16))
+
+    return call
+
+
+def _is_bfloat16_pointwise(layer: keras.layers.Layer) -> bool:
+    return (
+        _is_bfloat16_convolution(layer)
         and tuple(layer.kernel_size) == tuple(layer.strides) == (1, 1)
         and layer.groups == 1
         and layer.activation is keras.activations.linear

@@ -2,24 +2,31 @@
 
 from collections.abc import Callable
 from functools import cache
+from typing import ParamSpec, TypeVar
 
 import tensorflow as tf
 
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 Function = Callable[..., tf.Tensor]
+
+
+def compiled(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """The same function of tensors, whose operations XLA makes one pass of; where TensorFlow has no XLA, as it is."""
+    by_xla = tf.function(function, jit_compile=True, autograph=False)
+    return lambda *args, **kwargs: (by_xla if has_xla() else function)(*args, **kwargs)
 
 
 def in_one_loop(function: Function) -> Function:
     """The same function of tensors, computed in float32; the result has the type of the first argument.
 
-    TensorFlow makes a pass of each operation, and its bfloat16 operations take two to three times as long. Where it is
-    built without XLA, they are used all the same.
+    TensorFlow makes a pass of each operation, and its bfloat16 operations take two to three times as long.
     """
 
     def compute(*values: tf.Tensor) -> tf.Tensor:
         return tf.cast(function(*[tf.cast(value, tf.float32) for value in values]), values[0].dtype)
 
-    compiled = tf.function(compute, jit_compile=True, autograph=False)
-    return lambda *values: (compiled if has_xla() else compute)(*values)
+    return compiled(compute)
 
 
 @cache

@@ -73,5 +73,31 @@ def fused(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
     return optimizer
 
 
+def at_share_of_the_rate(
+    optimizer: keras.optimizers.Optimizer, variables: list[keras.Variable], share: float
+) -> keras.optimizers.Optimizer:
+    """The same optimizer, not built yet, whose steps for some variables are at `share` of its rate.
+
+    Discriminative learning rates (arXiv 1801.06146, section 3.2): pretrained layers are to change less than new ones.
+    Weight decay, which Keras applies by itself, goes by the whole rate.
+
+    Args:
+        optimizer: any of Keras' that updates variable by variable.
+        variables: of the model that it is built for.
+        share: 1 changes nothing.
+    """
+    if share == 1:
+        return optimizer
+    slower = {id(variable) for variable in variables}
+    whole = optimizer.update_step
+
+    def update_step(gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
+        known = optimizer._trainable_variables[optimizer._get_variable_index(variable)]
+        whole(gradient, variable, learning_rate * share if id(known) in slower else learning_rate)
+
+    optimizer.update_step = update_step  # type: ignore[method-assign]
+    return optimizer
+
+
 def _handle(variable: keras.Variable | tf.Variable) -> tf.Tensor:
     return (variable.value if isinstance(variable, keras.Variable) else variable).handle

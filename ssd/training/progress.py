@@ -10,6 +10,7 @@ from rich import get_console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from ssd.console import FIRST_SIGN, say, waiting
+from ssd.training.clock import Clock
 from ssd.training.meter import LossMeter
 
 log = logging.getLogger(__name__)
@@ -22,11 +23,13 @@ class TrainingProgress:
     """Follows the steps of a training, and says once, after the first ones, about how long all will take.
 
     Args:
-        steps: that are still to be done, in all epochs.
+        steps: that are still to be done, in all epochs; None: as many as the clock leaves time for.
+        clock: of the training.
     """
 
-    def __init__(self, steps: int) -> None:
+    def __init__(self, steps: int | None, clock: Clock) -> None:
         self._left = steps
+        self._clock = clock
         self.done = 0  # in this process
         self._first = 0.0  # when the first step was done, until which the step is compiled
 
@@ -49,18 +52,23 @@ class TrainingProgress:
     def step_done(self) -> str:
         """Counts a step; the time left in steps, for a person."""
         self.done += 1
-        self._left -= 1
+        self._left = None if self._left is None else self._left - 1
         if self.done == 1:
             self._first = monotonic()
             return ""
         seconds = (monotonic() - self._first) / (self.done - 1)
+        left = self._clock.left if self._left is None else seconds * self._left
         if self.done == 1 + _TIMED:
-            end = datetime.now() + timedelta(seconds=seconds * self._left)
-            log.info(
-                "%.2g s a step: the %s steps left take about %s, until %s, and the validations beside them",
-                *(seconds, f"{self._left:,}", in_words(seconds * self._left), f"{end:%H:%M}"),
-            )
-        return f"{in_words(seconds * self._left)} left"
+            end = f"{datetime.now() + timedelta(seconds=left):%H:%M}"
+            if self._left is None:
+                steps = f"{round(left / seconds):,}"
+                log.info("%.2g s a step: about %s until %s, without validations", seconds, f"{steps} steps", end)
+            else:
+                log.info(
+                    "%.2g s a step: the %s steps left take about %s, until %s, and the validations beside them",
+                    *(seconds, f"{self._left:,}", in_words(left), end),
+                )
+        return f"{in_words(left)} left"
 
 
 class EpochBar:

@@ -40,6 +40,49 @@ class Warmup(keras.optimizers.schedules.LearningRateSchedule):
         return cls(keras.saving.deserialize_keras_object(config["schedule"]), config["steps"], config["factor"])
 
 
+@keras.saving.register_keras_serializable("ssd")
+class ByTime(keras.optimizers.schedules.LearningRateSchedule):
+    """Another schedule, gone through by the share of a training's time that has passed instead of by its steps.
+
+    Args:
+        schedule: made for `total_steps`.
+        total_steps: that stand for the whole time.
+        share: variable that says how much of the time has passed, 0 to 1 (`Clock.share`); None: a new one.
+    """
+
+    def __init__(
+        self,
+        schedule: keras.optimizers.schedules.LearningRateSchedule,
+        total_steps: int,
+        share: tf.Variable | None = None,
+    ) -> None:
+        self.schedule = schedule
+        self.total_steps = total_steps
+        self.share = tf.Variable(0.0, trainable=False) if share is None else share
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        """The rate of now, whatever the step."""
+        return self.schedule(tf.cast(self.share * self.total_steps, tf.int32))
+
+    def get_config(self) -> dict[str, Any]:
+        """All constructor arguments but the share, which is a clock's."""
+        return {"schedule": keras.saving.serialize_keras_object(self.schedule), "total_steps": self.total_steps}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "ByTime":
+        """The schedule of `get_config`, its time not begun."""
+        return cls(keras.saving.deserialize_keras_object(config["schedule"]), config["total_steps"])
+
+
+def by_time(
+    schedule: keras.optimizers.schedules.LearningRateSchedule, total_steps: int, share: tf.Variable
+) -> keras.optimizers.schedules.LearningRateSchedule:
+    """The schedule as `ByTime`; a warm-up before it still counts steps."""
+    if isinstance(schedule, Warmup):
+        return Warmup(ByTime(schedule.schedule, total_steps, share), schedule.steps, schedule.factor)
+    return ByTime(schedule, total_steps, share)
+
+
 def step(
     learning_rate: float,
     total_steps: int,

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from ssd.models.box_coder import BoxCoder
-from ssd.training.matcher import match
+from ssd.training.matcher import Matches, match
+from ssd.training.one_loop import compiled
 
 
 class Targets(NamedTuple):
@@ -15,11 +16,15 @@ class Targets(NamedTuple):
         classes: (B, P) int32, 0 for background, else the matched object's label + 1.
         offsets: (B, P, 4) float32, to the matched object; about 0 where none is matched.
         positive: (B, P) bool, whether an object is matched.
+        objects: scalar float32, how many objects the batch has.
+        unmatched: scalar float32, how many of them no prior overlaps enough.
     """
 
     classes: tf.Tensor
     offsets: tf.Tensor
     positive: tf.Tensor
+    objects: tf.Tensor
+    unmatched: tf.Tensor
 
 
 class TargetEncoder:
@@ -33,6 +38,7 @@ class TargetEncoder:
     def __init__(self, coder: BoxCoder, match_iou: float) -> None:
         self.coder = coder
         self.match_iou = match_iou
+        self._of_matches = compiled(self._encode)
 
     def __call__(self, boxes: tf.Tensor, labels: tf.Tensor) -> Targets:
         """The targets of a batch.
@@ -41,8 +47,12 @@ class TargetEncoder:
             boxes: (B, M, 4) float32 corners, padded.
             labels: (B, M) int32 without background, -1 for padding.
         """
-        matches = match(boxes, labels >= 0, self.coder.corners, self.match_iou)
+        valid = labels >= 0
+        return self._of_matches(boxes, labels, valid, match(boxes, valid, self.coder.corners, self.match_iou))
+
+    def _encode(self, boxes: tf.Tensor, labels: tf.Tensor, valid: tf.Tensor, matches: Matches) -> Targets:
         classes = tf.where(matches.positive, tf.gather(labels, matches.row, batch_dims=1) + 1, 0)
         # Unmatched priors get their own corners: a finite value, which the loss leaves out.
         objects = tf.where(matches.positive[..., None], tf.gather(boxes, matches.row, batch_dims=1), self.coder.corners)
-        return Targets(classes, self.coder.encode(objects), matches.positive)
+        counts = [tf.reduce_sum(tf.cast(which, tf.float32)) for which in (valid, matches.unmatched)]
+        return Targets(classes, self.coder.encode(objects), matches.positive, *counts)

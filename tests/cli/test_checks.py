@@ -48,8 +48,9 @@ def test_every_option_composes_and_is_valid(group: str, option: str, filled: lis
         (tmp_path / ".hydra").mkdir()
         (tmp_path / ".hydra" / "overrides.yaml").write_text("[]")
         overrides += [f"source={tmp_path}"]
-    overrides += needed(composed(*overrides), filled)
     cfg = composed(*overrides)
+    if missing := needed(cfg, filled):
+        cfg = composed(*overrides, *missing)
     check(cfg)
     if group not in ("training", "experiment", "debug") and option not in (
         "folder",
@@ -136,7 +137,7 @@ def test_pretrained_weights_follow_the_data_set_unless_given() -> None:
         (["dataset.image_size=40"], "dataset.image_size=40 must be between 64 and 4096 pixels to draw in"),
         (
             ["task.name=build"],
-            "task.name=build: there is no such task; choose one of: convert, evaluate, inspect, predict, report",
+            "task.name=build: there is no such task; choose one of: convert, evaluate, inspect, lr_find, predict",
         ),
         (["task.name=trian"], "task.name=trian: there is no such task; did you mean 'train'?"),
         (["task.name=report"], "task.name=report does not make it another task; choose it by task=report"),
@@ -183,6 +184,7 @@ def test_pretrained_weights_follow_the_data_set_unless_given() -> None:
         (["backbone.weights=/not/there.h5"], "backbone.weights=/not/there.h5: there is no such file"),
         (["task=evaluate"], "task=evaluate needs a trained detector; give checkpoint="),
         (["task=predict", "checkpoint=."], "task=predict needs images; give source="),
+        (["task=lr_find", "task.lowest=1e-2", "task.highest=1e-3"], "task.lowest must be below task.highest"),
         (["source=photo.jpg"], "source is for task=predict and task=report, not for task=train"),
         (["task=report"], "task=report needs jobs; give source=FOLDER of a sweep, or source=RUN_ID of MLflow"),
         (["task=report", "source=no/sweep"], "source=no/sweep: 'no/sweep' is neither a folder nor an MLflow run id"),

@@ -10,7 +10,8 @@ import pytest
 from omegaconf import DictConfig
 
 from helpers.fake_checkpoint import write_detector
-from helpers.layouts import DRAWN, LAYOUTS, image, text, yolo
+from helpers.label_files import DRAWN, image, text, yolo
+from helpers.layouts import LAYOUTS
 from ssd.cli.main import main
 from ssd.data.sample import Splits
 from ssd.runs.folder import BEST, LAST, SPLIT

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from helpers.fake_voc import encoded_image
 from ssd.data.images import ImageFiles
 from ssd.data.joining import joined, with_negatives
+from ssd.data.problems import SKIP, Problems
 from ssd.data.rows import concatenated, take
 from ssd.data.sample import Annotation, Dataset, Splits
 from ssd.data.sampling import class_balanced_factors, repeated
@@ -65,21 +66,32 @@ def test_images_of_a_second_folder_have_no_objects(tmp_path: Path, caplog: pytes
     (tmp_path / "deep").mkdir()
     for name in ("b.jpg", "deep/a.PNG"):
         (tmp_path / name).write_bytes(encoded_image(5, 7))
-    for name in ("notes.txt", "c.psd"):
+    for name in ("notes.txt", "c.svg"):
         (tmp_path / name).write_text("no image")
-    found = with_negatives(PETS, str(tmp_path))
+    found = with_negatives(PETS, str(tmp_path), Problems())
     assert [item.id for item in found.annotations[2:]] == ["negatives:b.jpg", "negatives:deep/a.PNG"]
     assert [(item.height, item.width, len(item.labels)) for item in found.annotations[2:]] == [(5, 7, 0)] * 2
     assert found[3].image.shape == (5, 7, 3)
     assert found.read(1) == b"pets:train 1"
-    assert f"files of a kind that is not read (1): {tmp_path / 'c.psd'};" in caplog.text
+    assert f"files of a kind that is not read (1): {tmp_path / 'c.svg'};" in caplog.text
+
+
+def test_a_negative_image_that_cannot_be_read_is_left_out_where_that_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(encoded_image(5, 7))
+    (tmp_path / "b.jpg").write_bytes(b"x")
+    with pytest.raises(UserError, match=r"The image .*b\.jpg cannot be read"):
+        with_negatives(PETS, str(tmp_path), Problems())
+    problems = Problems(SKIP)
+    found = with_negatives(PETS, str(tmp_path), problems)
+    assert [item.id for item in found.annotations[2:]] == ["negatives:a.jpg"]
+    assert [(item.kind, item.file) for item in problems.noted] == [("image-unreadable", str(tmp_path / "b.jpg"))]
 
 
 def test_a_folder_without_images_is_said(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"dataset.negatives=.* holds no image"):
-        with_negatives(PETS, str(tmp_path))
+        with_negatives(PETS, str(tmp_path), Problems())
     with pytest.raises(UserError, match=r"dataset.negatives=nowhere is not a folder"):
-        with_negatives(PETS, "nowhere")
+        with_negatives(PETS, "nowhere", Problems())
 
 
 def test_files_stay_files(tmp_path: Path) -> None:

@@ -100,6 +100,9 @@ def test_classes_that_no_part_shows_are_named_and_left_out(caplog: pytest.LogCap
     assert found.train.class_names == found.val.class_names == ("car", "dog")
     assert (labels(found.train), labels(found.val)) == ([[0]], [[1]])
     assert "pets: 1 of 3 classes have no objects and are left out: cat; dataset.keep_empty_classes" in caplog.text
+    assert [(item.kind, item.text) for item in found.problems] == [
+        ("class-without-objects", "cat is named by the data and has no objects.")
+    ]
 
 
 @pytest.mark.parametrize("shown", [(0, 1, 2), ()])

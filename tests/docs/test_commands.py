@@ -39,7 +39,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def home(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterator[Path]:
     """A user's folder with all that the pages speak of, at home in itself."""
     folder = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
@@ -55,6 +55,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         lite = {f"head.classification_head.module_list.0.{part}.weight": np.zeros(1) for part in parts}
         patch.setattr("ssd.weights.reader.fetch", lambda project, name: folder / f"{name}_coco-a79551df.pth")
         patch.setattr("ssd.weights.reader.read_pth", lambda file: lite if "lite" in file.name else weights)
+        shutil.copy(empty_store, folder / "mlflow.db")
         write_voc(folder / "cells", {name: [item("cell", 2, 2, 20, 20)] for name in "abcd"})
         shutil.make_archive(str(folder / "Downloads" / "cells.v2"), "zip", folder / "cells")
         (folder / "photo.jpg").write_bytes(encoded_image(40, 50))

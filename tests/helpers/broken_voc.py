@@ -8,7 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from helpers.fake_voc import item, write_voc
 
@@ -218,15 +218,20 @@ def _duplicates(f: Breaker) -> Counter[str]:
     for new, split in (("alike", "trainval"), ("alike_in_test", "test")):
         f.picture(f.copy(f.train(), new), lambda image: image.point(lambda level: round(level * 0.8)), quality=60)
         f.list_too(split, new)
+    cut = f.copy(f.train(), "mirrored_and_cut")
+    f.picture(cut, lambda image: ImageOps.mirror(image).crop((5, 3, image.width - 2, image.height - 4)), quality=70)
+    f.edit(cut, lambda root: root.remove(root.find("size")))  # type: ignore[arg-type]
+    f.edit(cut, _remove_objects)
+    f.list_too("test", cut)
     return Counter(
         {
-            "image-without-objects": 1,
+            "image-without-objects": 2,  # and the mirrored one
             "image-in-both-splits": 1,
             "duplicate": 1,
             "duplicate-across-splits": 1,
             "duplicate-annotated-otherwise": 1,
             "near-duplicate": 1,
-            "near-duplicate-across-splits": 1,
+            "near-duplicate-across-splits": 2,
         }
     )
 

@@ -1,209 +1,39 @@
-"""A dozen drawn images with known boxes, written as each tool leaves them."""
+"""The layouts of folders that are understood: a dozen drawn images, written as each tool leaves them."""
 
 # ruff: noqa: E501 (tables)
 
-import csv
+import base64
 import json
+import shutil
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from helpers.fake_voc import annotation_xml, encoded_image, item
-
-Box = tuple[int, int, int, int]  # xmin, ymin, xmax, ymax in continuous pixels
-NAMES = ["cat", "dog"]
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """An image with its objects; `split` is where layouts with splits put it."""
-
-    stem: str
-    size: tuple[int, int]
-    objects: tuple[tuple[str, Box], ...]
-    split: str
-
-    @property
-    def file(self) -> str:
-        return f"{self.stem}.jpg"
-
-
-DRAWN = [
-    Drawn(f"img {k}", (40 + k, 60 - k), (("cat", (2, 3, 20 + k, 30)), ("dog", (30, 4, 41, 18 + k)))[: 1 + k % 2], split)
-    for k, split in enumerate(["train"] * 6 + ["val"] * 3)
-]
-
-
-def truth(drawn: Iterable[Drawn] = DRAWN) -> dict[str, list[tuple[str, tuple[float, ...]]]]:
-    """Stem → classes and boxes ymin, xmin, ymax, xmax in pixels."""
-    return {d.stem: [(name, (b[1], b[0], b[3], b[2])) for name, b in d.objects] for d in drawn}
-
-
-def image(folder: Path, drawn: Drawn, name: str | None = None) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    seed = sum(drawn.stem.encode())
-    (folder / (name or drawn.file)).write_bytes(encoded_image(*drawn.size, seed=seed))
-
-
-def text(path: Path, content: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content, encoding="utf-8")
-
-
-def xml(drawn: Drawn, filename: str | None = None) -> str:
-    """VOC counts pixels from 1, and the last one belongs to the object."""
-    objects = [item(name, b[0] + 1, b[1] + 1, b[2], b[3]) for name, b in drawn.objects]
-    return annotation_xml(drawn.file if filename is None else filename, drawn.size, objects)
-
-
-def yolo(drawn: Drawn) -> str:
-    height, width = drawn.size
-    return "".join(
-        f"{NAMES.index(name)} {(b[0] + b[2]) / 2 / width:.6f} {(b[1] + b[3]) / 2 / height:.6f} "
-        f"{(b[2] - b[0]) / width:.6f} {(b[3] - b[1]) / height:.6f}\n"
-        for name, b in drawn.objects
-    )
-
-
-def yolo_polygon(drawn: Drawn) -> str:
-    """A rhombus that touches the box's four sides."""
-    height, width = drawn.size
-    lines = []
-    for name, (left, top, right, bottom) in drawn.objects:
-        x, y = (left + right) / 2, (top + bottom) / 2
-        points = [(x, top), (right, y), (x, bottom), (left, y)]
-        lines.append(" ".join([str(NAMES.index(name)), *(f"{px / width:.6f} {py / height:.6f}" for px, py in points)]))
-    return "\n".join(lines)
-
-
-def coco(drawn: Sequence[Drawn], file_name: str = "{}", masks: str | None = None, first_id: int = 1) -> dict[str, Any]:
-    """`masks` replaces the bbox by polygons, run lengths or their text."""
-    annotations: list[dict[str, Any]] = []
-    for number, d in enumerate(drawn):
-        for name, (left, top, right, bottom) in d.objects:
-            entry: dict[str, Any] = {
-                "id": len(annotations), "image_id": number, "category_id": NAMES.index(name) + first_id, "iscrowd": 0
-            }  # fmt: skip
-            if masks is None:
-                entry["bbox"] = [left, top, right - left, bottom - top]
-                entry["area"] = (right - left) * (bottom - top)
-            else:
-                entry["segmentation"] = _mask(masks, d.size, (left, top, right, bottom))
-            annotations.append(entry)
-    return {
-        "info": {},
-        "images": [
-            {"id": k, "file_name": file_name.format(d.file), "height": d.size[0], "width": d.size[1]}
-            for k, d in enumerate(drawn)
-        ],
-        "categories": [{"id": k + first_id, "name": name, "supercategory": "pets"} for k, name in enumerate(NAMES)],
-        "annotations": annotations,
-    }
-
-
-def _mask(kind: str, size: tuple[int, int], box: Box) -> Any:
-    left, top, right, bottom = box
-    if kind == "polygons":
-        return [[left, top, right, top, right, bottom], [left, top, left, bottom, right, bottom]]
-    height, width = size
-    column = bottom - top
-    counts = [left * height + top, column]
-    for _ in range(right - left - 1):
-        counts += [height - column, column]
-    counts.append(height * width - sum(counts))
-    if kind == "counts":
-        return {"size": [height, width], "counts": counts}
-    from pycocotools import mask
-
-    return {"size": [height, width], "counts": mask.frPyObjects([{"size": [height, width], "counts": counts}], height, width)[0]["counts"].decode()}  # fmt: skip
-
-
-def table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerows([columns, *rows])
-
-
-def tfod_rows(drawn: Iterable[Drawn]) -> list[Sequence[Any]]:
-    return [(d.file, d.size[1], d.size[0], name, *box) for d in drawn for name, box in d.objects]
-
-
-TFOD = ("filename", "width", "height", "class", "xmin", "ymin", "xmax", "ymax")
-
-
-def labelme(d: Drawn) -> str:
-    shapes = [
-        {"label": name, "points": [[b[2], b[3]], [b[0], b[1]]], "shape_type": "rectangle", "flags": {}}
-        for name, b in d.objects
-    ]
-    return json.dumps(
-        {"version": "5.4", "flags": {}, "shapes": shapes, "imagePath": d.file, "imageData": "A" * 70000,
-         "imageHeight": d.size[0], "imageWidth": d.size[1]}
-    )  # fmt: skip
-
-
-def createml(drawn: Iterable[Drawn]) -> str:
-    def entry(name: str, b: Box) -> dict[str, Any]:
-        place = {"x": (b[0] + b[2]) / 2, "y": (b[1] + b[3]) / 2, "width": b[2] - b[0], "height": b[3] - b[1]}
-        return {"label": name, "coordinates": place}
-
-    return json.dumps([{"image": d.file, "annotations": [entry(*found) for found in d.objects]} for d in drawn])
-
-
-def via_regions(d: Drawn) -> list[dict[str, Any]]:
-    return [
-        {
-            "shape_attributes": {"name": "rect", "x": b[0], "y": b[1], "width": b[2] - b[0], "height": b[3] - b[1]},
-            "region_attributes": {"class": name, "note": "x"},
-        }
-        for name, b in d.objects
-    ]
-
-
-def via(drawn: Iterable[Drawn], version: int = 2) -> str:
-    def listed(d: Drawn) -> Any:
-        regions = via_regions(d)
-        return regions if version == 2 else {str(k): region for k, region in enumerate(regions)}
-
-    images = {f"{d.file}123": {"filename": d.file, "size": 123, "regions": listed(d)} for d in drawn}
-    return json.dumps({"_via_settings": {}, "_via_img_metadata": images} if version == 2 else images)
-
-
-def via_table(path: Path, drawn: Iterable[Drawn]) -> None:
-    columns = "#filename file_size file_attributes region_count region_id region_shape_attributes region_attributes"
-    rows = []
-    for d in drawn:
-        for k, region in enumerate(via_regions(d)):
-            shape, attributes = json.dumps(region["shape_attributes"]), json.dumps(region["region_attributes"])
-            rows.append((d.file, 123, "{}", len(d.objects), k, shape, attributes))
-    table(path, columns.split(), rows)
-
-
-def open_images(path: Path, drawn: Iterable[Drawn]) -> None:
-    columns = [
-        "ImageID",
-        "Source",
-        "LabelName",
-        "Confidence",
-        "XMin",
-        "XMax",
-        "YMin",
-        "YMax",
-        "IsOccluded",
-        "IsTruncated",
-        "IsGroupOf",
-    ]
-    rows = []
-    for d in drawn:
-        height, width = d.size
-        for name, b in d.objects:
-            corners = b[0] / width, b[2] / width, b[1] / height, b[3] / height
-            rows.append((d.stem, "x", f"/m/0{name}", 1, *corners, 0, 0, 0))
-    table(path, columns, rows)
-
+from helpers.label_files import (
+    NAMES,
+    TFOD,
+    Box,
+    Drawn,
+    coco,
+    createml,
+    cvat,
+    image,
+    kitti,
+    label_studio,
+    labelme,
+    open_images,
+    table,
+    text,
+    tfod_rows,
+    via,
+    via_table,
+    vott,
+    vott_asset,
+    xml,
+    yolo,
+    yolo_polygon,
+)
 
 Write = Callable[[Path, Sequence[Drawn]], Any]
 
@@ -328,6 +158,101 @@ def _open_images(root: Path, drawn: Sequence[Drawn]) -> None:
     text(root / "class-descriptions-boxable.csv", "/m/0cat,cat\n/m/0dog,dog\n/m/0cow,cow\n")
 
 
+def _oidv4(root: Path, drawn: Sequence[Drawn]) -> None:
+    """A folder a class, and the tables of all classes that the tool downloads first."""
+    for d in drawn:
+        home = root / "Dataset" / ("validation" if d.split == "val" else d.split) / "Red pet"
+        image(home, d)
+        text(
+            home / "Label" / f"{d.stem}.txt",
+            "".join(f"{n} {b[0]}.0 {b[1]}.0 {b[2]}.0 {b[3]}.0\n" for n, b in d.objects),
+        )
+    open_images(root / "csv_folder" / "train-annotations-bbox.csv", drawn)
+
+
+def _lists(*places: str) -> Callable[[Path, Sequence[Drawn]], None]:
+    """VOC XML, and lists of images beside it; `{}` is the split."""
+
+    def write(root: Path, drawn: Sequence[Drawn]) -> None:
+        _each("images", "annotations", ".xml", xml)(root, drawn)
+        for split in ("train", "val"):
+            for place in places:
+                text(root / place.format(split), "".join(f"{d.file}\n" for d in _of(drawn, split)))
+
+    return write
+
+
+def _oxford_pets(root: Path, drawn: Sequence[Drawn]) -> None:
+    _each("images", "annotations/xmls", ".xml", xml)(root, drawn)
+    for d in drawn:
+        image(root / "annotations" / "trimaps", d, f"{d.stem}.png")
+    for split, name in (("train", "trainval"), ("val", "test")):
+        text(root / "annotations" / f"{name}.txt", "".join(f"{d.file} 1 1 1\n" for d in _of(drawn, split)))
+
+
+def _backslashes(root: Path, drawn: Sequence[Drawn]) -> None:
+    """As a bad program unpacks an archive of Windows."""
+    for d in drawn:
+        image(root, d, f"{d.split}\\images\\{d.file}")
+        text(root / f"{d.split}\\labels\\{d.stem}.xml", xml(d))
+
+
+def _zip_in_a_folder(root: Path, drawn: Sequence[Drawn]) -> None:
+    _each("{}/images", "{}/labels", ".xml", xml)(root / "inside", drawn)
+    shutil.make_archive(str(root / "pets v2"), "zip", root / "inside")
+    shutil.rmtree(root / "inside")
+    text(root / "README.txt", "pets")
+
+
+def _all_beside_its_splits(root: Path, drawn: Sequence[Drawn]) -> None:
+    _per_split("images", "{}.json", _json())(root, drawn)
+    text(root / "annotations.json", json.dumps(coco(drawn)))
+
+
+def _text_ids(root: Path, drawn: Sequence[Drawn]) -> None:
+    content = coco(drawn)
+    for entry in content["images"]:
+        entry["id"] = f"pet {entry['id']}"
+    for entry in content["annotations"]:
+        entry["image_id"] = f"pet {entry['image_id']}"
+    _at_once("images", "all.json", lambda _: json.dumps(content))(root, drawn)
+
+
+def _in_utf_16(write: Write, suffix: str) -> Write:
+    def rewrite(root: Path, drawn: Sequence[Drawn]) -> None:
+        write(root, drawn)
+        for file in root.rglob(f"*{suffix}"):
+            file.write_text(file.read_text().replace("\n", "\r\n"), encoding="utf-16")
+
+    return rewrite
+
+
+def _with_mark(root: Path, drawn: Sequence[Drawn]) -> None:
+    _with(_each("{}/images", "{}/labels", ".txt", yolo), data_yaml=ROBOFLOW)(root, drawn)
+    for file in [*root.rglob("*.txt"), root / "data.yaml"]:
+        file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n"))
+
+
+def _table(columns: Sequence[str], row: Callable[[Drawn, str, Box], Sequence[Any]]) -> Write:
+    """A row an object in a CSV beside a folder of images."""
+
+    def write(root: Path, drawn: Sequence[Drawn]) -> None:
+        for d in drawn:
+            image(root / "images", d)
+        rows = [row(d, name, b) for d in drawn for name, b in d.objects]
+        table(root / "boxes.csv", columns or rows[0], rows if columns else rows[1:])
+
+    return write
+
+
+def _inside_labelme(root: Path, drawn: Sequence[Drawn]) -> None:
+    for d in drawn:
+        image(root, d)
+        content = json.loads(labelme(d)) | {"imageData": base64.b64encode((root / d.file).read_bytes()).decode()}
+        (root / d.file).unlink()
+        text(root / d.split / f"{d.stem}.json", json.dumps(content))
+
+
 ROBOFLOW = "train: ../train/images\nval: ../val/images\nnames: [cat, dog]\nnc: 2\n"
 # Name → how it is written, and the format that it is.
 LAYOUTS: Mapping[str, tuple[Write, str]] = {
@@ -391,6 +316,38 @@ LAYOUTS: Mapping[str, tuple[Write, str]] = {
         _per_split("images/{}", "images/{}_labels.csv", lambda path, drawn: table(path, TFOD, tfod_rows(drawn))),
         "tfod_csv",
     ),
+    "voc with lists of a class": (_lists("ImageSets/Main/cat_{}.txt", "ImageSets/Main/dog_{}.txt"), "voc"),
+    "voc with lists in ImageSets": (_lists("ImageSets/{}.txt"), "voc"),
+    "voc with lists of files": (_lists("{}.txt"), "voc"),
+    "voc of the Oxford pets": (_oxford_pets, "voc"),
+    "voc in UTF-16": (_in_utf_16(_each("{}", "{}", ".xml", xml), ".xml"), "voc"),
+    "voc with backslashes in names": (_backslashes, "voc"),
+    "voc with another suffix in <filename>": (_each("images", "xml", ".xml", lambda d: xml(d, f"{d.stem}.png")), "voc"),
+    "voc in a zip in a folder": (_zip_in_a_folder, "voc"),
+    "coco of uploads": (_at_once("images", "result.json", lambda drawn: json.dumps(coco(drawn, "images/0a1b2c3d-{}"))), "coco"),
+    "coco with ids of text": (_text_ids, "coco"),
+    "coco of all beside its splits": (_all_beside_its_splits, "coco"),
+    "coco in UTF-16": (_in_utf_16(_per_split("{}", "{}.json", _json()), ".json"), "coco"),
+    "yolo with marks of UTF-8": (_with_mark, "yolo"),
+    "yolo in UTF-16": (_in_utf_16(_with(_each("images", "labels", ".txt", yolo), classes_txt="cat\ndog\n"), ".txt"), "yolo"),
+    "labelme with images inside": (_inside_labelme, "labelme"),
+    "csv of VoTT": (_table(("image", "xmin", "ymin", "xmax", "ymax", "label"), lambda d, n, b: (d.file, *b, n)), "tfod_csv"),
+    "csv of Kaggle": (
+        _table(("image_id", "width", "height", "bbox", "class"), lambda d, n, b: (d.stem, d.size[1], d.size[0], str([*b[:2], b[2] - b[0], b[3] - b[1]]), n)),
+        "tfod_csv",
+    ),
+    "csv of fractions": (
+        _table(("path", "x1", "y1", "x2", "y2", "label"), lambda d, n, b: (f"a/{d.file}", b[0] / d.size[1], b[1] / d.size[0], b[2] / d.size[1], b[3] / d.size[0], n)),
+        "tfod_csv",
+    ),
+    "csv of keras-retinanet": (_table((), lambda d, n, b: (f"images/{d.file}", *b, n)), "tfod_csv"),
+    "cvat": (_at_once("images", "annotations.xml", cvat), "cvat"),
+    "label studio": (_at_once("images", "project-1.json", label_studio), "label_studio"),
+    "label studio, min": (_at_once("images", "project-1.json", lambda drawn: label_studio(drawn, is_min=True)), "label_studio"),
+    "vott": (_at_once("vott-json-export", "vott-json-export/pets-export.json", vott), "vott"),
+    "vott, a file an image": (_each("{}", "{}", "-asset.json", lambda d: json.dumps(vott_asset(d))), "vott"),
+    "kitti": (_each("{}/image_2", "{}/label_2", ".txt", kitti), "kitti"),
+    "oidv4": (_oidv4, "kitti"),
 }  # fmt: skip
 # Those whose folders or files say which images are in which split.
 WITH_SPLITS = {
@@ -401,5 +358,8 @@ WITH_SPLITS = {
         "voc annotations, images", "voc annots", "voc beside the images (labelImg)", "voc by <filename>",
         "voc with accents", "coco in one file", "coco of CVAT", "coco of Label Studio", "yolo with classes.txt",
         "yolo beside the images", "yolo polygons", "labelme in another folder", "via 1",
+        "voc with another suffix in <filename>", "coco of uploads", "coco with ids of text", "yolo in UTF-16",
+        "csv of VoTT", "csv of Kaggle", "csv of fractions", "csv of keras-retinanet", "label studio",
+        "label studio, min", "vott",
     )
 }  # fmt: skip

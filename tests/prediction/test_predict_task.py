@@ -21,6 +21,7 @@ from helpers.fake_network import FakeNetwork, drawn
 from ssd import interrupts
 from ssd.cli.main import main
 from ssd.data.folder.reader import folder as read_folder
+from ssd.inference.views import View
 from ssd.prediction import download
 from ssd.runs.folder import BEST
 
@@ -88,8 +89,7 @@ def found_in(results: Path) -> dict[tuple[int, int], list[tuple[str, list[float]
     """Size of an image → its objects, boxes xmin, ymin, xmax, ymax in pixels, as the detector gave them."""
     network, detected = FakeNetwork(), {}
     for image in (A, B, NOTHING):
-        resized = cv2.resize(image, (64, 64), interpolation=cv2.INTER_LINEAR)
-        (found,) = network(resized[None], 0.5)
+        (found,) = network(View(0, 0, *image.shape[:2]).of(image, 64)[None], 0.5)
         height, width = image.shape[:2]
         boxes = found.boxes[:, [1, 0, 3, 2]] * (width, height, width, height)
         detected[height, width] = sorted(

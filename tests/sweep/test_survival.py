@@ -18,7 +18,7 @@ from helpers.warm import Process
 from ssd.runs.folder import LAST
 from ssd.runs.results import read_results
 
-COMMAND = ["-m", *TINY, "training.epochs=3"]
+COMMAND = ["-m", *TINY, "training.epochs=3", "task.pictures=0"]
 JOBS = [f"{number}_seed={number + 1}" for number in range(3)]
 CLOCK = ("minutes", "images_per_second", "train/images_per_second", "train/waiting")
 

@@ -8,9 +8,13 @@ import tensorflow as tf
 
 @pytest.fixture(autouse=True, scope="module")
 def few_steps() -> Iterator[None]:
-    """TensorFlow does not optimise graphs, which takes longer than it saves here; latency is timed once."""
+    """Without what costs more here than it saves: TensorFlow's work on graphs, loops compiled by XLA, turns of latency.
+
+    These loops are tested in tests/training/test_network.py, and one of the recipes has them.
+    """
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ssd.training.one_loop.has_xla", lambda: False)
         patch.setattr("ssd.inference.cost.TURNS", 1)
         patch.setattr("ssd.inference.cost.DISTURBED", 1.0)
         yield

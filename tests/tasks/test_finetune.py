@@ -32,6 +32,7 @@ SHAPES = [
     "optimizer.learning_rate=1e-6",
     "optimizer.weight_decay=null",
     "precision=float32",
+    "task.pictures=0",
 ]
 
 
@@ -86,12 +87,13 @@ def test_fine_tuning_keeps_what_fits_and_freezes_what_is_asked(work):
 
 
 def test_fine_tuning_from_an_own_checkpoint_with_the_same_classes(work):
-    assert main([*TINY, QUIET]) == 0
+    short = ["training.epochs=1", "task.pictures=0", QUIET]
+    assert main([*TINY, *short]) == 0
     first = (work / "outputs" / "latest").resolve()
     classes = load_detector(first).class_names
     keras.utils.clear_session()
     others = [line for line in TINY if not line.startswith(("backbone", "detector"))]
-    assert main([f"checkpoint={first}", *others, QUIET]) == 0  # the network is that of the checkpoint
+    assert main([f"checkpoint={first}", *others, *short]) == 0  # the network is that of the checkpoint
     said = said_of_the_transfer(work)
     assert re.search(r"kept (\d+) of \1 layers;", said)
     assert said.endswith(f"; the class heads with the rows of background, {', '.join(classes)}")

@@ -270,3 +270,15 @@ def test_another_class_in_the_data_is_explained(work, trained, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["task=evaluate", f"checkpoint={file}", *overrides])
     assert "does not know cat" in capsys.readouterr().err
+
+
+def test_a_learning_rate_is_suggested_with_its_picture_and_its_command(work, capsys):
+    given = [line for line in TINY if not line.startswith("task.")]
+    latest = (work / "outputs" / "latest").resolve()
+    assert main([*given, "task=lr_find", "task.steps=12", "tracking.enabled=false", "name=finding"]) == 0
+    command = capsys.readouterr().out.strip().splitlines()[-1]
+    assert re.search(r"optimizer\.learning_rate=\d\.\de-\d\d$", command)
+    assert "lr_find" not in command
+    (picture,) = work.glob("outputs/lr_find/*/plots/lr_find.png")
+    assert picture.stat().st_size > 0
+    assert (work / "outputs" / "latest").resolve() == latest

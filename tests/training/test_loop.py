@@ -1,18 +1,21 @@
 """The training loop around its steps: what a resumed run makes up for, and when it ends."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import tensorflow as tf
 
 from helpers.damage import cut_short, empty, missing
 from helpers.fake_checkpoint import write_detector
 from ssd.runs.folder import BEST
 from ssd.runs.results import read_results, write_results
 from ssd.training.checkpoints import Place
+from ssd.training.clock import FINISH, Clock
 from ssd.training.loop import Trainer
+from ssd.training.loss import Losses
 from ssd.training.progress import TrainingProgress
 
 
@@ -50,6 +53,7 @@ def make_trainer(results: Path, sent: list, tracked: set[int], **options: Any) -
             "on_first_step": lambda: None,
             "batches": range(3),
             "epochs": len(rows),
+            "clock": Clock(None),
             "evaluate_every": 2,
             "best_by": "val/mAP50",
             "checkpoints": options.get("checkpoints") or checkpoints(results.parent),
@@ -127,7 +131,7 @@ def test_a_resumed_run_ends_where_it_would_have_ended(
         return stops
 
     monkeypatch.setattr(Trainer, "_train", train)
-    saved = checkpoints(tmp_path, save_last=lambda model, optimizer, place: None)
+    saved = checkpoints(tmp_path, save_last=lambda *_: None)
     trainer = make_trainer(results, [], {1, 2}, epochs=3, patience=patience, stop=stop, checkpoints=saved)
     if patience or stops:
         trainer.run()
@@ -194,3 +198,85 @@ def test_a_best_that_is_damaged_is_replaced_by_what_is_there(
     (line,) = caplog.messages
     assert "best.keras" in line
     assert line.endswith("; the best of the epochs from here on is kept")
+
+
+class Timed:
+    """A training of epochs of three steps, of which each takes ten seconds, as a validation takes two."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        self.validated: list[int] = []
+        self.places: list[Place] = []
+        self.optimizer = SimpleNamespace(iterations=0, learning_rate=0.1)
+        self._results = folder / "results.csv"
+        self._saved = checkpoints(folder, save_last=lambda model, optimizer, place, average: self.places.append(place))
+        monkeypatch.setattr("ssd.training.clock.monotonic", lambda: self.now)
+        monkeypatch.setattr(Trainer, "_validate", lambda trainer, epoch: self._validate(epoch))
+
+    def __len__(self) -> int:
+        return 3
+
+    def epoch(self, epoch: int, start: int) -> Iterator[dict[str, tf.Tensor]]:
+        return iter([{"index": tf.constant([0])}] * (3 - start))
+
+    def _validate(self, epoch: int) -> dict[str, float]:
+        self.validated.append(epoch)
+        self.now += 2
+        return {"val/loss": 1.0, "val/mAP50": 0.1 * epoch}
+
+    def _step(self, batch: object) -> Losses:
+        self.now += 10
+        self.optimizer.iterations += 1
+        return Losses(*[tf.constant(1.0)] * len(Losses._fields))
+
+    def run(self, seconds: float, begin: Place) -> list[dict[str, float]]:
+        """Of so many seconds before the end's pictures; the rows of results.csv."""
+        make_trainer(
+            self._results,
+            [],
+            {1, 2, 3},
+            begin=begin,
+            epochs=1,
+            clock=Clock((seconds + FINISH) / 60),
+            batches=self,
+            optimizer=self.optimizer,
+            train_step=self._step,
+            checkpoints=self._saved,
+        ).run()
+        return read_results(self._results)
+
+
+def test_the_clock_ends_a_training_within_an_epoch_and_validates_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timed = Timed(tmp_path, monkeypatch)
+    rows = timed.run(86, Place(0, 0, 3))  # two epochs, validated at 60 s, and two steps until 82 - 2 * 2
+    assert [row["step"] for row in rows] == [3, 6, 8]
+    assert timed.validated == [2, 3]
+    assert timed.places == [Place(1, 0, 3, 30_000), Place(2, 0, 3, 60_000), Place(3, 0, 3, 82_000)]
+
+
+def test_a_resumed_training_has_the_minutes_that_are_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    timed = Timed(tmp_path, monkeypatch)
+    write_rows(tmp_path / "results.csv", {"minutes": 0.5}, {"minutes": 1.0, "val/loss": 1.0, "val/mAP50": 0.1})
+    timed.optimizer.iterations = 7
+    rows = timed.run(100, Place(2, 1, 3, 72_000))
+    assert [row.get("step") for row in rows] == [None, None, 9, 10]  # at 92 and 102 seconds
+    assert timed.validated == [4]
+
+
+def test_a_training_whose_time_is_over_is_not_begun_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    timed = Timed(tmp_path, monkeypatch)
+    write_rows(tmp_path / "results.csv", {"minutes": 2.0, "val/loss": 1.0, "val/mAP50": 0.1})
+    timed.run(100, Place(1, 0, 3, 118_000))
+    assert (timed.optimizer.iterations, timed.validated) == (0, [])
+
+
+def test_a_last_validation_that_was_stopped_is_made_up_for_when_the_time_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timed = Timed(tmp_path, monkeypatch)
+    write_rows(tmp_path / "results.csv", {"minutes": 2.0})
+    rows = timed.run(100, Place(1, 0, 3, 118_000))
+    assert (timed.optimizer.iterations, timed.validated) == (0, [1])
+    assert rows[0]["val/loss"] == 1.0

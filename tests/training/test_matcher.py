@@ -54,3 +54,16 @@ def test_every_object_owns_a_prior_where_there_are_enough(count):
     objects = [strip(0.4, 0.6)] * count  # the same place: all want the same priors
     priors = [strip(0.4 + 0.01 * k, 0.6 + 0.01 * k) for k in range(8)]
     assert set(run(objects, priors)) >= set(range(count))
+
+
+def test_objects_that_no_prior_overlaps_enough_are_told():
+    objects = [
+        strip(0.0, 0.4),
+        strip(0.0, 0.1),
+        strip(0.8, 0.9),
+        [0.0] * 4,
+    ]  # matched, by its best alone, none, padding
+    priors = tf.constant([strip(0.0, 0.4), strip(0.05, 0.5)], tf.float32)
+    valid = tf.constant([[True, True, True, False]])
+    matches = match(tf.constant([objects], tf.float32), valid, priors, 0.5)
+    assert matches.unmatched.numpy().tolist() == [[False, True, True, False]]

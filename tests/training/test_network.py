@@ -158,6 +158,25 @@ def test_bfloat16_convolutions(bfloat16: None) -> None:
     assert_close(found, after_a_step(lambda images: model(images, training=True), model), TOLERANCE[tf.bfloat16])
 
 
+@pytest.mark.parametrize("side", [1, 2])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_convolution_whose_kernel_is_larger_than_its_map(side: int, stride: int, bfloat16: None) -> None:
+    """Its gradient is float32: oneDNN's in bfloat16 may hold what lay in the memory before."""
+
+    def model(kind: str) -> keras.Model:
+        keras.utils.set_random_seed(0)
+        images = keras.Input((side, side, 128))
+        outputs = keras.layers.Conv2D(64, 3, stride, "same", bias_initializer="ones", dtype=kind)(images)
+        return keras.Model(images, {"values": keras.layers.Activation("linear", dtype="float32")(outputs)})
+
+    single, half = model("float32"), model("mixed_bfloat16")
+    expected = after_a_step(lambda images: single(images, training=True), single)
+    found = after_a_step(TrainingNetwork(half), half)
+    assert_close(found, expected, TOLERANCE[tf.bfloat16])
+    of_kernel = found[1]
+    assert (of_kernel != np.asarray(tf.cast(tf.cast(of_kernel, tf.bfloat16), tf.float32))).any(), "is of bfloat16"
+
+
 def test_an_odd_number_of_positions_is_left_to_the_layer() -> None:
     images = keras.Input((3, 3, 8))
     model = keras.Model(images, {"values": BatchNorm()(images)})

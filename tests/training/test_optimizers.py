@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ssd.training.optimizers import FusedAdam, FusedSGD, fused
+from ssd.training.optimizers import FusedAdam, FusedSGD, at_share_of_the_rate, fused
 
 Make = Callable[[], keras.optimizers.Optimizer]
 FUSED: dict[str, Make] = {
@@ -55,3 +55,29 @@ def test_a_checkpoint_knows_it() -> None:
     again = keras.optimizers.deserialize(stored)
     assert type(again) is FusedAdam
     assert (again.weight_decay, again.global_clipnorm) == (1e-2, 1.0)
+
+
+def moved(optimizer: keras.optimizers.Optimizer, variables: list[keras.Variable]) -> list[np.ndarray]:
+    """How far two steps go, compiled."""
+    optimizer.build(variables)
+    before = [variable.numpy() for variable in variables]
+
+    @tf.function
+    def step() -> None:
+        optimizer.apply([tf.constant([0.5, -0.2]), tf.constant([1.0])], variables)
+
+    step()
+    step()
+    return [variable.numpy() - old for variable, old in zip(variables, before, strict=True)]
+
+
+@pytest.mark.parametrize("make", [lambda: fused(keras.optimizers.Adam(0.1)), lambda: keras.optimizers.Lion(0.1)])
+def test_some_variables_move_at_their_share_of_the_rate(make: Make) -> None:
+    found = []
+    for share in (1.0, 0.25):
+        variables = [keras.Variable([1.0, 2.0]), keras.Variable([3.0])]
+        found.append(moved(at_share_of_the_rate(make(), variables[:1], share), variables))
+    (whole, other), (part, same) = found
+    np.testing.assert_allclose(part, 0.25 * whole, rtol=1e-4)
+    np.testing.assert_allclose(same, other, rtol=1e-5)
+    assert np.abs(whole).min() > 0.05

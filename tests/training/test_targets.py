@@ -23,3 +23,4 @@ def test_targets_of_two_images_by_hand():
     assert targets.positive.numpy().tolist() == [[False, True, False, False], [False] * 4]
     np.testing.assert_allclose(targets.offsets[0, 1], [0.0, 1.0, 0.0, 0.0], atol=1e-5)  # a tenth, by variance 0.1
     np.testing.assert_allclose(targets.offsets[1], np.zeros((4, 4)), atol=1e-5)
+    assert (float(targets.objects), float(targets.unmatched)) == (1.0, 0.0)

@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 
+UNPACKED = "unpacked"  # the folder in dataset.data_dir
+
 # Images do not shrink: what grows more than this is no data set. Labels do, so little data may.
 _MOST_TIMES, _ALWAYS_FINE = 20, 1_000_000_000  # bytes
 _MOST_FILES = 5_000_000
@@ -48,7 +50,7 @@ def unpacked(path: Path, data_dir: Path) -> Path:
     """
     found = path.stat()
     key = hashlib.sha256(f"{path.resolve()}\0{found.st_size}\0{found.st_mtime_ns}".encode("utf-8", "surrogateescape"))
-    folder = data_dir / "unpacked" / f"{stem_of(path)}-{key.hexdigest()[:12]}"
+    folder = data_dir / UNPACKED / f"{stem_of(path)}-{key.hexdigest()[:12]}"
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(f"{folder.name}.lock")):
@@ -78,7 +80,8 @@ def _unpack(path: Path, folder: Path, size: int) -> None:
                 most -= _write(content, target, most, path)
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, NotImplementedError, ValueError, RuntimeError) as error:
         shutil.rmtree(partial, ignore_errors=True)
-        raise UserError(f"{path} cannot be unpacked ({error}): it is damaged or no archive; copy it again.") from None
+        said = " ".join(str(error).split())
+        raise UserError(f"{path} cannot be unpacked ({said}): it is damaged or no archive; copy it again.") from None
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise

@@ -26,7 +26,7 @@ def find(listing: Listing) -> list[str]:
 
 
 def _is_coco(listing: Listing, file: str) -> bool:
-    head = listing.head(file, 64).lstrip(b"\xef\xbb\xbf \r\n\t")
+    head = listing.head(file, 64).lstrip()
     return head.startswith(b"{") and listing.holds(file, *_KEYS)
 
 
@@ -52,9 +52,12 @@ def read(listing: Listing, files: Sequence[str], notes: Notes) -> Found:
     for file, content in contents.items():
         for picture in _read_file(listing, file, content, names_of[file], images, notes):
             row = rows.setdefault(picture.place, len(rows))
-            if picture.place in pictures:
-                pictures[picture.place].items += picture.items
-                notes.add("images are listed twice, and have the objects of both", picture.place)
+            if (known := pictures.get(picture.place)) is not None:
+                there = {(item.name, item.box) for item in known.items}  # a file of all beside those of its splits
+                new = [item for item in picture.items if (item.name, item.box) not in there]
+                if known.items and new:
+                    notes.add("images are listed twice, and have the objects of both", picture.place)
+                known.items += new
             pictures.setdefault(picture.place, picture)
             if split := split_of(file, is_annotation=True) or split_of(picture.place):
                 splits.setdefault(split, {})[row] = None
@@ -94,7 +97,8 @@ def _categories(content: Mapping[str, Any], fields: Fields) -> dict[int, str]:
 def _drop_roots(contents: Mapping[str, dict[str, Any]], names_of: Mapping[str, dict[int, str]]) -> None:
     """Roboflow's category 0 is the project's name: no object has it, and its supercategory is none."""
     roots = [item for content in contents.values() for item in content["categories"] if item["id"] == 0]
-    used = any(item.get("category_id") == 0 for content in contents.values() for item in content["annotations"])
+    items = [item for content in contents.values() for item in content["annotations"] if isinstance(item, dict)]
+    used = any(item.get("category_id") == 0 for item in items)
     if used or any(str(root.get("supercategory", "")).lower() != "none" for root in roots):
         return
     for names in names_of.values():
@@ -106,10 +110,10 @@ def _read_file(
     listing: Listing, file: str, content: dict[str, Any], names: dict[int, str], images: Images, notes: Notes
 ) -> list[Picture]:
     fields = Fields(listing.path(file))
-    pictures: dict[int, Picture | None] = {}
+    pictures: dict[int | str, Picture | None] = {}
     for entry in content["images"]:
         with notes.problems.trying("image-malformed", fields.path):
-            number, name = fields.whole(entry, "id", "image"), fields.value(entry, "file_name", "image")
+            number, name = _image_id(fields, entry, "id", "image"), fields.value(entry, "file_name", "image")
             if number in pictures:
                 raise UserError(f"{fields.path} has two images with the id {number}, one is {name}: ids are unique.")
             pictures[number] = None  # its objects are left out with it
@@ -128,15 +132,22 @@ def _read_file(
 
 
 def _add_object(
-    item: Any, number: Any, pictures: Mapping[int, Picture | None], names: Mapping[int, str], fields: Fields
+    item: Any, number: Any, pictures: Mapping[int | str, Picture | None], names: Mapping[int, str], fields: Fields
 ) -> None:
-    image, category = fields.whole(item, "image_id", "annotation"), fields.whole(item, "category_id", "annotation")
+    image = _image_id(fields, item, "image_id", "annotation")
+    category = fields.whole(item, "category_id", "annotation")
     if image not in pictures or category not in names:
         key = "image_id" if image not in pictures else "category_id"
         raise UserError(f"Annotation {number} in {fields.path} has the {key} {item[key]}, which it does not list.")
     if (picture := pictures[image]) is not None:
         box, crowd, area = _box(item, fields, picture.stated[0]), fields.is_crowd(item), fields.area(item)
         picture.items.append(Item(names[category], box, f"annotation {number}", crowd=crowd, area=area))
+
+
+def _image_id(fields: Fields, item: Any, key: str, what: str) -> int | str:
+    """A whole number, or, as some tools have it, a text that is none."""
+    value = fields.value(item, key, what)
+    return value if isinstance(value, str) and not value.strip().isdecimal() else fields.whole(item, key, what)
 
 
 def _box(item: dict[str, Any], fields: Fields, height: int) -> Box:

@@ -12,7 +12,7 @@ from ssd.errors import UserError
 
 NAME = "CreateML JSON"
 
-_START = re.compile(rb"^(\xef\xbb\xbf)?\s*\[\s*\{")
+_START = re.compile(rb"^\s*\[\s*\{")
 
 
 def find(listing: Listing) -> list[str]:
@@ -21,7 +21,7 @@ def find(listing: Listing) -> list[str]:
 
 
 def _is_createml(head: bytes) -> bool:
-    is_label_studio = b'"data"' in head
+    is_label_studio = b'"data"' in head or re.search(rb'"\w+labels"', head) is not None
     return _START.match(head) is not None and b'"annotation' in head and b'"image' in head and not is_label_studio
 
 

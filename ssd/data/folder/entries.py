@@ -23,12 +23,19 @@ class Entries:
         self._by_name: dict[tuple[str, str], Picture | None] = {}
         self._splits: dict[str, list[int]] = {}
 
-    def picture(self, name: str, file: str, stated: tuple[int, int] = (0, 0)) -> Picture | None:
-        """The picture of an image that an entry of `file` names; None, and noted once, where there is none."""
+    def picture(self, name: str, file: str, stated: tuple[int, int] = (0, 0), subset: str = "") -> Picture | None:
+        """The picture of an image that an entry of `file` names; None, and noted once, where there is none.
+
+        Args:
+            name: of the image.
+            file: that has the entry.
+            stated: height and width; 0 where they are not said.
+            subset: what the entry itself says of the image's split.
+        """
         if (key := (name, file)) not in self._by_name:
             if (place := self._images.named(name, file)) is None:
                 self._notes.add(f"images of {file} are not there, and are left out", name[:200])
-            self._by_name[key] = self._picture_at(place, file, stated) if place is not None else None
+            self._by_name[key] = self._picture_at(place, file, stated, subset) if place is not None else None
         return self._by_name[key]
 
     def picture_of_label(self, file: str, filename: str, stated: tuple[int, int] = (0, 0)) -> Picture | None:
@@ -58,9 +65,9 @@ class Entries:
                 self._notes.add("images have no annotation, and are left out", image)
         return Found(what, list(self._pictures.values()), self._splits)
 
-    def _picture_at(self, place: str, file: str, stated: tuple[int, int]) -> Picture:
+    def _picture_at(self, place: str, file: str, stated: tuple[int, int], subset: str = "") -> Picture:
         if place not in self._pictures:
-            if split := split_of(file, is_annotation=True) or split_of(place):
+            if split := split_of(f"{subset}/") or split_of(file, is_annotation=True) or split_of(place):
                 self._splits.setdefault(split, []).append(len(self._pictures))
             self._pictures[place] = Picture(place, file, fractions=self._fractions, stated=stated)
         return self._pictures[place]

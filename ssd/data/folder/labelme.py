@@ -1,11 +1,16 @@
-"""LabelMe JSON: a file an image, with shapes whose points are in pixels."""
+"""LabelMe JSON: a file an image, with shapes whose points are in pixels, and often the image itself in base64."""
 
+import binascii
+from base64 import b64decode
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from math import hypot
+from pathlib import Path
 from typing import Any
 
 from ssd.data.folder.entries import Entries
 from ssd.data.folder.listing import Listing
+from ssd.data.folder.places import Images
 from ssd.data.folder.records import Found, Notes
 from ssd.data.folder.rle import Box
 from ssd.data.readers.json_file import read_json
@@ -13,6 +18,7 @@ from ssd.errors import UserError
 
 NAME = "LabelMe JSON"
 
+_INSIDE = b'"imageData"'
 _WITHOUT_BOX = ("point", "points", "line", "linestrip")
 
 
@@ -25,9 +31,38 @@ def find(listing: Listing) -> list[str]:
 def read(listing: Listing, files: Sequence[str], notes: Notes) -> Found:
     """Every file with its image; the box of a shape is what is around its points.
 
+    Where no image lies beside, those inside the files are taken.
+
     Raises:
         UserError: a shape has no label or no points.
     """
+    images = Images(listing.images)
+    if all(images.of_label(file) is None for file in files) and any(listing.holds(file, _INSIDE) for file in files):
+        inside = replace(listing, files=tuple(f"{file[:-5]}.jpg" for file in files))  # as if they lay beside
+        found = _read(inside, files, notes)
+        paths = [listing.path(picture.source) for picture in found.pictures]
+        return replace(found, what=f"{NAME} with the images inside", read=StoredImages(paths))
+    return _read(listing, files, notes)
+
+
+@dataclass(frozen=True)
+class StoredImages:
+    """Reads the image inside a LabelMe file: the `read` of a data set that has no other."""
+
+    paths: Sequence[Path]
+
+    def __call__(self, index: int) -> bytes:
+        """Raises UserError where there is none, or it is damaged."""
+        content = read_json(self.paths[index])
+        try:
+            return b64decode(content["imageData"], validate=True)
+        except (KeyError, TypeError, ValueError, binascii.Error):
+            raise UserError(
+                f"The file {self.paths[index]} has no image in its imageData, and none beside: put it there."
+            ) from None
+
+
+def _read(listing: Listing, files: Sequence[str], notes: Notes) -> Found:
     entries = Entries(listing, notes)
     for file in files:
         with notes.problems.trying("annotation-unreadable", listing.path(file)):

@@ -14,6 +14,8 @@ from ssd.runs.folder import SWEEP_FILE, is_run
 
 # What systems and MLflow leave behind; names with a dot before are left out too.
 _LEFT_OUT = ("__MACOSX", "Thumbs.db", "desktop.ini", "mlruns", "mlartifacts")
+# Masks beside the images of VOC and the Oxford pets, which have their names and are none of them.
+_MASKS = frozenset({"segmentationclass", "segmentationobject", "trimaps"})
 # What belongs to a file of annotations that is named itself, where the others of its folder are left aside.
 _BESIDE = (*IMAGE_SUFFIXES, ".txt", ".names", ".pbtxt")
 
@@ -32,30 +34,39 @@ class Listing:
 
     @cached_property
     def images(self) -> list[str]:
-        """The images among them."""
-        return self.ending(*IMAGE_SUFFIXES)
+        """The images among them, without masks."""
+        return [file for file in self.ending(*IMAGE_SUFFIXES) if not _MASKS.intersection(file.lower().split("/")[:-1])]
 
     def ending(self, *suffixes: str) -> list[str]:
         """Those whose names end so, in whatever capitals."""
         return [file for file in self.files if file.lower().endswith(suffixes)]
+
+    def without(self, folder: str) -> "Listing":
+        """The same less what lies in one of its folders."""
+        return Listing(self.root, tuple(file for file in self.files if not file.startswith(f"{folder}/")))
 
     def path(self, file: str) -> Path:
         """Where one of them is."""
         return self.root / file
 
     def head(self, file: str, size: int = 4096) -> bytes:
-        """The first bytes of one of them, none where it cannot be read."""
+        """The first bytes of one of them, of a text in UTF-8 without a mark; none where it cannot be read."""
         try:
             with self.path(file).open("rb") as opened:
-                return opened.read(size)
+                start = opened.read(size)
         except OSError:
             return b""
+        if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+            return start.decode("utf-16", "ignore").encode()
+        return start.removeprefix(b"\xef\xbb\xbf")
 
     def holds(self, file: str, *pieces: bytes) -> bool:
-        """Whether all pieces are somewhere in one of them, however large it is."""
+        """Whether all pieces, of ASCII, are somewhere in one of them, however large it is."""
         try:
             with self.path(file).open("rb") as opened, mmap(opened.fileno(), 0, access=ACCESS_READ) as content:
-                return all(content.find(piece) >= 0 for piece in pieces)
+                wide = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}.get(content[:2])
+                sought = [piece.decode().encode(wide) for piece in pieces] if wide else pieces
+                return all(content.find(piece) >= 0 for piece in sought)
         except (OSError, ValueError):  # an empty one cannot be mapped
             return False
 

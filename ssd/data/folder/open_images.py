@@ -45,7 +45,7 @@ def _descriptions(listing: Listing, files: Sequence[str]) -> dict[str, str]:
     for file in listing.ending(".csv"):
         if file in files or "class" not in file.rpartition("/")[2].lower():
             continue
-        first = listing.head(file).decode("utf-8-sig", "replace").partition("\n")[0].strip().split(",")
+        first = listing.head(file).decode("utf-8", "replace").partition("\n")[0].strip().split(",")
         names[first[0]] = first[-1].strip('"')
         for _, row in table_rows(listing.path(file)):
             cells = list(row.values())

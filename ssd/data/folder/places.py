@@ -24,6 +24,7 @@ _SPLITS = {
 _WORDS = re.compile(r"[\s_.-]+")
 _YEAR = re.compile(r"(?<=[a-z])\d{2,4}$")
 _IMAGE = re.compile(r"\.(jpe?g|jpe|jfif|png|bmp|webp|tiff?)$")
+_UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")  # what Label Studio puts before the names of uploaded images
 
 
 def folded(text: str) -> str:
@@ -41,7 +42,7 @@ def split_of(place: str, is_annotation: bool = False) -> str | None:
         place: relative, with `/`.
         is_annotation: whether the name of the file itself says so too.
     """
-    *folders, name = place.split("/")
+    *folders, name = _slashed(place).split("/")
     if is_annotation and len(named := {_SPLITS[word] for word in _words(name) if word in _SPLITS}) == 1:
         return named.pop()
     for folder in reversed(folders):
@@ -90,7 +91,7 @@ class Images:
             key = _key(file)
             self._by_key[key].append(file)
             self._by_stem[key[-1]].append(file)
-            self._by_name[folded(file.rpartition("/")[2])].append(file)
+            self._by_name[folded(_slashed(file).rpartition("/")[2])].append(file)
 
     def of_label(self, label: str, filename: str = "") -> str | None:
         """The image of a file of labels: of its name, in the same place or the one that answers to it.
@@ -103,7 +104,7 @@ class Images:
             filename: the image that it names, if any.
         """
         *folders, stem = _key(label)
-        stems = [stem, bare] if (bare := _IMAGE.sub("", stem)) != stem else [stem]  # a.jpg.json
+        stems = dict.fromkeys((stem, _IMAGE.sub("", stem), _UPLOADED.sub("", stem)))  # a.jpg.json
         named = folded(re.split(r"[\\/]", filename)[-1])
         for name in stems:
             if found := self._by_key.get((*folders, name)):
@@ -119,14 +120,25 @@ class Images:
         """The image that an entry names: by the end of its path, of several the one nearest to the entry's file.
 
         Args:
-            name: with whatever folders, of whatever system; without a suffix any image of that name.
+            name: with whatever folders, of whatever system; without a suffix, or with one that no image of that name
+                has, any image of that name.
             annotation: place of the file that the entry is in.
         """
         parts = _parts(name)
         if not parts:
             return None
         last = folded(parts[-1])
-        found = self._by_name.get(last) or self._by_name.get(unquote(last)) or self._by_stem.get(last, [])
+        names = (last, unquote(last), _UPLOADED.sub("", last))
+        stems = (last, *(_IMAGE.sub("", name) for name in names))
+        found = next(
+            (
+                files
+                for known, keys in ((self._by_name, names), (self._by_stem, stems))
+                for key in keys
+                if (files := known.get(key))
+            ),
+            [],
+        )
         return self._nearest(self._fitting(found, annotation), parts, annotation)
 
     def _fitting(self, files: Sequence[str], annotation: str) -> list[str]:
@@ -148,10 +160,15 @@ class Images:
 
 def _key(file: str) -> tuple[str, ...]:
     """The folders of a file without the words that say its kind, and its name without its suffix."""
-    *folders, name = folded(file).split("/")
+    *folders, name = folded(_slashed(file)).split("/")
     kept = [" ".join(word for word in _WORDS.split(folder) if word and word not in ROLES) for folder in folders]
     stem = name.rpartition(".")[0] or name
     return (*(folder for folder in kept if folder), stem)
+
+
+def _slashed(file: str) -> str:
+    """A place in which the backslashes that a tool of Windows left in names are slashes."""
+    return file.replace("\\", "/")
 
 
 def _parts(name: str) -> list[str]:

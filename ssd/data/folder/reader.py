@@ -1,14 +1,17 @@
 """A folder or an archive of images and labels from any tool: `dataset=folder dataset.path=WHERE`."""
 
 import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 
-from ssd.data.folder.archive import SUFFIXES, is_archive, unpacked
+from ssd.data.folder.archive import SUFFIXES, UNPACKED, is_archive, unpacked
+from ssd.data.folder.assembled import assembled
 from ssd.data.folder.choice import Choice, choose
 from ssd.data.folder.classes import class_names_of, renamed
 from ssd.data.folder.division import divide
@@ -18,11 +21,10 @@ from ssd.data.folder.listing import Listing, list_beside, list_folder
 from ssd.data.folder.places import splits_of_siblings
 from ssd.data.folder.recorded import read_recorded
 from ssd.data.folder.records import Found, Notes
-from ssd.data.folder.sizes import sizes_of, warn_about_sizes, with_sizes
+from ssd.data.folder.sizes import sizes_of, with_sizes
 from ssd.data.images import MAX_PIXELS, ImageFiles
+from ssd.data.kept import Parsed, kept
 from ssd.data.problems import RAISE, Problems
-from ssd.data.readers.annotations import Objects, build_annotations, warn_of_empty
-from ssd.data.rows import of_rows
 from ssd.data.sample import Dataset, Splits
 from ssd.data.suffixes import UNREAD_SUFFIXES, say_unread
 from ssd.errors import UserError
@@ -30,7 +32,9 @@ from ssd.errors import UserError
 log = logging.getLogger(__name__)
 
 _FILES = (".json", ".csv", ".yaml", ".yml", ".data", ".record", ".tfrecord")
+_LABELS = (*_FILES, ".xml")
 _SHOWN_CLASSES = 20
+_LEAST_KEPT = 200  # images: of fewer the search for near-duplicates takes a moment
 
 
 def folder(
@@ -62,39 +66,96 @@ def folder(
     Raises:
         UserError: there is nothing to read, several formats, or something wrong in a file.
     """
-    listing = _listing(Path(path).expanduser(), Path(data_dir).expanduser(), path)
+    listing = _listing(_local(path), Path(data_dir).expanduser(), path)
+    settings = {"format": format, "train": train, "val": val, "val_fraction": val_fraction, "seed": seed}
+    made: list[Splits] = []
+
+    def read() -> Parsed:
+        splits = _splits(listing, path, settings, class_names, name, recorded, on_error)
+        made.append(splits)
+        if not isinstance(splits.train.read, ImageFiles):  # images inside other files, whose places are not kept
+            return Parsed(splits.train.class_names, {})
+        parts = {f"train {splits.train.name}": splits.train.columns, f"val {splits.val.name}": splits.val.columns}
+        return Parsed(splits.train.class_names, parts, splits.problems)
+
+    files = [listing.path(file) for file in listing.files] + ([Path(recorded)] if recorded is not None else [])
+    found = kept(["folder", path, settings, class_names, name, on_error], files, read, _LEAST_KEPT)
+    if made:
+        return made[0]
+    train_part, val_part = (_again(listing, found, part) for part in found.parts)
+    return Splits(train_part, val_part, found.problems)
+
+
+def _again(listing: Listing, found: Parsed, part: str) -> Dataset:
+    """A data set that is known from an earlier start."""
+    annotations = found.parts[part]
+    files = ImageFiles([listing.path(place) for place in annotations.ids])
+    return Dataset(part.partition(" ")[2], found.class_names, annotations, files)
+
+
+def _splits(
+    listing: Listing,
+    path: str,
+    settings: Mapping[str, Any],
+    class_names: Sequence[str] | None,
+    name: str,
+    recorded: str | None,
+    on_error: str,
+) -> Splits:
     problems = Problems(on_error)
     notes = Notes(problems)
-    kind, files = detect(listing, format, path)
-    found = FORMATS[kind].read(listing, files, notes)
+    kind, files = detect(listing, settings["format"], path)
+    found = _read(kind, listing, files, notes)
     say_unread([listing.path(file) for file in listing.ending(*UNREAD_SUFFIXES)])
     if not found.pictures:
         notes.say(name)
         raise UserError(
-            f"dataset.path={path} has {len(files):,} files of {found.what}, and no image that they belong to: put the "
-            "images beside, under the names that the labels have."
+            f"dataset.path={path} has {len(files):,} file{'s' if len(files) > 1 else ''} of {found.what}, and no image "
+            f"that they belong to: {_where_from(listing)} the images beside, under the names that the labels have."
         )
     found = renamed(found, class_names)
     read = found.read or ImageFiles([listing.path(picture.place) for picture in found.pictures])
-    settings = {"format": format, "train": train, "val": val, "val_fraction": val_fraction, "seed": seed}
     splits = found.splits or splits_of_siblings([picture.place for picture in found.pictures])
     choice = _recorded(found, recorded, settings, notes) or choose(
-        splits, len(found.pictures), train, val, f"dataset.path={path}"
+        splits, len(found.pictures), settings["train"], settings["val"], f"dataset.path={path}"
     )
     sizes = sizes_of(listing, found, sorted({*choice.train, *(choice.val or ())}), problems)
     choice = with_sizes(choice, sizes, path)
-    choice, how = (choice, "") if choice.val is not None else _made(choice, found, read, sizes, val_fraction, seed)
+    choice, how = (choice, "") if choice.val is not None else _made(choice, found, read, sizes, settings)
     parts = (choice.train_name, choice.train), (choice.val_name, choice.val or ())
     names = class_names_of(found, [row for _, rows in parts for row in rows], class_names, path, problems)
-    datasets = [_dataset(listing, found, read, rows, sizes, names, f"{name}:{part}", problems) for part, rows in parts]
+    datasets = [assembled(listing, found, read, rows, sizes, names, f"{name}:{part}", problems) for part, rows in parts]
     _say(found, choice, how, datasets)
     notes.say(name)
     return Splits(datasets[0], datasets[1], problems.noted)
 
 
+def _read(kind: str, listing: Listing, files: Sequence[str], notes: Notes) -> Found:
+    """What the format's reader gives; where it cannot go on, on_error=skip is said to be of no help."""
+    try:
+        return FORMATS[kind].read(listing, files, notes)  # type: ignore[no-any-return]
+    except UserError as error:
+        if not notes.problems.skips:
+            raise
+        said = str(error).rstrip(".")
+        raise UserError(f"{said}; dataset.on_error=skip cannot help, as all labels depend on that file.") from None
+
+
+def _local(path: str) -> Path:
+    """A path as a user gives it: with `~`, or as a file manager copies it, `file:///home/me/my%20cells`."""
+    is_address = path.startswith("file://")
+    return Path(unquote(path.removeprefix("file://")) if is_address else path).expanduser()
+
+
 def _listing(path: Path, data_dir: Path, given: str) -> Listing:
     if path.is_dir():
-        return list_folder(path)
+        own = os.path.relpath(data_dir / UNPACKED, path)  # of a data set that lies where the program is run
+        listing = list_folder(path).without(own)
+        inside = [file for file in listing.files if is_archive(Path(file))]
+        if len(inside) == 1 and not listing.images and not listing.ending(*_LABELS):
+            log.info("the only data in %s is %s", path, inside[0])
+            return list_folder(unpacked(listing.path(inside[0]), data_dir))
+        return listing
     if not path.is_file():
         raise UserError(f"dataset.path={given}: there is no such folder or archive; check the path.")
     if is_archive(path):
@@ -105,6 +166,11 @@ def _listing(path: Path, data_dir: Path, given: str) -> Listing:
         f"dataset.path={given} is neither a folder nor an archive ({', '.join(SUFFIXES[:4])}) nor a file of "
         f"annotations ({', '.join(_FILES[:3])}): give the folder that holds the images and their labels."
     )
+
+
+def _where_from(listing: Listing) -> str:
+    archives = [file for file in listing.files if is_archive(Path(file))]
+    return f"unpack {archives[0]}, if it has them, or put" if archives else "put"
 
 
 def _recorded(found: Found, file: str | None, settings: Mapping[str, Any], notes: Notes) -> Choice | None:
@@ -128,10 +194,10 @@ def _made(
     found: Found,
     read: Callable[[int], bytes],
     sizes: Mapping[int, tuple[int, int]],
-    fraction: float,
-    seed: int,
+    settings: Mapping[str, Any],
 ) -> tuple[Choice, str]:
     """With a validation part out of the images to train on, and how that was made."""
+    fraction, seed = settings["val_fraction"], settings["seed"]
     pictures = [found.pictures[row] for row in choice.train]
     places = [picture.place for picture in pictures]
     groups = groups_of(places, lambda i: read(row) if prod(sizes[row := choice.train[i]]) <= MAX_PIXELS else b"")
@@ -142,49 +208,6 @@ def _made(
     alike = f", {together:,} near-duplicate{'s' if together > 1 else ''} together" if together else ""
     made = Choice(choice.train_name, rest, choice.val_name, [choice.train[i] for i in val], choice.unused)
     return made, f" (made: {fraction:.0%}, seed {seed}, by class{alike})"
-
-
-def _dataset(
-    listing: Listing,
-    found: Found,
-    read: Callable[[int], bytes],
-    rows: Sequence[int],
-    all_sizes: Mapping[int, tuple[int, int]],
-    names: tuple[str, ...],
-    name: str,
-    problems: Problems,
-) -> Dataset:
-    pictures = [found.pictures[row] for row in rows]
-    sizes = [all_sizes[row] for row in rows]
-    warn_about_sizes(pictures, sizes, name, problems)
-    labels = {class_name: label for label, class_name in enumerate(names)}
-    objects, where, empty = Objects(), [], []
-    for row, (picture, (height, width)) in enumerate(zip(pictures, sizes, strict=True)):
-        scale = (height, width) if picture.fractions else (1, 1)
-        for number, item in enumerate(picture.items):
-            ymin, xmin, ymax, xmax = item.box
-            if ymin == ymax or xmin == xmax:
-                empty.append(text := f"{item.where} of {picture.source}")
-                text = f"The box of {text} has no width or height."
-                problems.mention("box-empty", text, listing.path(picture.source), item.where, left_out=True)
-                continue
-            box = ymin * scale[0], xmin * scale[1], ymax * scale[0], xmax * scale[1]
-            objects.add(row, box, labels[item.name], item.difficult, item.crowd, item.area)
-            where.append((row, number))
-
-    def describe(i: int) -> str:
-        row, number = where[i]
-        item = pictures[row].items[number]
-        return f"{item.where} ({item.name}) in {listing.path(pictures[row].source)}"
-
-    def place(i: int) -> tuple[Path, str]:
-        row, number = where[i]
-        return listing.path(pictures[row].source), pictures[row].items[number].where
-
-    warn_of_empty(name, "", empty)
-    places = [picture.place for picture in pictures]
-    annotations = build_annotations(places, sizes, objects, describe, name, problems, place)
-    return Dataset(name, names, annotations, of_rows(read, rows))
 
 
 def _say(found: Found, choice: Choice, how: str, datasets: Sequence[Dataset]) -> None:

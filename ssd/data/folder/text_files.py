@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ssd.data.folder.listing import Listing
@@ -37,18 +37,21 @@ def _decoded(content: bytes, path: Path) -> str:
 
 def tables_with(listing: Listing, *columns: str) -> list[str]:
     """The tables of a folder that have these columns, in whatever order and capitals."""
-    return [file for file in listing.ending(".csv") if set(columns) <= set(_columns_of(listing.head(file)))]
+    return [file for file in listing.ending(".csv") if set(columns) <= set(columns_of(listing.head(file)))]
 
 
-def _columns_of(head: bytes) -> list[str]:
+def columns_of(head: bytes) -> list[str]:
     """The lower-case names of the columns, by the beginning of a file."""
-    encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    first = next(iter(head.decode(encoding, "replace").splitlines()), "")
+    first = next(iter(head.decode("utf-8", "replace").splitlines()), "")
     return [column.strip().strip('"').lstrip("#").lower() for column in first.split(_separator(first))]
 
 
-def table_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+def table_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[int, dict[str, str]]]:
     """The rows of a table with their line's number; its columns by their lower-case names.
+
+    Args:
+        path: of the table.
+        columns: their names, where the table has none; None: its first line says them.
 
     Raises:
         UserError: it cannot be read.
@@ -59,10 +62,10 @@ def table_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         with path.open(encoding=encoding, newline="") as text:
             reader = csv.reader(text, delimiter=_separator(text.readline()))
             text.seek(0)
-            columns = [column.strip().lstrip("#").lower() for column in next(reader, [])]
+            names = columns or [column.strip().lstrip("#").lower() for column in next(reader, [])]
             for row in reader:
                 if any(cell.strip() for cell in row):
-                    yield reader.line_num, dict(zip(columns, (cell.strip() for cell in row), strict=False))
+                    yield reader.line_num, dict(zip(names, (cell.strip() for cell in row), strict=False))
     except OSError as error:
         raise UserError(f"The table {path} cannot be read ({error.strerror}): check its rights.") from None
     except UnicodeDecodeError:

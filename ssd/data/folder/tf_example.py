@@ -13,10 +13,12 @@ from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 
+from ssd.data.folder.crc32c import masked
+from ssd.data.problems import Problems
 from ssd.errors import UserError
 
 _HEADER = struct.Struct("<QI")
-_CHECKSUM = 4
+_CHECKSUM = struct.Struct("<I")
 _KINDS = {"bytes": "TYPE_BYTES", "float": "TYPE_FLOAT", "int64": "TYPE_INT64"}
 
 
@@ -46,30 +48,41 @@ class StoredImages:
             ) from None
 
 
-def records(path: Path) -> Iterator[tuple[int, int, Mapping[str, Sequence[Any]]]]:
-    """Offset and length of each record, and its features.
+def records(path: Path, problems: Problems) -> Iterator[tuple[int, int, int, Mapping[str, Sequence[Any]]]]:
+    """Number, offset and length of each sound record, and its features; what is wrong with others goes to `problems`.
 
     Raises:
-        UserError: the file cannot be read, is cut short or holds something else.
+        UserError: the file cannot be read, or not to its end, as it is cut short or the length of a record is damaged.
     """
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
-            offset = 0
+            offset = number = 0
             while offset < size:
                 header = file.read(_HEADER.size)
-                length = _HEADER.unpack(header)[0] if len(header) == _HEADER.size else size
+                length, checksum = _HEADER.unpack(header) if len(header) == _HEADER.size else (size, 0)
                 start = offset + _HEADER.size
-                if start + length + _CHECKSUM > size:
+                if start + length + _CHECKSUM.size > size:
                     raise UserError(f"{path} ends inside the record at byte {offset}: copy the file again.")
-                found = features(file.read(length))
-                file.seek(_CHECKSUM, 1)
-                yield start, length, found
-                offset = start + length + _CHECKSUM
+                if masked(header[:8]) != checksum:
+                    raise UserError(f"{path} has a damaged record at byte {offset}, or is no TFRecord: copy it again.")
+                data, found = file.read(length), None
+                with problems.trying("object-malformed", path, f"record {number}"):
+                    found = _checked(data, file.read(_CHECKSUM.size), f"Record {number} in {path}")
+                if found is not None:
+                    yield number, start, length, found
+                offset, number = start + length + _CHECKSUM.size, number + 1
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): check its rights.") from None
+
+
+def _checked(data: bytes, checksum: bytes, where: str) -> dict[str, Sequence[Any]]:
+    if masked(data) != _CHECKSUM.unpack(checksum)[0]:
+        raise UserError(f"{where} is damaged: its checksum is another; copy the file again.")
+    try:
+        return features(data)
     except message.DecodeError:
-        raise UserError(f"{path} holds no tf.train.Example at byte {offset}: it is damaged, or no TFRecord.") from None
+        raise UserError(f"{where} holds no tf.train.Example: it is not of the Object Detection API.") from None
 
 
 def features(data: bytes) -> dict[str, Sequence[Any]]:

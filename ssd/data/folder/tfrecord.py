@@ -36,19 +36,20 @@ def read(listing: Listing, files: Sequence[str], notes: Notes) -> Found:
     stored: list[tuple[int, int, int]] = []
     splits: dict[str, list[int]] = {}
     for number, file in enumerate(files):
-        split = split_of(file, is_annotation=True)
-        for index, (offset, length, found) in enumerate(records(listing.path(file))):
-            where = f"Record {index} in {listing.path(file)}"
-            with notes.problems.trying("object-malformed", listing.path(file), f"record {index}"):
-                if not found.get("image/encoded"):
-                    raise UserError(f"{where} has no image/encoded: it is not one of the Object Detection API.")
-                items = _items(found, names, where)
-                place = f"{file}/{_text(found, 'image/filename') or index}"
-                place = f"{place}#{index}" if place in pictures else place
-                if split is not None:
-                    splits.setdefault(split, []).append(len(pictures))
-                pictures[place] = Picture(place, file, items, fractions=True)
-                stored.append((number, offset, length))
+        path, split = listing.path(file), split_of(file, is_annotation=True)
+        with notes.problems.trying("annotation-unreadable", path):  # where it breaks off, what is before that is taken
+            for index, offset, length, found in records(path, notes.problems):
+                where = f"Record {index} in {path}"
+                with notes.problems.trying("object-malformed", path, f"record {index}"):
+                    if not found.get("image/encoded"):
+                        raise UserError(f"{where} has no image/encoded: it is not one of the Object Detection API.")
+                    items = _items(found, names, where)
+                    place = f"{file}/{_text(found, 'image/filename') or index}"
+                    place = f"{place}#{index}" if place in pictures else place
+                    if split is not None:
+                        splits.setdefault(split, []).append(len(pictures))
+                    pictures[place] = Picture(place, file, items, fractions=True)
+                    stored.append((number, offset, length))
     read_images = StoredImages([listing.path(file) for file in files], stored)
     return Found(f"{NAME} ({shown(files)})", list(pictures.values()), splits, read=read_images)
 

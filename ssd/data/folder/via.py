@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from ssd.errors import UserError
 NAME = "VGG VIA"
 
 _WITHOUT_BOX = ("point", "line")
+_NEEDED = "each image needs filename and regions, each of those shape_attributes and region_attributes"
 _CLASS = ("class", "label", "name", "type", "category", "object", "class_name", "object_name")  # usual attributes
 _ONLY = "object"  # what regions without any attribute are called
 
@@ -49,15 +51,9 @@ def read(listing: Listing, files: Sequence[str], notes: Notes) -> Found:
     regions: list[_Region] = []
     for file in files:
         read_file = _from_table if file.lower().endswith(".csv") else _from_json
-        try:
-            for image, region in read_file(listing, file):
-                entries.picture(image, file)
-                regions += [region] if region is not None else []
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise UserError(
-                f"The file {listing.path(file)} is not one of VIA ({error!r:.80}): each image needs filename and "
-                "regions, each of those shape_attributes and region_attributes."
-            ) from None
+        for image, found in read_file(listing, file, notes):
+            entries.picture(image, file)
+            regions += found
     key = _class_attribute(regions, listing, notes)
     for region in regions:
         with notes.problems.trying("object-malformed", listing.path(region.file), f"region {region.number}"):
@@ -80,23 +76,40 @@ def _add_region(entries: Entries, region: _Region, key: str | None, listing: Lis
     entries.add(entries.picture(region.image, region.file), name, box, where)
 
 
-def _from_json(listing: Listing, file: str) -> Iterator[tuple[str, _Region | None]]:
-    content = read_json(listing.path(file))
-    images = content.get("_via_img_metadata", content)
-    for entry in images.values():
-        regions = entry["regions"] or []
-        listed = regions.values() if isinstance(regions, dict) else regions
-        yield str(entry["filename"]), None
-        for number, region in enumerate(listed, start=1):
-            attributes = region.get("region_attributes") or {}
-            yield entry["filename"], _Region(file, entry["filename"], number, region["shape_attributes"], attributes)
+def _from_json(listing: Listing, file: str, notes: Notes) -> Iterator[tuple[str, list[_Region]]]:
+    path, content = listing.path(file), read_json(listing.path(file))
+    images = content.get("_via_img_metadata", content) if isinstance(content, dict) else None
+    if not isinstance(images, dict):
+        raise UserError(f"The file {path} is not one of VIA: {_NEEDED}.")
+    for key, entry in images.items():
+        with notes.problems.trying("object-malformed", path, str(key)[:80]), _of_via(f"Image {key!r:.80} in {path}"):
+            listed = entry["regions"] or []
+            numbered = enumerate(listed.values() if isinstance(listed, dict) else listed, start=1)
+            name = str(entry["filename"])
+            found = [
+                _Region(file, name, number, region["shape_attributes"], region.get("region_attributes") or {})
+                for number, region in numbered
+            ]
+            yield name, found
 
 
-def _from_table(listing: Listing, file: str) -> Iterator[tuple[str, _Region | None]]:
-    for line, row in table_rows(listing.path(file)):
-        shape = json.loads(row["region_shape_attributes"] or "{}")
-        attributes = json.loads(row.get("region_attributes") or "{}")
-        yield row["filename"], _Region(file, row["filename"], line, shape, attributes) if shape else None
+def _from_table(listing: Listing, file: str, notes: Notes) -> Iterator[tuple[str, list[_Region]]]:
+    path = listing.path(file)
+    for line, row in table_rows(path):
+        with notes.problems.trying("object-malformed", path, line), _of_via(f"Line {line} of {path}"):
+            shape = json.loads(row["region_shape_attributes"] or "{}")
+            attributes = json.loads(row.get("region_attributes") or "{}")
+            name = row["filename"]
+            yield name, [_Region(file, name, line, shape, attributes)] if shape else []
+
+
+@contextmanager
+def _of_via(where: str) -> Iterator[None]:
+    """Says what an entry lacks that is not as VIA writes it."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"{where} is not one of VIA ({error!r:.80}): {_NEEDED}.") from None
 
 
 def _class_attribute(regions: Sequence[_Region], listing: Listing, notes: Notes) -> str | None:

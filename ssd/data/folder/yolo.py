@@ -28,7 +28,7 @@ def find(listing: Listing) -> list[str]:
     found, empty = [], []
     for file in texts:
         head = listing.head(file, 512)
-        if _ROW.match(head.lstrip(b"\xef\xbb\xbf")) and images.of_label(file) is not None:
+        if _ROW.match(head) and images.of_label(file) is not None:
             found.append(file)
         elif not head.strip() and images.of_label(file) is not None:
             empty.append(file)
@@ -61,6 +61,10 @@ def read(listing: Listing, files: Sequence[str], notes: Notes) -> Found:
                 unread.remove(place)
     for place in unread:
         del pictures[place]
+    labelled = {_stem(place) for place, picture in pictures.items() if picture.source}
+    for place in [place for place, picture in pictures.items() if not picture.source and _stem(place) in labelled]:
+        notes.add("images have the name of another one, which has the labels, and are left out", place)
+        del pictures[place]
     for picture in pictures.values():
         if not picture.source:
             notes.add("images have no file of labels; they are background", picture.place)
@@ -80,6 +84,10 @@ def read(listing: Listing, files: Sequence[str], notes: Notes) -> Found:
         class_names,
         is_numbered=is_numbered,
     )
+
+
+def _stem(place: str) -> str:
+    return place.rpartition(".")[0]
 
 
 def _rows(places: Sequence[str], rows: Mapping[str, int]) -> list[int]:

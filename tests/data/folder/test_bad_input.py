@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from helpers.fake_voc import encoded_image
-from helpers.layouts import DRAWN, LAYOUTS, TFOD, coco, image, table, text, tfod_rows, yolo
+from helpers.label_files import DRAWN, TFOD, coco, image, table, text, tfod_rows, yolo
+from helpers.layouts import LAYOUTS
 from ssd.data.folder.reader import folder
 from ssd.errors import UserError
 
@@ -50,9 +51,19 @@ def _without_labels(root: Path) -> None:
     (root / "data.yaml").unlink()
 
 
+def _other(place: str, content: str) -> Spoil:
+    """Labels of another kind in the place of what was written."""
+
+    def spoil(root: Path) -> None:
+        _without_labels(root)
+        _put(place, content)(root)
+
+    return spoil
+
+
 def _of_cvat(root: Path) -> None:
     _without_labels(root)
-    _put("annotations.xml", "<?xml version='1.0'?>\n<annotations><image/></annotations>")(root)
+    _put("annotations.xml", "<?xml version='1.0'?>\n<annotations><track ></track></annotations>")(root)
 
 
 def _of_label_studio(root: Path) -> None:
@@ -86,13 +97,26 @@ WRONG: dict[str, tuple[str, Spoil, str]] = {
     "no folder": (YOLO, lambda root: shutil.rmtree(root), r"dataset\.path=.*: there is no such folder or archive"),
     "empty": (YOLO, _instead(), r"dataset\.path=.* holds no annotations .*: it is empty; give"),
     "images only": (YOLO, _without_labels, r".* holds no annotations .*: it has 9 images, such as images/train/img 0\.jpg, and no labels to them; draw"),
-    "no image": (COCO, lambda root: shutil.rmtree(root / "images"), r".* has 1 files of COCO JSON .*, and no image that they belong to"),
+    "no image": (COCO, lambda root: shutil.rmtree(root / "images"), r".* has 1 file of COCO JSON .*, and no image that they belong to"),
     "other files": (YOLO, _instead(("a/b.pdf", "x")), r".*: it has no image among its 1 files"),
-    "an archive inside": (YOLO, _instead(("pets.zip", "x")), r".*: it has no image, but pets\.zip; give that"),
+    "an archive inside": (YOLO, _instead(("pets.zip", "x")), r".*pets\.zip cannot be unpacked \(.*\): it is damaged or no archive"),
     "several formats": (YOLO, _put("images/train/img 0.xml", "<annotation></annotation>"), r".* holds several formats, Pascal VOC XML \(1 file, images/train/img 0\.xml\) and YOLO text \(9 files, .*\): say which one to read by dataset\.format=voc or dataset\.format=yolo\."),
     "other labels": (YOLO, lambda root: [_put(f"labels/{d.split}/{d.stem}.txt", "Car 0 0 0.5")(root) for d in DRAWN], r".*: it has 9 images, such as .*, and no labels to them among its 10 other files, such as data\.yaml; draw"),
-    "Label Studio": (YOLO, _of_label_studio, r".*: it has Label Studio's own JSON \(export\.json\); export it"),
-    "CVAT": (YOLO, _of_cvat, r".*: it has CVAT's own XML \(annotations\.xml\); export it as COCO or YOLO there\."),
+    "Label Studio": (YOLO, _of_label_studio, r".*: it has Label Studio's JSON without a box \(export\.json\); draw"),
+    "CVAT": (YOLO, _of_cvat, r".*: it has CVAT's XML of a video \(annotations\.xml\); export it as COCO or YOLO there\."),
+    "VIA 3": (YOLO, _other("via.json", '{"project": {"vid_list": []}}'), r".*: it has the JSON of VIA 3 \(via\.json\); export"),
+    "Supervisely": (YOLO, _other("a.json", '{"objects": [{"classTitle": "cat"}]}'), r".*: it has Supervisely's own JSON \(a\.json\); export"),
+    "Datumaro": (YOLO, _other("a.json", '{"items": [{"id": 1, "annotations": []}]}'), r".*: it has Datumaro's own JSON \(a\.json\); export"),
+    "COCO results": (YOLO, _other("a.json", '[{"image_id": 1, "bbox": [1, 2, 3, 4]}]'), r".*: it has COCO results \(a\.json\); take"),
+    "COCO without categories": (YOLO, _other("a.json", '{"images": [], "annotations": []}'), r".*: it has COCO JSON without annotations or categories \(a\.json\)"),
+    "Hugging Face": (YOLO, _other("metadata.jsonl", '{"file_name": "a.jpg"}'), r".*: it has a data set of Hugging Face \(metadata\.jsonl\); save"),
+    "classes of images": (YOLO, _other("_classes.csv", "filename,cat\nimg 0.jpg,1"), r".*: it has classes of whole images \(_classes\.csv\); export"),
+    "YOLO v3": (YOLO, _other("_annotations.txt", "a.jpg 1,2,3,4,0 5,6,7,8,1"), r".*: it has YOLO v3's text of all images \(_annotations\.txt\)"),
+    "YOLO with names": (YOLO, _other("images/train/img 0.txt", "cat 0.5 0.5 0.1 0.1"), r".*: it has YOLO text with names for numbers \(.*img 0\.txt\); write 0, 1"),
+    "WIDER FACE": (YOLO, _other("wider.txt", "a/b.jpg\n1\n1 2 3 4 0 0 0 0 0 0"), r".*: it has WIDER FACE's text \(wider\.txt\); write"),
+    "VisDrone": (YOLO, _other("images/train/img 0.txt", "684,8,273,116,0,0,0,0"), r".*: it has the texts of VisDrone or a MOT challenge"),
+    "DOTA": (YOLO, _other("images/train/img 0.txt", "1 2 3 2 3 4 1 4 plane 0"), r".*: it has DOTA's texts"),
+    "Penn-Fudan": (YOLO, _other("a.txt", "# Compatible with PASCAL Annotation Version 1.00"), r".*: it has PASCAL's texts of before 2006"),
     "yolo: words": (YOLO, _put("labels/train/img 0.txt", "cat 0.5 0.5 0.1 0.1"), LABEL + "is 'cat 0\\.5 0\\.5 0\\.1 0\\.1': it must be the number of a class"),
     "yolo: few numbers": (YOLO, _put("labels/train/img 0.txt", "0 0.5 0.5 0.1"), LABEL + "is '0 0"),
     "yolo: half a point": (YOLO, _put("labels/train/img 0.txt", "0 .1 .1 .2 .2 .3 .3 .4"), LABEL + "has 7 numbers after the class: a box has 4"),
@@ -195,6 +219,36 @@ def test_what_cannot_be_used_is_left_out_where_that_is_asked_for(tmp_path: Path,
     assert re.match(sentence, problem.text)
     assert len(splits.train) + len(splits.val) == images
     assert len(splits.train.columns.labels) + len(splits.val.columns.labels) == objects
+
+
+def test_a_file_that_holds_all_labels_and_cannot_be_read_is_not_skipped(tmp_path: Path) -> None:
+    layout, spoil, _ = WRONG["coco: no JSON"]
+    LAYOUTS[layout][0](tmp_path / "pets", DRAWN)
+    spoil(tmp_path / "pets")
+    with pytest.raises(UserError, match=r"; dataset\.on_error=skip cannot help, as all labels depend on that file\.$"):
+        folder(str(tmp_path / "pets"), on_error="skip")
+
+
+def test_entries_of_one_file_are_left_out_one_by_one(tmp_path: Path) -> None:
+    """COCO: an image without a name, objects without a box, of an unknown class or no object at all."""
+    content = coco(DRAWN)
+    del content["images"][0]["file_name"]
+    del content["annotations"][1]["bbox"]
+    content["annotations"][3]["category_id"] = 99
+    content["annotations"].append("x")
+    for d in DRAWN:
+        image(tmp_path, d)
+    text(tmp_path / "all.json", json.dumps(content))
+    splits = folder(str(tmp_path), on_error="skip")
+    assert len(splits.train) + len(splits.val) == 8
+    left_out = [(found.kind, found.object) for found in splits.problems if found.left_out]
+    assert left_out == [
+        ("image-malformed", None),
+        ("object-malformed", 0),
+        ("object-malformed", 1),
+        ("object-malformed", 3),
+        ("object-malformed", "at position 13"),
+    ]
 
 
 def test_objects_of_other_classes_are_left_out_where_that_is_asked_for(tmp_path: Path) -> None:

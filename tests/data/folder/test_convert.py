@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers.fake_voc import encoded_image
-from helpers.layouts import DRAWN, LAYOUTS, image, text, yolo
+from helpers.label_files import DRAWN, image, text, yolo
+from helpers.layouts import LAYOUTS
 from ssd.data.folder.convert import beside, convert
 from ssd.data.folder.reader import folder
 from ssd.data.readers.coco_json import coco_json

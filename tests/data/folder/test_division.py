@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.layouts import DRAWN, LAYOUTS, text
+from helpers.label_files import DRAWN, text
+from helpers.layouts import LAYOUTS
 from ssd.data.folder.division import divide
 from ssd.data.folder.likeness import groups_of
 from ssd.data.folder.reader import folder

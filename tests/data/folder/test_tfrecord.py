@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 
 from helpers.fake_voc import encoded_image
-from helpers.layouts import DRAWN, NAMES, Drawn, text, truth
+from helpers.label_files import DRAWN, NAMES, Drawn, text, truth
+from ssd.data.folder.crc32c import crc32c
 from ssd.data.folder.reader import folder
 from ssd.errors import UserError
 
@@ -85,10 +86,47 @@ def test_what_is_wrong_in_them(tmp_path: Path) -> None:
     damaged = bytearray(example(DRAWN[0]))
     damaged[:2] = b"\xff\xff"
     write(file, [bytes(damaged)])
-    with pytest.raises(UserError, match=r"holds no tf\.train\.Example at byte 0"):
+    with pytest.raises(UserError, match=r"Record 0 in .* holds no tf\.train\.Example"):
         folder(str(tmp_path))
     write(file, [example(d) for d in DRAWN])
     part = folder(str(tmp_path)).train
     file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(UserError, match="cannot be read"):
         part[len(part) - 1]
+
+
+def test_a_damaged_record_is_left_out_where_that_is_asked_for(tmp_path: Path) -> None:
+    """Of nine records the third has a flipped bit, which nothing but its checksum tells, and the last is cut short."""
+    file = tmp_path / "train.record"
+    examples = [example(d) for d in DRAWN]
+    write(file, examples)
+    content = bytearray(file.read_bytes())
+    content[sum(len(data) + 16 for data in examples[:2]) + 12 + len(examples[2]) // 2] ^= 1
+    file.write_bytes(content[:-100])
+    with pytest.raises(UserError, match=r"Record 2 in .* is damaged: its checksum is another; copy the file again"):
+        folder(str(tmp_path))
+    splits = folder(str(tmp_path), on_error="skip")
+    assert len(splits.train) + len(splits.val) == 7
+    assert [(found.kind, found.object) for found in splits.problems if found.left_out] == [
+        ("object-malformed", "record 2"),
+        ("annotation-unreadable", None),
+    ]
+    content[3] ^= 1  # of the first record's length
+    file.write_bytes(content)
+    with pytest.raises(UserError, match=r"damaged record at byte 0|ends inside the record at byte 0"):
+        folder(str(tmp_path))
+
+
+@pytest.mark.parametrize("size", [0, 1, 3, 4, 63, 1000, 16_385])
+def test_the_checksum_is_that_of_its_definition(size: int) -> None:
+    data = bytes((7 * i + i // 11) % 256 for i in range(size))
+    state = 0xFFFFFFFF
+    for byte in data:  # RFC 3720, a bit at a time
+        state ^= byte
+        for _ in range(8):
+            state = (state >> 1) ^ (0x82F63B78 if state & 1 else 0)
+    assert crc32c(data) == state ^ 0xFFFFFFFF
+
+
+def test_the_checksum_of_the_standard() -> None:
+    assert crc32c(b"123456789") == 0xE3069283

@@ -1,0 +1,85 @@
+"""What a folder is read into is kept for the next start, near-duplicates too, and not used once a file changed."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from helpers.label_files import DRAWN, image
+from helpers.layouts import LAYOUTS
+from ssd.data import kept, sources
+from ssd.data.digest import annotation_digest
+from ssd.data.folder import reader
+from ssd.data.folder.reader import folder
+from ssd.data.images import ImageFiles
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of its own, and small sets are kept, too, although their files are of just now."""
+    monkeypatch.setattr(kept, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(reader, "_LEAST_KEPT", 1)
+    monkeypatch.setattr(sources.Stamp, "is_settled", lambda *_: True)
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def searched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many images near-duplicates were looked for among, each time."""
+    counts: list[int] = []
+    original = reader.groups_of
+
+    def noted(places: list[str], read: Callable[[int], bytes]) -> object:
+        counts.append(len(places))
+        return original(places, read)
+
+    monkeypatch.setattr(reader, "groups_of", noted)
+    return counts
+
+
+def test_a_second_start_reads_and_compares_nothing(
+    tmp_path: Path, searched: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    LAYOUTS["voc annots"][0](tmp_path / "pets", DRAWN)
+    image(tmp_path / "pets" / "images", DRAWN[0], "more.jpg")
+    with caplog.at_level(logging.INFO, "ssd.data"):
+        first = folder(str(tmp_path / "pets"), on_error="skip")
+        said = list(caplog.messages)
+        caplog.clear()
+        second = folder(str(tmp_path / "pets"), on_error="skip")
+    assert searched == [9]
+    assert caplog.messages == said
+    assert said[0] == "found: Pascal VOC XML, 9 images"
+    assert second.problems == first.problems
+    assert len(second.problems) == 1
+    for one, other in ((first.train, second.train), (first.val, second.val)):
+        assert annotation_digest(one) == annotation_digest(other)
+        assert one.name == other.name
+        assert isinstance(other.read, ImageFiles)
+        assert [one.where(i) for i in range(len(one))] == [other.where(i) for i in range(len(other))]
+        assert (one[0].image == other[0].image).all()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda root: (root / "annots" / "img 1.xml").write_text((root / "annots" / "img 1.xml").read_text() + " "),
+        lambda root: image(root / "images", DRAWN[0], "more.jpg"),
+        lambda root: (root / "images" / "img 1.jpg").unlink(),
+    ],
+    ids=["a label", "one image more", "one image less"],
+)
+def test_whatever_changed_is_read_again(tmp_path: Path, searched: list[int], change: Callable[[Path], object]) -> None:
+    LAYOUTS["voc annots"][0](tmp_path / "pets", DRAWN)
+    folder(str(tmp_path / "pets"))
+    change(tmp_path / "pets")
+    folder(str(tmp_path / "pets"))
+    assert len(searched) == 2
+
+
+def test_other_settings_are_other_splits(tmp_path: Path, searched: list[int]) -> None:
+    LAYOUTS["voc annots"][0](tmp_path / "pets", DRAWN)
+    small, large = (folder(str(tmp_path / "pets"), val_fraction=share) for share in (0.2, 0.5))
+    assert (len(small.val), len(large.val)) == (2, 4)
+    assert len(searched) == 2
