@@ -93,18 +93,16 @@ def standard_input() -> Iterable[bytes]:
     return sys.stdin.buffer
 
 
-def check_not_source(folder: Path, source: str) -> None:
-    """Refuses a folder for the results that is one of images, or has one of the images in it.
+def check_not_source(folder: Path, sources: Iterable[Source]) -> None:
+    """Refuses a folder for the results in which, or in whose folders, a source lies.
 
     Raises:
         UserError: naming it.
     """
-    if source == STANDARD_INPUT:
-        return
-    parts = [path for part in split_source(source) if (path := Path(part).expanduser()).exists()]
-    places = [path if path.is_dir() else path.parent for path in parts]
-    if folder.resolve() in [place.resolve() for place in places]:
-        raise UserError(f"hydra.run.dir={folder} is the folder of the source: results go into another, leave it out")
+    place = folder.resolve()
+    for source in sources:
+        if source.kind in (Kind.image, Kind.video) and place in Path(source.name).resolve().parents:
+            raise UserError(f"hydra.run.dir={folder} holds {source.name}: results go into another folder, leave it out")
 
 
 def unread_files(source: str) -> list[Path]:

@@ -45,9 +45,8 @@ def run(cfg: DictConfig, folder: Path) -> float:
     """
     set_memory_growth(cfg.gpu_memory_growth)
     save = list(dict.fromkeys(cfg.task.save))
-    check_not_source(folder, cfg.source)
     check_free(folder, save)
-    sources, total = _sources(cfg.source)
+    sources, total = _sources(cfg.source, folder)
     with waiting("loading the detector"):
         detector = _detector(cfg, total)
     failures, damaged = list[Failure](), list[str]()
@@ -76,11 +75,12 @@ def run(cfg: DictConfig, folder: Path) -> float:
     return float(objects)
 
 
-def _sources(given: str) -> tuple[Iterable[Source], int | None]:
+def _sources(given: str, folder: Path) -> tuple[Iterable[Source], int | None]:
     """What to detect in, and how many images that is, where it is known."""
     if given == STANDARD_INPUT:
         return listed_sources(standard_input()), None
     sources = read_sources(given)
+    check_not_source(folder, sources)
     are_images = all(source.kind == Kind.image for source in sources)
     return sources, len(sources) if are_images else None
 

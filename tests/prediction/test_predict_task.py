@@ -226,7 +226,7 @@ def test_images_of_one_stem_do_not_overwrite_each_other(predict: Predict, tmp_pa
 
 def test_what_is_there_is_not_written_over(predict: Predict, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert predict(photos, f"hydra.run.dir={photos}")[0] == 2
-    assert "is the folder of the source" in capsys.readouterr().err
+    assert "results go into another folder" in capsys.readouterr().err
     (photos.parent / "mine").mkdir()
     (photos.parent / "mine" / "detections.json").write_text("mine")
     assert predict(photos, f"hydra.run.dir={photos.parent / 'mine'}")[0] == 2

@@ -84,19 +84,21 @@ def test_a_list_is_read_line_by_line() -> None:
     ]
 
 
-def test_results_do_not_go_into_the_source(tmp_path: Path) -> None:
-    touch(tmp_path / "photos" / "a.jpg")
-    for source in (tmp_path / "photos", tmp_path / "photos" / "a.jpg"):
-        with pytest.raises(UserError, match=r"hydra.run.dir=.*photos is the folder of the source"):
-            check_not_source(tmp_path / "photos", str(source))
-        check_not_source(tmp_path / "results", str(source))
+@pytest.mark.parametrize("source", ["photos", "photos/deep", "photos/deep/a.jpg", "photos/*/*.jpg"])
+def test_results_do_not_go_into_the_source(tmp_path: Path, source: str) -> None:
+    touch(tmp_path / "photos" / "deep" / "a.jpg")
+    sources = read_sources(str(tmp_path / source))
+    for folder in (tmp_path / "photos", tmp_path / "photos" / "deep"):
+        with pytest.raises(UserError, match=r"hydra.run.dir=.*photos.* holds .*a\.jpg: results go into another folder"):
+            check_not_source(folder, sources)
+    check_not_source(tmp_path / "photos" / "results", sources)
 
 
 def test_pictures_of_a_kind_that_is_not_read_are_named(tmp_path: Path) -> None:
-    touch(tmp_path / "a.jpg", tmp_path / "b" / "c.PSD", tmp_path / "d.jxl", tmp_path / "notes.txt", tmp_path / "e.HEIC")
+    touch(tmp_path / "a.jpg", tmp_path / "b" / "c.EXR", tmp_path / "d.jxl", tmp_path / "notes.txt", tmp_path / "e.HEIC")
     touch(tmp_path / "f.mp4")
     assert [found.place.name for found in read_sources(str(tmp_path))] == ["a.jpg", "e.HEIC", "f.mp4"]
-    assert unread_files(f"{tmp_path},{tmp_path / 'b'}") == [tmp_path / "b" / "c.PSD", tmp_path / "d.jxl"]
+    assert unread_files(f"{tmp_path},{tmp_path / 'b'}") == [tmp_path / "b" / "c.EXR", tmp_path / "d.jxl"]
     assert unread_files(str(tmp_path / "d.jxl")) == []
 
 
