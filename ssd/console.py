@@ -79,48 +79,48 @@ def others_silenced() -> Iterator[None]:
 
 
 @contextmanager
-def waiting(what: str) -> Iterator[None]:
+def waiting(what: str) -> Iterator[Callable[[str], None]]:
     """Shows what is being waited for: a moving line that goes when it is done; in a file or a pipe a line now and then.
 
-    One within another shows what the inner one waits for.
+    One within another shows what the inner one waits for. What is given takes other words, as things go on.
 
     Args:
         what: e.g. "importing TensorFlow".
     """
-    with _moving(what) if get_console().is_terminal else _now_and_then(what):
-        yield
+    with _moving(what) if get_console().is_terminal else _now_and_then(what) as tell:
+        yield tell
 
 
 _lines: list[Progress] = []  # what is being drawn
 
 
 @contextmanager
-def _moving(what: str) -> Iterator[None]:
+def _moving(what: str) -> Iterator[Callable[[str], None]]:
     if _lines:
-        task = _lines[-1].tasks[0]
+        line, task = _lines[-1], _lines[-1].tasks[0]
         outer = task.description
-        _lines[-1].update(task.id, description=what)
+        line.update(task.id, description=what)
         try:
-            yield
+            yield lambda words: line.update(task.id, description=words)
         finally:
-            _lines[-1].update(task.id, description=outer)
+            line.update(task.id, description=outer)
         return
     with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), transient=True) as line:
-        line.add_task(what, total=None)
+        number = line.add_task(what, total=None)
         _lines.append(line)
         try:
-            yield
+            yield lambda words: line.update(number, description=words)
         finally:
             _lines.pop()
 
 
 @contextmanager
-def _now_and_then(what: str) -> Iterator[None]:
-    done = threading.Event()
-    reporter = threading.Thread(target=_report, args=(what, done), daemon=True)
+def _now_and_then(what: str) -> Iterator[Callable[[str], None]]:
+    done, words = threading.Event(), [what]
+    reporter = threading.Thread(target=_report, args=(words, done), daemon=True)
     reporter.start()
     try:
-        yield
+        yield lambda others: words.__setitem__(0, others)
     finally:
         done.set()
         reporter.join()
@@ -146,8 +146,9 @@ def rating(what: str, steps: int | None) -> Iterator[Callable[[int], None]]:
     What is given is called with how many are done.
     """
     if not get_console().is_terminal:
-        with waiting(what):
-            yield lambda done: None
+        of_all = f" of {steps}" if steps is not None else ""
+        with waiting(what) as tell:
+            yield lambda done: tell(f"{what}, {done}{of_all}")
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _ImagesPerSecond())
     with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), transient=True) as progress:
@@ -160,8 +161,8 @@ class _ImagesPerSecond(ProgressColumn):
         return Text("" if task.speed is None else f"{task.speed:.1f} images/s")
 
 
-def _report(what: str, done: threading.Event) -> None:
+def _report(words: list[str], done: threading.Event) -> None:
     start, pause = monotonic(), FIRST_SIGN
     while not done.wait(pause):
-        say(f"{what}, {monotonic() - start:.0f} s so far")
+        say(f"{words[0]}, {monotonic() - start:.0f} s so far")
         pause *= 2

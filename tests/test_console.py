@@ -32,6 +32,20 @@ def test_where_nobody_watches_a_wait_is_told_now_and_then(monkeypatch, capsys) -
     assert 2 <= sum(line.startswith("looking") for line in lines) <= 5  # twice the pause each time: no flood
 
 
+def test_a_wait_may_take_other_words(monkeypatch, capsys, terminal: io.StringIO) -> None:
+    with waiting("loading") as outer, waiting("loading more") as tell:
+        outer("nothing")
+        tell("3 of 5 MB")
+        time.sleep(0.25)
+    assert "3 of 5 MB" in terminal.getvalue()
+    monkeypatch.setattr(rich, "_console", None)
+    monkeypatch.setattr(console, "FIRST_SIGN", 0.02)
+    with waiting("loading") as tell:
+        tell("3 of 5 MB")
+        time.sleep(0.1)
+    assert capsys.readouterr().out.startswith("3 of 5 MB, 0 s so far")
+
+
 def test_a_short_wait_says_nothing_where_nobody_watches(capsys) -> None:
     with waiting("reading"):
         pass
@@ -59,6 +73,14 @@ def test_images_have_a_rate_and_where_their_number_is_known_a_time_left(
     shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal.getvalue())
     left = r" 0:00:0\d" if steps is not None else ""
     assert re.search(rf"20/{steps or '.'} +\d+\.\d images/s 0:00:0\d{left}", shown)
+
+
+def test_images_are_counted_where_nobody_watches(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(console, "FIRST_SIGN", 0.02)
+    with rating("predicting", 9) as advance:
+        advance(3)
+        time.sleep(0.1)
+    assert capsys.readouterr().out.startswith("predicting, 3 of 9, 0 s so far")
 
 
 def test_log_lines_are_plain_text(capsys) -> None:

@@ -117,6 +117,7 @@ class JoinedConfig(DatasetConfig):
     _target_: str = "ssd.data.joining.joined"
     name: str = "joined"  # of the data set, for people
     pretrained_weights: str | None = "imagenet"
+    pretrained_detector: str | None = "torchvision:ssdlite320_mobilenet_v3_large"
     max_pixels: int = 100_000_000  # of an image, height times width; larger ones are refused before they are decoded
     parts: dict[str, Any] = field(default_factory=dict)  # name → a data set with keys of its own
     weights: dict[str, float] = field(default_factory=dict)  # name → how often its images are trained on, else 1
@@ -175,6 +176,7 @@ class VOCFolderConfig(DatasetConfig):
     _target_: str = "ssd.data.readers.voc_folder.voc_folder"
     name: str = MISSING  # of the data set, for people
     pretrained_weights: str | None = "imagenet"
+    pretrained_detector: str | None = "torchvision:ssdlite320_mobilenet_v3_large"
     max_pixels: int = 100_000_000  # of an image, height times width; larger ones are refused before they are decoded
     path: str = MISSING
     train: str = "trainval"
@@ -192,6 +194,7 @@ class FolderConfig(DatasetConfig):
     _target_: str = "ssd.data.folder.reader.folder"
     name: str = MISSING  # of the data set, for people
     pretrained_weights: str | None = "imagenet"
+    pretrained_detector: str | None = "torchvision:ssdlite320_mobilenet_v3_large"
     max_pixels: int = 100_000_000  # of an image, height times width; larger ones are refused before they are decoded
     path: str = MISSING
     format: str = "auto"
@@ -212,6 +215,7 @@ class CocoJsonConfig(DatasetConfig):
     _target_: str = "ssd.data.readers.coco_json.coco_json"
     name: str = MISSING  # of the data set, for people
     pretrained_weights: str | None = "imagenet"
+    pretrained_detector: str | None = "torchvision:ssdlite320_mobilenet_v3_large"
     max_pixels: int = 100_000_000  # of an image, height times width; larger ones are refused before they are decoded
     train_annotations: str = MISSING
     train_images: str = MISSING

@@ -170,6 +170,7 @@ class Config:
     gpu_memory_growth: bool = True
     checkpoint: str | None = None  # evaluate, predict: a run folder or a .keras file; train: start from its weights
     weights: str | None = None  # instead of checkpoint, another project's: torchvision:FILE | amdegroot:FILE
+    start: str | None = None  # why a training starts from its weights, where the program has chosen them and says so
     resume: str | None = None  # a run folder to continue
     resume_from: ResumeFrom = ResumeFrom.last  # or best: what came after it is done again, with a fresh optimizer
     allow_changes: bool = False  # resume: also with settings that make another experiment of it

@@ -46,7 +46,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterato
         patch.chdir(folder)
         patch.setenv("HOME", str(folder))
         patch.setattr(sys, "argv", ["run.py"])
-        for task in ("train", "evaluate", "predict", "convert", "inspect", "report", "ui"):
+        for task in ("train", "lr_find", "evaluate", "predict", "convert", "inspect", "report", "ui"):
             module = ModuleType(f"ssd.tasks.{task}")
             module.run = run  # type: ignore[attr-defined]
             patch.setitem(sys.modules, module.__name__, module)
