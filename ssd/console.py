@@ -10,7 +10,17 @@ from contextlib import contextmanager, redirect_stdout, suppress
 from time import monotonic
 
 from rich import get_console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 FIRST_SIGN = 5.0  # seconds of silence in a file or a pipe; the next come after twice as long each
@@ -127,6 +137,27 @@ def counting(what: str, steps: int) -> Iterator[Callable[[], None]]:
     with Progress(*columns, TimeElapsedColumn(), transient=True) as progress:
         task = progress.add_task(what, total=steps)
         yield lambda: progress.advance(task)
+
+
+@contextmanager
+def rating(what: str, steps: int | None) -> Iterator[Callable[[int], None]]:
+    """Like `counting`, of images: with how many a second, and the time left where there is a known number of them.
+
+    What is given is called with how many are done.
+    """
+    if not get_console().is_terminal:
+        with waiting(what):
+            yield lambda done: None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _ImagesPerSecond())
+    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), transient=True) as progress:
+        task = progress.add_task(what, total=steps)
+        yield lambda done: progress.update(task, completed=done)
+
+
+class _ImagesPerSecond(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text("" if task.speed is None else f"{task.speed:.1f} images/s")
 
 
 def _report(words: list[str], done: threading.Event) -> None:

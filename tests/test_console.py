@@ -2,6 +2,7 @@
 
 import io
 import logging
+import re
 import sys
 import time
 
@@ -10,14 +11,14 @@ import rich
 from rich.console import Console
 
 from ssd import console
-from ssd.console import ConsoleHandler, counting, others_silenced, say, waiting
+from ssd.console import ConsoleHandler, counting, others_silenced, rating, say, waiting
 
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     """What a terminal would get."""
     written = io.StringIO()
-    monkeypatch.setattr(rich, "_console", Console(file=written, force_terminal=True, width=80))
+    monkeypatch.setattr(rich, "_console", Console(file=written, force_terminal=True, width=100))
     return written
 
 
@@ -59,6 +60,19 @@ def test_a_terminal_shows_what_is_waited_for_and_then_nothing(terminal: io.Strin
     assert "looking" in terminal.getvalue()
     assert "reading" in terminal.getvalue()
     assert terminal.getvalue().endswith("\x1b[2K") or terminal.getvalue().rstrip().endswith("h")  # erased, cursor back
+
+
+@pytest.mark.parametrize("steps", [40, None])
+def test_images_have_a_rate_and_where_their_number_is_known_a_time_left(
+    terminal: io.StringIO, steps: int | None
+) -> None:
+    with rating("predicting", steps) as advance:
+        for done in range(1, 21):
+            advance(done)
+            time.sleep(0.02)
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", terminal.getvalue())
+    left = r" 0:00:0\d" if steps is not None else ""
+    assert re.search(rf"20/{steps or '.'} +\d+\.\d images/s 0:00:0\d{left}", shown)
 
 
 def test_log_lines_are_plain_text(capsys) -> None:

@@ -26,7 +26,6 @@ from ssd.cli.hydra_errors import explain
 from ssd.cli.hydra_node import check_hydra
 from ssd.config import schemas
 from ssd.config.dataset_name import folder_name
-from ssd.config.groups import MEMBERS
 from ssd.config.overrides import quote
 from ssd.environment import ROOT
 from ssd.errors import UserError, nearest
@@ -43,12 +42,9 @@ _MOST_JOBS = 2000  # of a grid
 
 def register() -> None:
     """Makes schemas, resolvers, the sweeper of searches and the launchers known to Hydra; may be called again."""
+    schemas.register()
     store = ConfigStore.instance()
-    if "schema" not in store.repo:
-        store.store(group="schema", name="config", node=schemas.Config)
-        for group, members in MEMBERS.items():
-            for name, node in members.items():
-                store.store(group=f"schema/{group}", name=name, node=node)
+    if "launcher" not in store.repo["schema"]:
         for name, node in launcher_config.SCHEMAS.items():
             store.store(group="schema/launcher", name=name, node=node)
     optuna_sweeper.register()

@@ -197,7 +197,7 @@ def _finish(
     trainer.checkpoints.restore_best(best)  # into the network that is compiled already
     epoch = int(history.best["epoch"])
     log.info("evaluating the best checkpoint, of epoch %d", epoch)
-    validation = validate(trainer.validator.predictor, trainer.validator.batches, cfg.score_threshold)
+    validation = validate(trainer.validator.network, trainer.validator.batches, cfg.score_threshold)
     evaluation = validation.evaluation
     curves = folder / PLOTS / "curves.png"
     with waiting("drawing the results"):
