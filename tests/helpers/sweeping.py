@@ -20,9 +20,10 @@ ARGUMENTS = ["-m", f"--config-dir={CONF}", "task=probe", "hydra.sweep.dir=sweep"
 COMMAND = [sys.executable, str(ROOT / "run.py"), *ARGUMENTS]
 
 
-def sweep(folder: Path, *overrides: str, together: int = 1, **variables: str) -> tuple[int, str]:
+def sweep(folder: Path, *overrides: str, together: int = 1, imported: str = "ssd", **variables: str) -> tuple[int, str]:
     """Exit status and words of a multirun of the probe; its first jobs wait until so many run together."""
-    process = Process(folder, *ARGUMENTS, *overrides, SSD_PROBE_TOGETHER=str(together), **variables)
+    variables["SSD_PROBE_TOGETHER"] = str(together)
+    process = Process(folder, *ARGUMENTS, *overrides, imported=imported, **variables)
     return process.wait(900), process.said
 
 

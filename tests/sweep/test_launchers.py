@@ -78,9 +78,8 @@ def test_slurm_gets_one_array_job_with_what_the_jobs_need(tmp_path: Path) -> Non
 
 def test_a_search_runs_its_trials_side_by_side(tmp_path: Path) -> None:
     search = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=4", "hydra.sweeper.n_jobs=2", "seed=choice(1,2,3,14)"]
-    status, said = sweep(
-        tmp_path, *search, "hydra/launcher=joblib", "hydra.sweeper.sampler.seed=1", "tracking.enabled=false"
-    )
+    options = ["hydra/launcher=joblib", "hydra.sweeper.sampler.seed=1", "tracking.enabled=false"]
+    status, said = sweep(tmp_path, *search, *options, imported="helpers.forked_jobs")
     study = optuna.load_study(study_name="search", storage=f"sqlite:///{tmp_path}/sweep/study.db")
     for trial in study.trials:
         if trial.params["seed"] == "14":
@@ -93,9 +92,8 @@ def test_a_search_runs_its_trials_side_by_side(tmp_path: Path) -> None:
 
 
 def test_trainings_share_the_cores(tmp_path: Path) -> None:
-    status, said = sweep(
-        tmp_path, "task=train", "hydra/launcher=joblib", "seed=1,2", *TINY, "training.epochs=1", "task.pictures=0"
-    )
+    options = ["task=train", "hydra/launcher=joblib", "seed=1,2", *TINY, "training.epochs=1", "task.pictures=0"]
+    status, said = sweep(tmp_path, *options, imported="helpers.forked_jobs")
     assert status == 0, said
     assert table(tmp_path) == {"seed=1": "done", "seed=2": "done"}
     parent, runs = children(f"sqlite:///{tmp_path}/mlflow.db")
