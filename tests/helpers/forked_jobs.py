@@ -26,4 +26,4 @@ def _serve(connection: Connection, environment: dict[str, str]) -> None:
 
 
 processes._start = _start
-forkserver._forkserver.ensure_running = lambda: None  # type: ignore[attr-defined]  # it runs: this process is its child
+forkserver._forkserver.ensure_running = lambda: None  # type: ignore[method-assign]  # it runs: this process is its child
