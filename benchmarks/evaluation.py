@@ -33,7 +33,7 @@ from ssd.data.readers.voc_folder import voc_folder
 from ssd.data.sample import Dataset
 from ssd.evaluation.validation import validate
 from ssd.experiment.build import build_detector
-from ssd.inference.predictor import Predictor
+from ssd.inference.keras_network import KerasNetwork
 from ssd.models.detector import SSD
 from ssd.weights.reader import read_layout, read_weights
 from ssd.weights.transfer import transfer
@@ -76,10 +76,10 @@ def batches_of(dataset: Dataset, size: int) -> Batches:
     )
 
 
-def evaluating(batches: Batches, predictor: Predictor) -> float:
+def evaluating(batches: Batches, network: KerasNetwork) -> float:
     """Images per second from files to metrics."""
     start = time.perf_counter()
-    validate(predictor, batches, score_threshold=0.5)
+    validate(network, batches, score_threshold=0.5)
     return len(batches.dataset) / (time.perf_counter() - start)
 
 
@@ -98,11 +98,11 @@ def rows(network: str, dataset: Dataset, count: int) -> Iterator[tuple[str, ...]
         for precision, policy in PRECISIONS.items():
             model = load(f"torchvision:{weights}", policy)
             batches = batches_of(replace(repeated(dataset, count), class_names=model.class_names), model.image_size)
-            predictor = Predictor(model, model.nms)
+            ours = KerasNetwork(model)
             images = tf.zeros((BATCH, model.image_size, model.image_size, 3), tf.uint8)
-            predictor.predict_batch(images)  # compiles
-            whole, peer = evaluating(batches, predictor), theirs[precision]
-            network_alone = BATCH / seconds(partial(predictor.outputs, images))
+            ours.decode(ours.outputs(images))  # compiles
+            whole, peer = evaluating(batches, ours), theirs[precision]
+            network_alone = BATCH / seconds(partial(ours.outputs, images))
             yield (
                 network,
                 precision,

@@ -27,7 +27,7 @@ from rich.table import Table
 from ssd.cli.compose import compose_jobs, without_hydra
 from ssd.device import choose_precision, has_gpu
 from ssd.experiment.build import build_detector, build_loss, build_optimizer, build_target_encoder
-from ssd.inference.predictor import Predictor
+from ssd.inference.keras_network import KerasNetwork
 from ssd.training.step import make_train_step
 
 CLASSES = tuple(f"class {k}" for k in range(20))  # as many as VOC
@@ -66,8 +66,8 @@ def measure(cfg: DictConfig, policy: str) -> tuple[float, float]:
     count = cfg.training.batch_size
     batch = random_batch(model.image_size, count)
     training = seconds(lambda: float(step(batch).total))
-    predictor = Predictor(model, model.nms)
-    predicting = seconds(lambda: predictor.predict_batch(batch["image"]))
+    network = KerasNetwork(model)
+    predicting = seconds(lambda: network.decode(network.outputs(batch["image"])))
     return count / training, count / predicting
 
 

@@ -10,7 +10,17 @@ from contextlib import contextmanager, redirect_stdout, suppress
 from time import monotonic
 
 from rich import get_console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 FIRST_SIGN = 5.0  # seconds of silence in a file or a pipe; the next come after twice as long each
@@ -69,48 +79,48 @@ def others_silenced() -> Iterator[None]:
 
 
 @contextmanager
-def waiting(what: str) -> Iterator[None]:
+def waiting(what: str) -> Iterator[Callable[[str], None]]:
     """Shows what is being waited for: a moving line that goes when it is done; in a file or a pipe a line now and then.
 
-    One within another shows what the inner one waits for.
+    One within another shows what the inner one waits for. What is given takes other words, as things go on.
 
     Args:
         what: e.g. "importing TensorFlow".
     """
-    with _moving(what) if get_console().is_terminal else _now_and_then(what):
-        yield
+    with _moving(what) if get_console().is_terminal else _now_and_then(what) as tell:
+        yield tell
 
 
 _lines: list[Progress] = []  # what is being drawn
 
 
 @contextmanager
-def _moving(what: str) -> Iterator[None]:
+def _moving(what: str) -> Iterator[Callable[[str], None]]:
     if _lines:
-        task = _lines[-1].tasks[0]
+        line, task = _lines[-1], _lines[-1].tasks[0]
         outer = task.description
-        _lines[-1].update(task.id, description=what)
+        line.update(task.id, description=what)
         try:
-            yield
+            yield lambda words: line.update(task.id, description=words)
         finally:
-            _lines[-1].update(task.id, description=outer)
+            line.update(task.id, description=outer)
         return
     with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), transient=True) as line:
-        line.add_task(what, total=None)
+        number = line.add_task(what, total=None)
         _lines.append(line)
         try:
-            yield
+            yield lambda words: line.update(number, description=words)
         finally:
             _lines.pop()
 
 
 @contextmanager
-def _now_and_then(what: str) -> Iterator[None]:
-    done = threading.Event()
-    reporter = threading.Thread(target=_report, args=(what, done), daemon=True)
+def _now_and_then(what: str) -> Iterator[Callable[[str], None]]:
+    done, words = threading.Event(), [what]
+    reporter = threading.Thread(target=_report, args=(words, done), daemon=True)
     reporter.start()
     try:
-        yield
+        yield lambda others: words.__setitem__(0, others)
     finally:
         done.set()
         reporter.join()
@@ -129,8 +139,29 @@ def counting(what: str, steps: int) -> Iterator[Callable[[], None]]:
         yield lambda: progress.advance(task)
 
 
-def _report(what: str, done: threading.Event) -> None:
+@contextmanager
+def rating(what: str, steps: int | None) -> Iterator[Callable[[int], None]]:
+    """Like `counting`, of images: with how many a second, and the time left where there is a known number of them.
+
+    What is given is called with how many are done.
+    """
+    if not get_console().is_terminal:
+        with waiting(what):
+            yield lambda done: None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _ImagesPerSecond())
+    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), transient=True) as progress:
+        task = progress.add_task(what, total=steps)
+        yield lambda done: progress.update(task, completed=done)
+
+
+class _ImagesPerSecond(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text("" if task.speed is None else f"{task.speed:.1f} images/s")
+
+
+def _report(words: list[str], done: threading.Event) -> None:
     start, pause = monotonic(), FIRST_SIGN
     while not done.wait(pause):
-        say(f"{what}, {monotonic() - start:.0f} s so far")
+        say(f"{words[0]}, {monotonic() - start:.0f} s so far")
         pause *= 2

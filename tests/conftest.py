@@ -14,6 +14,9 @@ from filelock import FileLock
 
 import ssd  # noqa: F401  (before a test imports TensorFlow: its settings)
 
+# Nothing is downloaded in a test, nor in a process that it starts: what is asked for there has no connection.
+os.environ["HTTPS_PROXY"] = os.environ["https_proxy"] = "http://127.0.0.1:9"
+
 if TYPE_CHECKING:
     from ssd.tracking.tracker import Tracker
 

@@ -23,6 +23,7 @@ from ssd.config.groups import FolderConfig
 from ssd.config.schemas import Priors
 from ssd.data.problems import RAISE, SKIP
 from ssd.errors import UserError, nearest
+from ssd.prediction.sources import SAVED
 from ssd.runs.best_by import BEST_BY
 from ssd.sweep.report.sources import read_source
 
@@ -172,6 +173,8 @@ def _check_task(values: dict[str, Any]) -> None:
         )
     if task == "predict" and not values["source"]:
         raise UserError("task=predict needs images; give source=IMAGE or source=FOLDER")
+    if task == "predict":
+        _check_prediction(values["task"])
     if task == "report" and not values["source"]:
         raise UserError("task=report needs jobs; give source=FOLDER of a sweep, or source=RUN_ID of MLflow")
     if task == "report":
@@ -192,6 +195,19 @@ def _check_task(values: dict[str, Any]) -> None:
         raise UserError("task.lowest must be below task.highest, the rate that the steps rise to")
     if values["checkpoint"] and values["weights"]:
         raise UserError("checkpoint and weights both name the detector to start from; leave one of the two out")
+
+
+def _check_prediction(task: dict[str, Any]) -> None:
+    """What is saved, and the thresholds of classes; whether there are such classes, the detector tells."""
+    for name in task["save"]:
+        if name not in SAVED:
+            raise UserError(f"task.save={name} is nothing that is saved{nearest(str(name), SAVED)}")
+    thresholds = {} if task["class_thresholds"] is None else task["class_thresholds"]
+    if not isinstance(thresholds, dict):
+        raise UserError(f"task.class_thresholds={thresholds} must be a score for each class, such as {{cat: 0.7}}")
+    for name, threshold in thresholds.items():
+        if not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
+            raise UserError(f"task.class_thresholds.{name}={threshold} must be between 0 and 1")
 
 
 def _check_sweep(values: dict[str, Any]) -> None:

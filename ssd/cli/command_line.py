@@ -111,7 +111,9 @@ def _meant(line: str, multirun: bool) -> str:
 
 
 def _quoted(path: str) -> str:
-    """A path as a value of Hydra's grammar, in quotes where it would be something else without."""
+    """A path as a value of Hydra's grammar, in quotes where it would be something else without; null is none."""
+    if path == "null":
+        return path
     path = re.sub(r"^~(?=/)", lambda _: str(Path.home()), path)
     plain = is_readable(f"key={path}") and str(by_key([f"key={path}"])["key"].value()) == path
     return path if plain else quote(path)

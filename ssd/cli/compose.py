@@ -16,6 +16,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException, MissingConfigException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
@@ -25,10 +26,10 @@ from ssd.cli.hydra_errors import explain
 from ssd.cli.hydra_node import check_hydra
 from ssd.config import schemas
 from ssd.config.dataset_name import folder_name
-from ssd.config.groups import MEMBERS
 from ssd.config.overrides import quote
 from ssd.environment import ROOT
 from ssd.errors import UserError, nearest
+from ssd.runs.folder import as_typed
 from ssd.sweep.launch import config as launcher_config
 from ssd.sweep.launch import launchers
 from ssd.sweep.search import optuna_sweeper
@@ -41,12 +42,9 @@ _MOST_JOBS = 2000  # of a grid
 
 def register() -> None:
     """Makes schemas, resolvers, the sweeper of searches and the launchers known to Hydra; may be called again."""
+    schemas.register()
     store = ConfigStore.instance()
-    if "schema" not in store.repo:
-        store.store(group="schema", name="config", node=schemas.Config)
-        for group, members in MEMBERS.items():
-            for name, node in members.items():
-                store.store(group=f"schema/{group}", name=name, node=node)
+    if "launcher" not in store.repo["schema"]:
         for name, node in launcher_config.SCHEMAS.items():
             store.store(group="schema/launcher", name=name, node=node)
     optuna_sweeper.register()
@@ -76,11 +74,9 @@ def compose_jobs(
     register()
     if config_dir is not None and not os.path.isdir(config_dir):
         raise UserError(f"--config-dir {config_dir[:200]}: there is no such folder")
-    folders = [ROOT] if config_dir is None else [Path(config_dir).resolve(), ROOT]
-    search_path = ",".join(quote(f"file://{folder}") for folder in folders)
     try:
         with initialize_config_dir(str(CONF), version_base="1.3", job_name="run"):
-            jobs = _compose_jobs([f"hydra.searchpath=[{search_path}]", *overrides], multirun, config_name)
+            jobs = _compose_jobs([_search_path(config_dir), *overrides], multirun, config_name)
     except RecursionError as error:
         typed = " ".join(line for line in overrides if not line.startswith("hydra."))[:200]
         raise UserError(
@@ -94,6 +90,25 @@ def compose_jobs(
     for job in jobs:
         check_hydra(job, multirun)
     return jobs
+
+
+def _search_path(config_dir: str | None) -> str:
+    folders = [ROOT] if config_dir is None else [Path(config_dir).resolve(), ROOT]
+    return f"hydra.searchpath=[{','.join(quote(f'file://{folder}') for folder in folders)}]"
+
+
+def chosen_groups(job: DictConfig, config_name: str = "config", config_dir: str | None = None) -> set[str]:
+    """The groups whose option was chosen for a job, be it the usual one: typed, or by an experiment or data set.
+
+    Args:
+        job: from `compose_jobs`.
+        config_name, config_dir: it was composed with.
+    """
+    lines = [_search_path(config_dir), *as_typed(job.hydra.overrides.hydra), *as_typed(job.hydra.overrides.task)]
+    with initialize_config_dir(str(CONF), version_base="1.3", job_name="run"):
+        loader = GlobalHydra.instance().config_loader()
+        found = loader.compute_defaults_list(config_name, list(dict.fromkeys(lines)), RunMode.RUN)
+    return {group.partition("@")[0] for group in found.overrides.override_metadata}
 
 
 def _of_two(error: Exception, overrides: Sequence[str]) -> str | None:

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -199,14 +200,24 @@ def _stored(folder: Path, given: dict[str, Override]) -> list[str]:
     Priors that the run has fitted are among them, in the place of the wish for that.
     """
     lines = without(map(renamed, overrides_of(folder)), (*_OF_ONE_RUN, *given))
-    fitted = {f"detector.{key}": value for key, value in fitted_priors_of(folder).items()}
-    fitted_lines = [f"{key}={as_override(value)}" for key, value in fitted.items() if key not in given]
-    lines = [*without(lines, list(fitted)), *fitted_lines]  # what the run's priors=auto came to
+    fitted = _fitted(folder)
+    lines = [*without(lines, list(fitted)), *(f"{key}={as_override(fitted[key])}" for key in without(fitted, given))]
     lines = [line for line in replayed(lines, folder, trusts(given)) if not _is_of_another_option(line, folder, given)]
     if not lines:
         return []
     home = called_from(folder)
     return [_anchored(line, home) for line in lines]
+
+
+def _fitted(folder: Path) -> dict[str, Any]:
+    """What a run's `detector.priors=auto` came to, by key.
+
+    A damaged configuration tells nothing: an evaluation does not need it, as the checkpoint has its priors, and to
+    resume with it is refused when it is compared.
+    """
+    with suppress(UserError):
+        return {f"detector.{key}": value for key, value in fitted_priors_of(folder).items()}
+    return {}
 
 
 def _is_of_another_option(line: str, folder: Path, given: Mapping[str, Override]) -> bool:

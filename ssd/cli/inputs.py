@@ -1,11 +1,12 @@
 """A look at the files that a command names, before TensorFlow is imported: data sets, images, checkpoints."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from omegaconf import DictConfig
 
 from ssd.console import waiting
-from ssd.inference.sources import image_files
+from ssd.prediction.sources import STANDARD_INPUT, Kind, read_sources
 from ssd.runs.checkpoint import check_checkpoint
 
 # Keys of a data set that lies in files of the user's own; what is downloaded or drawn is made by the run itself.
@@ -40,9 +41,11 @@ def look_at_inputs(jobs: Sequence[DictConfig]) -> None:
 
 def _look_at_images(job: DictConfig) -> None:
     """Lists the images; a single one is decoded, so that what is wrong with it is said in a moment."""
-    files = image_files(job.source)
-    if len(files) == 1:
+    if job.source == STANDARD_INPUT:  # whose lines come as they come
+        return
+    sources = read_sources(job.source)
+    if len(sources) == 1 and sources[0].kind == Kind.image and "://" not in sources[0].name:
         from ssd.data.damage import decode_files  # OpenCV, which a mistake in a key need not wait for
         from ssd.data.images import MAX_PIXELS
 
-        decode_files([files[0].path], job.dataset.get("max_pixels", MAX_PIXELS))
+        decode_files([Path(sources[0].name)], job.dataset.get("max_pixels", MAX_PIXELS))

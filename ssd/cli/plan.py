@@ -14,6 +14,7 @@ from ssd.cli.compose import compose_jobs, without_hydra
 from ssd.cli.earlier_run import with_earlier_run
 from ssd.cli.inputs import look_at_inputs
 from ssd.cli.replay import check_links, check_sweep, trusts
+from ssd.cli.trained_start import trained_start
 from ssd.config.overrides import by_key, key_of, quote
 from ssd.errors import UserError
 from ssd.runs.folder import SWEEP_FILE, point_latest, reserve
@@ -65,11 +66,21 @@ def make_plan(args: Namespace) -> Plan:
         overrides = stored.continued(args.overrides)
     else:
         overrides = with_earlier_run(args.overrides, multirun, config_dir)
-    jobs = compose_jobs(overrides, multirun, config_name or "config", config_dir)
+    chosen = (config_name or "config", config_dir)
+    given, jobs = overrides, compose_jobs(overrides, multirun, *chosen)
+    start = trained_start(jobs, given, *chosen) if stored is None else None
+    if start is not None:
+        overrides = start.with_it(given)
+        jobs = compose_jobs(overrides, multirun, *chosen)
     _check_jobs(jobs, args, multirun, overrides)
     flags = _flags(args, config_name, config_dir)
     if args.cfg:
         return Plan(flags, overrides)
+    look_at_inputs([without_hydra(job) for job in jobs])
+    if start is not None and (usual := start.instead(given, jobs)) is not None:
+        overrides = usual
+        jobs = compose_jobs(overrides, multirun, *chosen)
+        _check_jobs(jobs, args, multirun, overrides)
     key = "hydra.sweep.dir" if multirun else "hydra.run.dir"
     folder, is_new_folder = Path(OmegaConf.select(jobs[0], key)), key not in map(key_of, overrides)
     if not multirun:
@@ -124,7 +135,6 @@ def _check_jobs(jobs: Sequence[DictConfig], args: Namespace, multirun: bool, ove
     if (resume := bare[0].resume) is not None and not multirun:
         values = OmegaConf.to_container(bare[0], resolve=True, enum_to_str=True)
         check_same_experiment(Path(resume), os.path.relpath(resume), values)  # type: ignore[arg-type]
-    look_at_inputs(bare)
 
 
 def _check_single(job: DictConfig, given: Sequence[str], overrides: Sequence[str]) -> None:

@@ -33,6 +33,8 @@ RANGES: dict[str, Rule] = {
     "score_threshold": _SHARE,
     "task.pictures": (lambda v: 0 <= v <= 10_000, "must be between 0 and 10000"),
     "task.suspects": (lambda v: 0 <= v <= 10_000, "must be between 0 and 10000"),
+    "task.tiles": (lambda v: 32 <= v <= 100_000, "must be between 32 and 100000 pixels"),
+    "task.tile_overlap": (lambda v: 0 <= v <= 0.9, "must be between 0 and 0.9"),
     "task.steps": (lambda v: 2 <= v <= 100_000, "must be between 2 and 100000"),
     "task.lowest": _POSITIVE,
     "task.highest": _POSITIVE,

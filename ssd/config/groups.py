@@ -11,7 +11,7 @@ from omegaconf import MISSING
 
 @dataclass
 class TaskConfig:
-    """conf/task/convert.yaml, predict.yaml and report.yaml: a function of the configuration and the run's folder."""
+    """conf/task/convert.yaml and report.yaml: a function of the configuration and the run's folder."""
 
     _target_: str = MISSING
     name: str = MISSING  # of the task, and of the folder in outputs/ that has its runs
@@ -45,6 +45,17 @@ class EvaluateConfig(TaskConfig):
     """conf/task/evaluate.yaml and train.yaml."""
 
     pictures: int = 8  # validation images drawn with what is right, missed and false: the worst and the typical
+
+
+@dataclass
+class PredictConfig(TaskConfig):
+    """conf/task/predict.yaml."""
+
+    save: list[str] = field(default_factory=lambda: ["pictures"])  # of pictures, crops, coco, csv, yolo, voc
+    class_thresholds: Any = None  # {cat: 0.7}: the least score of a class, in the place of score_threshold
+    flip: bool = False  # also looks at the mirrored image
+    tiles: int | None = None  # also looks at square tiles of so many pixels; null: at the whole image only
+    tile_overlap: float = 0.2  # share of a tile's side that the next one has, too
 
 
 @dataclass
@@ -106,6 +117,7 @@ class JoinedConfig(DatasetConfig):
     _target_: str = "ssd.data.joining.joined"
     name: str = "joined"  # of the data set, for people
     pretrained_weights: str | None = "imagenet"
+    pretrained_detector: str | None = "torchvision:ssdlite320_mobilenet_v3_large"
     max_pixels: int = 100_000_000  # of an image, height times width; larger ones are refused before they are decoded
     parts: dict[str, Any] = field(default_factory=dict)  # name → a data set with keys of its own
     weights: dict[str, float] = field(default_factory=dict)  # name → how often its images are trained on, else 1
@@ -164,6 +176,7 @@ class VOCFolderConfig(DatasetConfig):
     _target_: str = "ssd.data.readers.voc_folder.voc_folder"
     name: str = MISSING  # of the data set, for people
     pretrained_weights: str | None = "imagenet"
+    pretrained_detector: str | None = "torchvision:ssdlite320_mobilenet_v3_large"
     max_pixels: int = 100_000_000  # of an image, height times width; larger ones are refused before they are decoded
     path: str = MISSING
     train: str = "trainval"
@@ -181,6 +194,7 @@ class FolderConfig(DatasetConfig):
     _target_: str = "ssd.data.folder.reader.folder"
     name: str = MISSING  # of the data set, for people
     pretrained_weights: str | None = "imagenet"
+    pretrained_detector: str | None = "torchvision:ssdlite320_mobilenet_v3_large"
     max_pixels: int = 100_000_000  # of an image, height times width; larger ones are refused before they are decoded
     path: str = MISSING
     format: str = "auto"
@@ -201,6 +215,7 @@ class CocoJsonConfig(DatasetConfig):
     _target_: str = "ssd.data.readers.coco_json.coco_json"
     name: str = MISSING  # of the data set, for people
     pretrained_weights: str | None = "imagenet"
+    pretrained_detector: str | None = "torchvision:ssdlite320_mobilenet_v3_large"
     max_pixels: int = 100_000_000  # of an image, height times width; larger ones are refused before they are decoded
     train_annotations: str = MISSING
     train_images: str = MISSING
@@ -263,6 +278,7 @@ MEMBERS: dict[str, dict[str, type]] = {
         "ui": UiConfig,
         "inspect": InspectConfig,
         "evaluate": EvaluateConfig,
+        "predict": PredictConfig,
         "lr_find": RateTestConfig,
     },
     "backbone": {

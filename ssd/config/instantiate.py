@@ -35,13 +35,20 @@ def instantiate(node: DictConfig, key: str, **arguments: Any) -> Any:
         raise
     except Exception as error:
         cause = innermost(error)
-        if isinstance(cause, UserError):
-            raise cause from None
+        if (sentence := _user_error(error)) is not None:
+            raise sentence from None
         target = node["_target_"]
         if target.startswith("ssd.") and not isinstance(cause, _MISTAKES):
             raise  # no mistake of the user's, as far as one can tell
         log.info("%s: %s cannot be made", key, target, exc_info=True)
         raise UserError(f"{key}: {target} cannot be made ({reason(error)}); correct it in the YAML") from error
+
+
+def _user_error(error: BaseException | None) -> UserError | None:
+    """The sentence that a target raised: Hydra wraps it, and it may have a cause of its own."""
+    while error is not None and not isinstance(error, UserError):
+        error = error.__cause__
+    return error
 
 
 def _build(node: DictConfig, arguments: dict[str, Any]) -> Any:

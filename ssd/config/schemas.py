@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
 from typing import Any
 
+from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
 from ssd.config.groups import MEMBERS
@@ -169,11 +170,22 @@ class Config:
     gpu_memory_growth: bool = True
     checkpoint: str | None = None  # evaluate, predict: a run folder or a .keras file; train: start from its weights
     weights: str | None = None  # instead of checkpoint, another project's: torchvision:FILE | amdegroot:FILE
+    start: str | None = None  # why a training starts from its weights, where the program has chosen them and says so
     resume: str | None = None  # a run folder to continue
     resume_from: ResumeFrom = ResumeFrom.last  # or best: what came after it is done again, with a fresh optimizer
     allow_changes: bool = False  # resume: also with settings that make another experiment of it
     trust: bool = False  # take from the folder of a run or sweep also what could run, write or read anything
-    source: str | None = None  # predict: an image or a folder of images; report: see ssd/sweep/report/sources.py
+    source: str | None = None  # predict: images, videos, streams (docs/predict.md); report: sweeps and runs
+
+
+def register() -> None:
+    """Makes the schemas known to Hydra, by the names that conf/ has for them; may be called again."""
+    store = ConfigStore.instance()
+    if "schema" not in store.repo:
+        store.store(group="schema", name="config", node=Config)
+        for group, members in MEMBERS.items():
+            for name, node in members.items():
+                store.store(group=f"schema/{group}", name=name, node=node)
 
 
 def schema_keys(schema: type, prefix: str = "") -> list[str]:

@@ -35,7 +35,7 @@ def decode_files(paths: Sequence[Path], max_pixels: int) -> tuple[list[NDArray[n
     read = ImageFiles(paths)
     with overheard() as output:
         decoded = [
-            _listening_to(output, partial(decode_image, read(index), str(path), max_pixels, upright=True))
+            listening_to(output, partial(decode_image, read(index), str(path), max_pixels, upright=True))
             for index, path in enumerate(paths)
         ]
     images = [image for image, _ in decoded]
@@ -53,11 +53,11 @@ def damaged_of(images: Iterable[tuple[Dataset, int]]) -> list[tuple[Dataset, int
         return [
             (dataset, index)
             for dataset, index in images
-            if _listening_to(output, partial(dataset.__getitem__, index))[1]
+            if listening_to(output, partial(dataset.__getitem__, index))[1]
         ]
 
 
-def _listening_to(output: Overheard, decode: Callable[[], T]) -> tuple[T, bool]:
+def listening_to(output: Overheard, decode: Callable[[], T]) -> tuple[T, bool]:
     """What `decode` gives, and whether its decoder told of damage. Nothing else may decode at the same time."""
     before = output.size()
     result = decode()

@@ -12,7 +12,7 @@ from ssd.console import counting
 from ssd.data.pipeline import Batch, Batches
 from ssd.evaluation.evaluate import Evaluation, evaluate
 from ssd.inference.detections import Detections
-from ssd.inference.predictor import Outputs, Predictor
+from ssd.inference.keras_network import KerasNetwork, Outputs
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -27,7 +27,7 @@ class Validation:
 
 
 def validate(
-    predictor: Predictor,
+    network: KerasNetwork,
     batches: Batches,
     score_threshold: float,
     observe: Callable[[Batch, Outputs], None] | None = None,
@@ -38,7 +38,7 @@ def validate(
     a signal, also within `interrupts.deferred`, it stops before the next batch.
 
     Args:
-        predictor: of the detector, whose weights of this moment it takes over.
+        network: of the detector, whose weights of this moment it takes over.
         batches: not shuffled; rows with index -1 are padding and count for nothing.
         score_threshold: for precision, recall and the confusion matrix.
         observe: called with every batch and the network's outputs for it, in order.
@@ -46,18 +46,18 @@ def validate(
     Raises:
         KeyboardInterrupt: a signal has come.
     """
-    predictor.refresh()
+    network.refresh()
 
     def run_network() -> Iterator[tuple[Batch, Outputs]]:
         for batch in batches.epoch(0):
             interrupts.check()
-            yield batch, predictor.outputs(batch["image"])
+            yield batch, network.outputs(batch["image"])
 
     def decode(of_batch: tuple[Batch, Outputs]) -> list[Detections]:
         batch, outputs = of_batch
         if observe is not None:
             observe(batch, outputs)
-        return predictor.decode(outputs)[: int(tf.math.count_nonzero(batch["index"] >= 0))]
+        return network.decode(outputs)[: int(tf.math.count_nonzero(batch["index"] >= 0))]
 
     detections: list[Detections] = []
     with counting("validating", len(batches)) as advance:

@@ -1,17 +1,18 @@
 """What a training is about to do, and why, in a few lines before it does it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection
 
 import numpy as np
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from ssd.config.overrides import key_of
+from ssd.config.usual import usual_options
 from ssd.data.pipeline import Batches
 from ssd.data.sample import Dataset, Splits
-from ssd.environment import ROOT
 from ssd.models.detector import SSD
 from ssd.runs.folder import as_typed
+from ssd.weights.layouts import brought_by
 
 _SHOWN_CLASSES = 20
 _SHOWN_VALUES = 2
@@ -27,6 +28,7 @@ def announcement(cfg: DictConfig, model: SSD, splits: Splits, batches: Batches, 
         batches: of the training.
         start: where its weights come from.
     """
+    brought = brought_by(cfg.weights)
     size, trained = model.image_size, sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
     amount = f"{len(batches):,} steps of {cfg.training.batch_size} images ({_why('training')})"
     if cfg.training.minutes is not None:
@@ -37,7 +39,8 @@ def announcement(cfg: DictConfig, model: SSD, splits: Splits, batches: Batches, 
         f"data: {splits.train.name.partition(':')[0]} ({_why('dataset')}), {_amount(splits.train)} to train on, "
         f"{_amount(splits.val)} to validate on",
         f"classes: {_classes(splits.train)}",
-        f"detector: {cfg.detector.name} ({_why('detector')}) on {cfg.backbone.name} ({_why('backbone')}), {start}; "
+        f"detector: {cfg.detector.name} ({_why('detector', brought)}) on {cfg.backbone.name} "
+        f"({_why('backbone', brought)}), {start}; "
         f"images of {size} x {size}, {len(model.priors):,} default boxes, {model.count_params() / 1e6:.2f} million "
         f"parameters, {trained / 1e6:.2f} of them trained",
         f"training: {length}; {_rate(cfg)}",
@@ -69,16 +72,24 @@ def _transforms(cfg: DictConfig) -> str:
     return ", ".join(names) or "none, the images are only resized"
 
 
-def _why(group: str) -> str:
-    """Who chose a group's option: the command line, the experiment, the data set; or nobody."""
+def _why(group: str, brought: Collection[str] = ()) -> str:
+    """Who chose a group's option: the command line, the weights, the experiment, the data set; or nobody.
+
+    Args:
+        group: of the configuration.
+        brought: settings that weights bring.
+    """
     hydra = HydraConfig.get()
-    given = [line for line in as_typed(hydra.overrides.task) if key_of(line).split(".")[0] == group]
+    lines = [line for line in as_typed(hydra.overrides.task) if key_of(line).split(".")[0] == group]
+    given = [line for line in lines if line not in brought]
     choices = hydra.runtime.choices
     changed = [line for line in given if "." in key_of(line)]
     if any(key_of(line) == group for line in given):
         why = "as given"
-    elif choices.get(group) == _defaults().get(group):
+    elif choices.get(group) == usual_options().get(group):
         why = "default"
+    elif any(key_of(line) == group for line in lines):
+        why = "by weights"
     elif (experiment := choices.get("experiment")) is not None:
         why = f"by experiment={experiment}"
     else:
@@ -86,9 +97,3 @@ def _why(group: str) -> str:
     if len(changed) > _SHOWN_VALUES:
         return f"{why}, with {len(changed)} values given"
     return f"{why}, with {', '.join(line.lstrip('+') for line in changed)}" if changed else why
-
-
-def _defaults() -> Mapping[str, str]:
-    """The options that nobody needs to choose, from the head of conf/config.yaml."""
-    entries = OmegaConf.to_container(OmegaConf.load(ROOT / "conf" / "config.yaml").defaults)
-    return {str(k): v for entry in entries if isinstance(entry, dict) for k, v in entry.items()}  # type: ignore[union-attr]

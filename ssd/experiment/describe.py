@@ -27,21 +27,24 @@ from ssd.tracking.values import CHOICES
 # Groups whose chosen option is a param, and those whose settings are.
 _NAMED = ("experiment", "backbone", "detector", "dataset", "augmentation", "optimizer", "schedule")
 _SETTINGS = ("backbone", "detector", "dataset", "augmentation", "optimizer", "schedule", "training")
-_SINGLE = ("seed", "checkpoint", "weights")
+_SINGLE = ("seed", "checkpoint", "weights", "start")
 # What the chosen option says already, where a data set lies, and what only looks on.
-_LEFT_OUT = ("name", "_target_", "pretrained_weights", "path", "data_dir", "archives", "diagnostics")
+_LEFT_OUT = (
+    *("name", "_target_", "pretrained_weights", "pretrained_detector", "path", "data_dir", "archives"),
+    "diagnostics",
+)
 # Params that a reader asks for first.
 _FIRST = (
     *("experiment", "backbone", "backbone.weights", "detector", "detector.image_size", "dataset", "augmentation"),
     *("optimizer", "optimizer.learning_rate", "schedule", "training.epochs", "training.minutes", "training.batch_size"),
-    *("precision", "seed", "checkpoint", "weights"),
+    *("precision", "seed", "checkpoint", "weights", "start"),
 )
 _FITTED = ("detector.priors", "detector.scales", "detector.aspect_ratios")  # told where they are of the run's own
 _PACKAGES = ("tensorflow", "keras", "albumentations", "mlflow")
 
 
 def params(cfg: DictConfig, model: keras.Model, data: str) -> dict[str, str]:
-    """What makes an experiment the one it is, in fewer than fifty entries.
+    """What makes an experiment the one it is, in fewer than sixty entries.
 
     `backbone: mobilenet_v2` is the option chosen of a group, `backbone.alpha: 0.35` a setting of it. Left out is what
     changes no result (task, tracking, pipeline), and, unless it was set on the command line, what is null (not used) or
@@ -160,4 +163,5 @@ def versions() -> Mapping[str, str]:
 
 def command_line() -> str:
     """The command that repeats this run (in a multirun: this job), with a folder of its own."""
-    return shlex.join(["python", "run.py", *as_typed(HydraConfig.get().overrides.task)])
+    lines = [line for line in as_typed(HydraConfig.get().overrides.task) if key_of(line) != "start"]  # what is said
+    return shlex.join(["python", "run.py", *lines])

@@ -75,7 +75,8 @@ def augmented_boxes(
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     """Boxes and labels as a training meets them, without its crowds; of large sets those of some images.
 
-    No image is read: what moves boxes does not look at pixels, so black ones of the same size do.
+    No image is read: what moves boxes does not look at pixels, so black ones of the same size do. Where the training
+    makes a mosaic of several images, here it is of one, whose boxes become as small.
 
     Args:
         dataset: of the training.

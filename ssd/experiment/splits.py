@@ -22,7 +22,13 @@ from ssd.runs.files import write_json
 from ssd.runs.folder import SPLIT, run_of
 
 # Keys of a data set that say nothing about how it is read.
-_NOT_READ = ("pretrained_weights", "max_pixels", "convert", *(item.name for item in fields(DatasetConfig)))
+_NOT_READ = (
+    "pretrained_weights",
+    "pretrained_detector",
+    "max_pixels",
+    "convert",
+    *(item.name for item in fields(DatasetConfig)),
+)
 # Read ahead by `read_ahead`: the data set, and what its reader had to say, which belongs into the run's log.
 _ahead: dict[str, tuple[Splits, list[logging.LogRecord]]] = {}
 

@@ -50,12 +50,6 @@ def colour_bar(figure: Figure, mappable: ScalarMappable, place: Axes, label: str
     place.spines[:].set_visible(False)
 
 
-def shorten(text: str, limit: int) -> str:
-    """At most `limit` characters: where something must go it is from the middle, as long names differ at their ends."""
-    kept = limit - 1
-    return text if len(text) <= limit else f"{text[: kept // 3]}…{text[len(text) - (kept - kept // 3) :]}"
-
-
 def save(figure: Figure, path: Path) -> None:
     """Writes the PNG."""
     with whole(path) as part:

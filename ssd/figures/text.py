@@ -1,9 +1,14 @@
 """Texts of users in pictures: drawn as they are, and never read as more than letters."""
 
 from ssd.errors import is_writable
-from ssd.figures.style import shorten
 
 _MARK = "\N{REPLACEMENT CHARACTER}"
+
+
+def shorten(text: str, limit: int) -> str:
+    """At most `limit` characters: where something must go it is from the middle, as long names differ at their ends."""
+    kept = limit - 1
+    return text if len(text) <= limit else f"{text[: kept // 3]}…{text[len(text) - (kept - kept // 3) :]}"
 
 
 def drawable(text: str, longest: int = 60) -> str:

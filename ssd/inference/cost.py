@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ssd.cores import available_cores
 from ssd.errors import UserError
-from ssd.inference.predictor import Predictor
+from ssd.inference.keras_network import KerasNetwork
 from ssd.models.detector import SSD
 
 TURNS = 24  # of each detector, in which nothing else disturbs
@@ -39,7 +39,7 @@ class Cost:
 def measure_cost(model: SSD) -> Cost:
     """Counts a detector's weights and arithmetic."""
     image = tf.zeros((1, model.image_size, model.image_size, 3), tf.uint8)
-    return Cost(model.count_params(), count_flops(Predictor(model, model.nms, batch_size=1).graph(image)) / 1e9)
+    return Cost(model.count_params(), count_flops(KerasNetwork(model, batch_size=1).graph(image)) / 1e9)
 
 
 def latencies(detectors: Sequence[tuple[SSD, NDArray[np.uint8]]]) -> list[float]:
@@ -58,10 +58,10 @@ def latencies(detectors: Sequence[tuple[SSD, NDArray[np.uint8]]]) -> list[float]
 
 
 def _detecting(model: SSD, image: NDArray[np.uint8]) -> Callable[[], object]:
-    predictor = Predictor(model, model.nms, batch_size=1)
+    network = KerasNetwork(model, batch_size=1)
     size = model.image_size
     images = tf.constant(cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)[None])
-    return lambda: predictor.predict_batch(images)
+    return lambda: network.decode(network.outputs(images))
 
 
 def shortest_seconds(actions: Sequence[Callable[[], object]]) -> list[float]:

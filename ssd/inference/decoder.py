@@ -23,20 +23,24 @@ class Decoder:
         self.coder = coder
         self.nms = nms
 
-    def __call__(self, offsets: tf.Tensor, logits: tf.Tensor) -> dict[str, tf.Tensor]:
+    def __call__(
+        self, offsets: tf.Tensor, logits: tf.Tensor, score_threshold: tf.Tensor | None = None
+    ) -> dict[str, tf.Tensor]:
         """Detections of a batch, K = max_detections per image, highest score first, padded with zeros.
 
         Args:
             offsets: (B, P, 4) float32.
             logits: (B, P, C + 1) float32, background first.
+            score_threshold: a float32 scalar, in the place of the settings' own.
 
         Returns:
             boxes (B, K, 4) float32 corners clipped to the image, labels (B, K) int32 without background,
             scores (B, K) float32, count (B,) int32.
         """
+        least = self.nms.score_threshold if score_threshold is None else score_threshold
         boxes = tf.clip_by_value(self.coder.decode(offsets), 0.0, 1.0)
         scores = tf.nn.softmax(logits)[..., 1:]
-        useful = self._above_threshold(scores)
+        useful = _above(least, scores)
         boxes, scores = tf.gather(boxes, useful, batch_dims=1), tf.gather(scores, useful, batch_dims=1)
         candidates = tf.minimum(self.nms.max_per_class, tf.shape(useful)[1])
         best, row = tf.math.top_k(tf.transpose(scores, [0, 2, 1]), candidates)  # (B, C, candidates)
@@ -47,7 +51,7 @@ class Decoder:
             max_output_size_per_class=self.nms.max_per_class,
             max_total_size=self.nms.max_detections,
             iou_threshold=self.nms.iou,
-            score_threshold=self.nms.score_threshold,
+            score_threshold=least,
             clip_boxes=False,
         )
         return {
@@ -57,16 +61,17 @@ class Decoder:
             "count": found.valid_detections,
         }
 
-    def _above_threshold(self, scores: tf.Tensor) -> tf.Tensor:
-        """(B, P, C) scores → (B, N) int32, rising: an image's priors with a score above the threshold, and others.
 
-        A trained detector has few such priors, and sorting the scores of all takes longer than the rest. N is the
-        largest number in an image of the batch, at least 1.
-        """
-        best = tf.reduce_max(scores, axis=-1)
-        most = tf.reduce_max(tf.math.count_nonzero(best > self.nms.score_threshold, axis=1, dtype=tf.int32))
-        prior = tf.math.top_k(best, tf.maximum(most, 1), sorted=False).indices
-        return tf.sort(prior, axis=1)  # as NMS takes the first of equal scores
+def _above(threshold: float | tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
+    """(B, P, C) scores → (B, N) int32, rising: an image's priors with a score above the threshold, and others.
+
+    A trained detector has few such priors, and sorting the scores of all takes longer than the rest. N is the largest
+    number in an image of the batch, at least 1.
+    """
+    best = tf.reduce_max(scores, axis=-1)
+    most = tf.reduce_max(tf.math.count_nonzero(best > threshold, axis=1, dtype=tf.int32))
+    prior = tf.math.top_k(best, tf.maximum(most, 1), sorted=False).indices
+    return tf.sort(prior, axis=1)  # as NMS takes the first of equal scores
 
 
 def to_detections(decoded: dict[str, tf.Tensor]) -> list[Detections]:

@@ -1,7 +1,7 @@
 """The one result type, from decoding to metrics, charts and files."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,10 +33,10 @@ class Detections:
     def __len__(self) -> int:
         return len(self.scores)
 
-    def __getitem__(self, rows: Any) -> "Detections":
+    def __getitem__(self, rows: Any) -> Self:
         """Some of them: `rows` is a slice, a mask or an array of indices."""
-        return Detections(self.boxes[rows], self.labels[rows], self.scores[rows])
+        return replace(self, boxes=self.boxes[rows], labels=self.labels[rows], scores=self.scores[rows])
 
-    def above(self, score: float) -> "Detections":
+    def above(self, score: float) -> Self:
         """Only the detections with at least this score."""
         return self[self.scores >= score]

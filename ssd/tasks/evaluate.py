@@ -23,7 +23,7 @@ from ssd.experiment.skipped import write_skipped
 from ssd.experiment.splits import build_splits, on_error_of
 from ssd.figures.class_table import class_table
 from ssd.figures.validation_sheet import ValidationSheet
-from ssd.inference.predictor import Predictor
+from ssd.inference.keras_network import KerasNetwork
 from ssd.runs.best_by import metric_of
 from ssd.runs.checkpoint import checkpoint_file
 from ssd.runs.folder import IMAGE_MEMORY
@@ -50,9 +50,9 @@ def run(cfg: DictConfig, folder: Path) -> float:
     with publish.tracker(cfg, folder, model, data) as tracker:
         tracker.log_config(describe.params(cfg, model, data) | {"precision": policy})
         publish.log_data(tracker, {"validation": dataset})
-        predictor = Predictor(model, model.nms, policy=policy)
+        network = KerasNetwork(model, policy=policy)
         start = monotonic()
-        validation = validate(predictor, batches, cfg.score_threshold)
+        validation = validate(network, batches, cfg.score_threshold)
         minutes = (monotonic() - start) / 60
         warn_of_damage((dataset, index) for index in sorted(batches.suspects))
         evaluation = validation.evaluation

@@ -56,8 +56,10 @@ def _endless(batches: Batches) -> Iterator[Batch]:
 
 
 def _given() -> list[str]:
-    """What the command sets, but for the task and the rate."""
+    """What the command sets, but for the task and the rate, and what was only said."""
     lines = as_typed(HydraConfig.get().overrides.task)
     return [
-        line for line in lines if key_of(line).split(".")[0] != "task" and key_of(line) != "optimizer.learning_rate"
+        line
+        for line in lines
+        if key_of(line).split(".")[0] != "task" and key_of(line) not in ("optimizer.learning_rate", "start")
     ]

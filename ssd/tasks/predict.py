@@ -1,28 +1,36 @@
-"""Detecting objects in a user's images."""
+"""Detecting objects in a user's images, videos and streams."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
 from omegaconf import DictConfig
 
-from ssd.console import counting, waiting
-from ssd.data.damage import decode_files, say_damaged
+from ssd import interrupts
+from ssd.console import rating, waiting
+from ssd.data.damage import say_damaged
 from ssd.data.images import MAX_PIXELS
 from ssd.data.suffixes import say_unread
 from ssd.device import set_memory_growth
-from ssd.experiment import build
-from ssd.figures.drawing import draw_detections
-from ssd.inference.detections import Detections
-from ssd.inference.predictor import Predictor
-from ssd.inference.sources import ImageFile, image_files, unread_files
-from ssd.runs.files import whole, write_json
+from ssd.errors import FaultyDataError
+from ssd.inference.network import Network
+from ssd.prediction.detector import Detector
+from ssd.prediction.loading import load_network
+from ssd.prediction.passes import Pass
+from ssd.prediction.reading import Failure
+from ssd.prediction.sources import (
+    STANDARD_INPUT,
+    Kind,
+    Source,
+    check_not_source,
+    listed_sources,
+    read_sources,
+    standard_input,
+    unread_files,
+)
+from ssd.prediction.writers import TABLES, check_free, detections_json
 
 log = logging.getLogger(__name__)
 
@@ -30,67 +38,81 @@ BATCH_SIZE = 8
 
 
 def run(cfg: DictConfig, folder: Path) -> float:
-    """Writes each image, upright, with its detections drawn, and detections.json, into `folder`; counts the objects."""
+    """Detects in all that `source` names, writes what `task.save` names into `folder`, and counts the objects.
+
+    Raises:
+        FaultyDataError: something could not be read; the results of all else are written.
+    """
     set_memory_growth(cfg.gpu_memory_growth)
-    files = image_files(cfg.source)
+    save = list(dict.fromkeys(cfg.task.save))
+    check_free(folder, save)
+    sources, total = _sources(cfg.source, folder)
     with waiting("loading the detector"):
-        model = build.load_trained(cfg)
-    nms = replace(model.nms, score_threshold=min(model.nms.score_threshold, cfg.score_threshold))
-    predictor = Predictor(model, nms, batch_size=min(BATCH_SIZE, len(files)))
+        detector = _detector(cfg, total)
+    failures, damaged = list[Failure](), list[str]()
+    images, objects, start = 0, 0, monotonic()
     limit = cfg.dataset.get("max_pixels", MAX_PIXELS)
-    records: list[dict[str, Any]] = []
-    seconds, damaged = 0.0, list[str]()
-    with counting("predicting", len(files)) as advance:
-        for part in _parts(files, BATCH_SIZE):
-            images, damaged_here = decode_files([file.path for file in part], limit)
-            damaged += damaged_here
-            start = monotonic()
-            found = [detections.above(cfg.score_threshold) for detections in predictor.predict(images)]
-            seconds += monotonic() - start
-            for file, image, detections in zip(part, images, found, strict=True):
-                drawn = draw_detections(image, detections, predictor.class_names)
-                _write_picture(drawn, folder / file.place)
-                records.append(as_record(file.path, image.shape[:2], detections, predictor.class_names))
-                log.info("%s: %s", file.path, _in_words(detections, predictor.class_names))
-                advance()
-    say_damaged(damaged)
-    say_unread(unread_files(cfg.source))
-    write_json(folder / "detections.json", {"images": records})
-    log.info("%d images in %.1f s; pictures and detections.json are in %s", len(files), seconds, folder)
-    return float(sum(len(record["objects"]) for record in records))
+    with interrupts.deferred():
+        with ExitStack() as stack:
+            tables = [stack.enter_context(detections_json(folder, failures))]
+            tables += [
+                stack.enter_context(TABLES[name](folder, detector.class_names)) for name in save if name in TABLES
+            ]
+            advance = stack.enter_context(rating("predicting", total))
+            for shown, found in Pass(detector, folder, save, limit, failures).over(sources):
+                for add in tables:
+                    add(shown, found)
+                images, objects = images + 1, objects + len(found)
+                damaged += [shown.name] if shown.is_damaged else []
+                if shown.frame is None:
+                    log.info("%s: %s", shown.name, found.in_words())
+                advance(images + len(failures))
+        say_damaged(damaged)
+        say_unread(unread_files(cfg.source))
+        log.info("%d images in %.1f s; the results are in %s", images, monotonic() - start, folder)
+    if failures:
+        raise FaultyDataError(_in_a_sentence(failures, images, folder))
+    return float(objects)
 
 
-def as_record(file: Path, size: tuple[int, int], detections: Detections, class_names: Sequence[str]) -> dict[str, Any]:
-    """One image's detections for detections.json: boxes in pixels as xmin, ymin, xmax, ymax."""
-    height, width = size
-    return {
-        "file": str(file),
-        "height": height,
-        "width": width,
-        "objects": [
-            {
-                "class": class_names[label],
-                "score": round(float(score), 4),
-                "box": [round(float(v), 1) for v in (box[1] * width, box[0] * height, box[3] * width, box[2] * height)],
-            }
-            for box, label, score in zip(detections.boxes, detections.labels, detections.scores, strict=True)
-        ],
-    }
+def _sources(given: str, folder: Path) -> tuple[Iterable[Source], int | None]:
+    """What to detect in, and how many images that is, where it is known."""
+    if given == STANDARD_INPUT:
+        return listed_sources(standard_input()), None
+    sources = read_sources(given)
+    check_not_source(folder, sources)
+    are_images = all(source.kind == Kind.image for source in sources)
+    return sources, len(sources) if are_images else None
 
 
-def _write_picture(image: NDArray[np.uint8], place: Path) -> None:
-    """As a JPEG whose name tells the image's kind; from bytes, as OpenCV cannot open files of every name everywhere."""
-    encoded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
-    with whole(place.with_name(f"{place.stem}{place.suffix.replace('.', '_')}.jpg")) as part:
-        part.write_bytes(encoded.tobytes())
+def _detector(cfg: DictConfig, images: int | None) -> Detector:
+    """As the configuration has it; its batches are no larger than a few images need."""
+    has_views = cfg.task.flip or cfg.task.tiles is not None
+    batch_size = BATCH_SIZE if images is None or has_views else min(BATCH_SIZE, images)
+    return Detector(
+        _network(cfg, batch_size),
+        score_threshold=cfg.score_threshold,
+        class_thresholds=cfg.task.class_thresholds,
+        flip=cfg.task.flip,
+        tile=cfg.task.tiles,
+        tile_overlap=cfg.task.tile_overlap,
+        batch_size=batch_size,
+    )
 
 
-def _parts(files: Sequence[ImageFile], size: int) -> Iterator[Sequence[ImageFile]]:
-    for start in range(0, len(files), size):
-        yield files[start : start + size]
+def _network(cfg: DictConfig, batch_size: int) -> Network:
+    if cfg.checkpoint is not None:
+        return load_network(cfg.checkpoint, batch_size)
+    # whose settings may be the user's; it takes seconds to import all that a training needs
+    from ssd.experiment.build import load_trained
+    from ssd.inference.keras_network import KerasNetwork
+
+    return KerasNetwork(load_trained(cfg), batch_size)
 
 
-def _in_words(detections: Detections, class_names: Sequence[str]) -> str:
-    """E.g. "3 cat, 1 dog"."""
-    names = [class_names[label] for label in detections.labels]
-    return ", ".join(f"{names.count(name)} {name}" for name in dict.fromkeys(names)) or "nothing"
+def _in_a_sentence(failures: list[Failure], images: int, folder: Path) -> str:
+    """E.g. "2 of 14 could not be used; the results of the others are in …: photo.jpg cannot be read …"."""
+    count, first = len(failures), failures[0]
+    others = "" if count == 1 else f' ({count - 1} more: "failed" in detections.json)'
+    summary = f"{count} of {images + count} could not be used; the results of the others are in {folder}"
+    return f"{summary}: {first.reason}{others}"

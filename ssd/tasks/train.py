@@ -47,6 +47,7 @@ from ssd.training.validator import Validator
 from ssd.weights.transfer import transfer
 
 log = logging.getLogger(__name__)
+record = logging.getLogger("ssd.record")  # into run.log only
 
 _SOON_SEEN = 1000  # images, a second or two's work
 
@@ -54,6 +55,8 @@ _SOON_SEEN = 1000  # images, a second or two's work
 def run(cfg: DictConfig, folder: Path) -> float:
     """Trains as configured, leaves everything in `folder`, and gives the best checkpoint's `training.best_by`."""
     log.info("run folder: %s", os.path.relpath(folder))
+    if cfg.start is not None and not build.goes_on(cfg):
+        record.info("the training starts from %s", cfg.start)  # which the command line has said
     set_memory_growth(cfg.gpu_memory_growth)
     with waiting("reading the data set"):
         splits = build_splits(cfg)
@@ -103,8 +106,9 @@ def run(cfg: DictConfig, folder: Path) -> float:
 def _start(cfg: DictConfig, model: SSD) -> str:
     """Puts in the weights that the training starts from, and says whose they are."""
     if (weights := build.read_trained(cfg)) is not None:
-        log.info("%s: %s", weights.origin, transfer(weights, model).describe())
-        return f"from the detector {weights.origin}"
+        transferred = transfer(weights, model)
+        log.info("%s: %s", weights.origin, transferred.describe())
+        return f"from the detector {weights.origin} ({transferred.of_classes()})"
     if build.goes_on(cfg):
         return "going on from its last checkpoint"
     backbone = cfg.backbone.get("weights")
@@ -193,7 +197,7 @@ def _finish(
     trainer.checkpoints.restore_best(best)  # into the network that is compiled already
     epoch = int(history.best["epoch"])
     log.info("evaluating the best checkpoint, of epoch %d", epoch)
-    validation = validate(trainer.validator.predictor, trainer.validator.batches, cfg.score_threshold)
+    validation = validate(trainer.validator.network, trainer.validator.batches, cfg.score_threshold)
     evaluation = validation.evaluation
     curves = folder / PLOTS / "curves.png"
     with waiting("drawing the results"):

@@ -7,14 +7,13 @@ import mlflow
 import numpy as np
 
 from ssd.environment import ROOT
+from ssd.tracking.signature import signature
 
-PACKAGES = ("mlflow", "tensorflow", "keras", "numpy", "opencv-python-headless", "pandas")
+PACKAGES = ("mlflow", "tensorflow", "keras", "numpy", "opencv-python-headless", "pillow", "pandas")
 
 
 def log_pyfunc(checkpoint: Path) -> None:
     """Logs it into the active run, with signature and example; see `pyfunc_model.py` for its use."""
-    from ssd.tracking.pyfunc_model import signature  # here, as it loads TensorFlow
-
     mlflow.pyfunc.log_model(
         name="model",
         python_model=str(Path(__file__).with_name("pyfunc_model.py")),

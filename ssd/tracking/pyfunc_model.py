@@ -4,32 +4,21 @@ Used through MLflow, with a batch of images of any size as uint8 RGB::
 
     model = mlflow.pyfunc.load_model("models:/m-...")
     table = model.predict(images, params={"score_threshold": 0.3})  # images: (N, H, W, 3) uint8
+
+A program of its own: nothing in the project imports it.
 """
 
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature, set_model
+from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
-from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
+from ssd import Detector
 from ssd.errors import kind_of
-from ssd.inference.predictor import Predictor
-
-COLUMNS = {
-    "image": DataType.long,
-    "class_name": DataType.string,
-    "label": DataType.long,
-    "score": DataType.double,
-    "ymin": DataType.double,
-    "xmin": DataType.double,
-    "ymax": DataType.double,
-    "xmax": DataType.double,
-}
+from ssd.tracking.signature import COLUMNS
 
 
 class PyfuncDetector(PythonModel):
@@ -40,8 +29,7 @@ class PyfuncDetector(PythonModel):
     _skip_type_hint_validation = True
 
     def load_context(self, context: PythonModelContext) -> None:
-        self.predictor = Predictor.load(Path(context.artifacts["checkpoint"]))
-        self._lower: tuple[float, Predictor] | None = None
+        self.detector = Detector.load(context.artifacts["checkpoint"])
 
     def predict(self, context: PythonModelContext, model_input, params: dict[str, Any] | None = None) -> pd.DataFrame:  # noqa: ANN001
         """Detects objects.
@@ -64,25 +52,13 @@ class PyfuncDetector(PythonModel):
             raise MlflowException.invalid_parameter_value(f"{wrong}; give a numpy array (N, H, W, 3) of uint8, RGB")
         if len(model_input) == 0:
             return pd.DataFrame(columns=list(COLUMNS))
-        predictor = self._predictor(threshold)
-        names = predictor.class_names
-        height, width = model_input.shape[1:3]
         rows = [
-            (image, names[label], int(label), float(score), *map(float, box * (height, width, height, width)))
-            for image, found in enumerate(predictor.predict(list(model_input)))
-            for box, label, score in zip(found.boxes, found.labels, found.scores, strict=True)
-            if score >= threshold
+            (image, one.class_name, one.label, one.score, ymin, xmin, ymax, xmax)
+            for image, found in enumerate(self.detector(model_input, threshold))
+            for one in found
+            for xmin, ymin, xmax, ymax in [one.box]
         ]
         return pd.DataFrame(rows, columns=list(COLUMNS))
-
-    def _predictor(self, threshold: float) -> Predictor:
-        """The detector's own, or where it would drop what is asked for one that keeps it."""
-        model = self.predictor.model
-        if threshold >= model.nms.score_threshold:
-            return self.predictor
-        if self._lower is None or self._lower[0] != threshold:
-            self._lower = threshold, Predictor(model, replace(model.nms, score_threshold=threshold))
-        return self._lower[1]
 
 
 def what_is_wrong(images: Any) -> str | None:
@@ -94,18 +70,6 @@ def what_is_wrong(images: Any) -> str | None:
     if images.ndim != 4 or images.shape[-1] != 3:
         return f"the images have the shape {images.shape}"
     return f"the images have the shape {images.shape}, no pixels" if len(images) and images.size == 0 else None
-
-
-def signature() -> ModelSignature:
-    """What `PyfuncDetector.predict` takes and gives."""
-    described = ModelSignature(
-        inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, -1, -1, 3))]),
-        outputs=Schema([ColSpec(kind, name) for name, kind in COLUMNS.items()]),
-        params=ParamSchema([ParamSpec("score_threshold", DataType.double, 0.5)]),
-    )
-    # MLflow's own check of inputs says what is wrong behind all the pixels; by this switch it leaves it to `predict`.
-    described._is_signature_from_type_hint = True
-    return described
 
 
 set_model(PyfuncDetector())

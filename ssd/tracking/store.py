@@ -7,6 +7,8 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import mlflow
 from filelock import FileLock
@@ -24,6 +26,7 @@ for _noisy in ("mlflow", "alembic", "urllib3.connectionpool"):  # what goes wron
 
 __all__ = [
     "RecordedRun",
+    "checkpoint_of",
     "entities",
     "find_experiment",
     "in_common",
@@ -73,6 +76,35 @@ def read_runs(uri: str, ids: Sequence[str], curves: Sequence[str]) -> list[Recor
             run = _get(client, uri, run_id)
             found |= {job.info.run_id: job for job in _children(client, run) or [run]}
         return [_recorded(client, run, curves) for run in found.values()]
+
+
+@contextmanager
+def checkpoint_of(address: str) -> Iterator[Path]:
+    """The checkpoint in a model that a run logged, for as long as the block lasts.
+
+    Args:
+        address: models:/NAME@ALIAS, models:/NAME/VERSION, models:/MODEL_ID or runs:/ID/model, in the store that MLflow
+            itself goes to (MLFLOW_TRACKING_URI, else mlflow.db in this folder).
+
+    Raises:
+        UserError: the store cannot be read, or has no such model of this project.
+    """
+    uri = mlflow.get_tracking_uri()
+    with TemporaryDirectory(prefix="ssd-model-") as folder:
+        with _reading(uri):
+            _client(uri)  # MLflow would make an empty store where there is none
+            try:
+                there = Path(mlflow.artifacts.download_artifacts(address, dst_path=folder))
+                flavour = mlflow.models.Model.load(str(there)).flavors["python_function"]
+                checkpoint = there / flavour["artifacts"]["checkpoint"]["path"]
+            except (KeyError, OSError) as error:
+                raise UserError(f"{address} in MLflow at {uri} is no detector of this project") from error
+            except MlflowException as error:
+                raise UserError(
+                    f"MLflow at {uri} has no model {address} ({reason(error)}); check its name, or set "
+                    "MLFLOW_TRACKING_URI to its store"
+                ) from error
+        yield checkpoint
 
 
 def parent_of(uri: str, ids: Sequence[str]) -> str | None:

@@ -10,10 +10,11 @@ import tensorflow as tf
 Gradients = list[tf.Tensor | None]
 
 
-class _ClippedWhereNeeded(keras.optimizers.Optimizer):
-    """Gradients below `global_clipnorm` are not multiplied by one, each in a pass of its own."""
+class _Frugal(keras.optimizers.Optimizer):
+    """Keras' clipping and weight decay with fewer operations, on one device."""
 
     def _clip_gradients(self, grads: Gradients) -> Gradients:
+        """Gradients below `global_clipnorm` are not multiplied by one, each in a pass of its own."""
         if self.clipnorm or not self.global_clipnorm:
             return list(super()._clip_gradients(grads))
         norm = tf.linalg.global_norm(grads)
@@ -23,9 +24,18 @@ class _ClippedWhereNeeded(keras.optimizers.Optimizer):
             lambda: tf.clip_by_global_norm(grads, self.global_clipnorm, norm)[0],
         )
 
+    def _apply_weight_decay(self, variables: list[keras.Variable | tf.Variable]) -> None:
+        """`w -= w · decay · lr`, where Keras asks the schedule for the rate once for each variable."""
+        if self.weight_decay is None:
+            return
+        rate = tf.convert_to_tensor(self.learning_rate)
+        for variable in map(_value, filter(self._use_weight_decay, variables)):
+            decay, lr = (tf.cast(factor, variable.dtype) for factor in (self.weight_decay, rate))
+            variable.assign_sub(variable * decay * lr)
+
 
 @keras.saving.register_keras_serializable("ssd")
-class FusedAdam(_ClippedWhereNeeded, keras.optimizers.Adam):
+class FusedAdam(_Frugal, keras.optimizers.Adam):
     """Keras' Adam, or with `weight_decay` its AdamW, without `amsgrad` (arXiv 1412.6980, end of section 2)."""
 
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
@@ -33,9 +43,9 @@ class FusedAdam(_ClippedWhereNeeded, keras.optimizers.Adam):
         index, dtype = self._get_variable_index(variable), variable.dtype
         step = tf.cast(self.iterations + 1, dtype)
         tf.raw_ops.ResourceApplyAdam(
-            var=_handle(variable),
-            m=_handle(self._momentums[index]),
-            v=_handle(self._velocities[index]),
+            var=_value(variable).handle,
+            m=_value(self._momentums[index]).handle,
+            v=_value(self._velocities[index]).handle,
             beta1_power=tf.pow(tf.cast(self.beta_1, dtype), step),
             beta2_power=tf.pow(tf.cast(self.beta_2, dtype), step),
             lr=tf.cast(learning_rate, dtype),
@@ -47,15 +57,15 @@ class FusedAdam(_ClippedWhereNeeded, keras.optimizers.Adam):
 
 
 @keras.saving.register_keras_serializable("ssd")
-class FusedSGD(_ClippedWhereNeeded, keras.optimizers.SGD):
+class FusedSGD(_Frugal, keras.optimizers.SGD):
     """Keras' SGD with momentum."""
 
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
         """`m = momentum · m - lr · g`, `w += m`, or with `nesterov` `w += momentum · m - lr · g`."""
         dtype = variable.dtype
         tf.raw_ops.ResourceApplyKerasMomentum(
-            var=_handle(variable),
-            accum=_handle(self.momentums[self._get_variable_index(variable)]),
+            var=_value(variable).handle,
+            accum=_value(self.momentums[self._get_variable_index(variable)]).handle,
             lr=tf.cast(learning_rate, dtype),
             grad=tf.cast(gradient, dtype),
             momentum=tf.cast(self.momentum, dtype),
@@ -99,5 +109,5 @@ def at_share_of_the_rate(
     return optimizer
 
 
-def _handle(variable: keras.Variable | tf.Variable) -> tf.Tensor:
-    return (variable.value if isinstance(variable, keras.Variable) else variable).handle
+def _value(variable: keras.Variable | tf.Variable) -> tf.Variable:
+    return variable.value if isinstance(variable, keras.Variable) else variable

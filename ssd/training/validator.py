@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from ssd.data.pipeline import Batch, Batches
 from ssd.evaluation.validation import Validation, validate
-from ssd.inference.predictor import Outputs, Predictor
+from ssd.inference.keras_network import KerasNetwork, Outputs
 from ssd.models.detector import SSD
 from ssd.training.loss import Losses, MultiBoxLoss
 from ssd.training.targets import TargetEncoder
@@ -30,7 +30,7 @@ class Validator:
         score_threshold: float,
     ) -> None:
         self.batches = batches
-        self.predictor = Predictor(model, model.nms)
+        self.network = KerasNetwork(model)
         self._encode_targets = encode_targets
         self._loss = loss
         self._score_threshold = score_threshold
@@ -47,7 +47,7 @@ class Validator:
             sums[:] += np.array([float(value) for value in losses[:3]]) * int(real)
             images += int(real)
 
-        validation = validate(self.predictor, self.batches, self._score_threshold, add)
+        validation = validate(self.network, self.batches, self._score_threshold, add)
         means = (sums / images).tolist()
         return dict(zip(("loss", "loss_cls", "loss_box"), means, strict=True)), validation
 

@@ -18,11 +18,13 @@ class Layout:
         title: what it holds, for people.
         overrides: of the configuration, for the same network, preprocessing, priors and NMS.
         pairs: our layers and the prefixes of their weights in the file, class heads included.
+        published: the name of the weights that its authors publish (`ssd.weights.published`).
     """
 
     title: str
     overrides: tuple[str, ...]
     pairs: Pairs
+    published: str | None = None
 
 
 def _numbered(name: str, prefixes: Sequence[str]) -> Pairs:
@@ -112,6 +114,7 @@ LAYOUTS: dict[str, tuple[Layout, ...]] = {
                 "detector.clip_priors=true",
             ),
             _torchvision_ssd300(),
+            "ssd300_vgg16",
         ),
         Layout(
             "torchvision's ssdlite320_mobilenet_v3_large",
@@ -122,6 +125,7 @@ LAYOUTS: dict[str, tuple[Layout, ...]] = {
                 "detector=ssdlite320",
             ),
             _torchvision_ssdlite(),
+            "ssdlite320_mobilenet_v3_large",
         ),
     ),
     "amdegroot": (
@@ -138,3 +142,9 @@ LAYOUTS: dict[str, tuple[Layout, ...]] = {
         ),
     ),
 }
+
+
+def brought_by(weights: str | None) -> frozenset[str]:
+    """The overrides that some file of the project which "torchvision:FILE" names brings with it."""
+    layouts = LAYOUTS.get(weights.partition(":")[0], ()) if weights is not None else ()
+    return frozenset(line for layout in layouts for line in layout.overrides)

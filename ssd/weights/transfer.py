@@ -34,9 +34,17 @@ class Transfer:
         """Whether nothing is left at its initial value."""
         return not self.fresh and None not in self.classes.values()
 
+    def of_classes(self) -> str:
+        """What is known of the classes, for a line: "its rows of cat, dog are kept; 3 classes start anew"."""
+        known = [_continued(new, old) for new, old in self.classes.items() if old]
+        fresh = len(self.classes) - len(known)
+        parts = [f"its rows of {', '.join(known)} are kept"] if known else []
+        parts += [f"{fresh} class{'es' if fresh > 1 else ''} start{'' if fresh > 1 else 's'} anew"] if fresh else []
+        return "; ".join(parts)
+
     def describe(self) -> str:
         """A sentence or three for the log."""
-        known = [new if new == old else f"{new} (from {old})" for new, old in self.classes.items() if old]
+        known = [_continued(new, old) for new, old in self.classes.items() if old]
         new = [name for name, old in self.classes.items() if old is None]
         parts = [f"kept {len(self.kept)} of {len(self.kept) + len(self.fresh)} layers"]
         fresh = _head_levels(self.fresh)
@@ -48,6 +56,10 @@ class Transfer:
         if self.fresh:
             parts.append(f"from their initial values, as their shape is another: {', '.join(self.fresh)}")
         return "; ".join(parts)
+
+
+def _continued(new: str, old: str) -> str:
+    return new if new == old else f"{new} (from {old})"
 
 
 def weights_of(model: SSD, origin: str) -> TrainedWeights:

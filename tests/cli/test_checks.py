@@ -141,7 +141,7 @@ def test_pretrained_weights_follow_the_data_set_unless_given() -> None:
         ),
         (["task.name=trian"], "task.name=trian: there is no such task; did you mean 'train'?"),
         (["task.name=report"], "task.name=report does not make it another task; choose it by task=report"),
-        (["task=predict", "task.pictures=2"], "unknown key 'task.pictures'; choose one of: _target_, name"),
+        (["task=predict", "task.pictures=2"], "unknown key 'task.pictures'; choose one of: _target_, name, save"),
         (["detector.image_size=100000"], "detector.image_size=100000 must be between 32 and 4096 pixels"),
         (["pipeline.workers=100000"], "pipeline.workers=100000 must be between 1 and 1024"),
         (["tracking.uri=nonsense"], "tracking.uri=nonsense is no store of MLflow; give sqlite:///FILE"),

@@ -64,6 +64,7 @@ def test_with_m_a_comma_lists_several_paths(tmp_path) -> None:
     (line,) = parse(["-m", f"dataset.path={tmp_path}/a,b"]).overrides
     assert value_of(line) == f"{tmp_path}/a,b"
     assert parse(["-m", "dataset.path=choice(a,b)"]).overrides == ["dataset.path=choice(a,b)"]
+    assert parse(["-m", "dataset.negatives=null,sky"]).overrides == ["dataset.negatives=null,sky"]
 
 
 @pytest.mark.parametrize("line", ["name=my run (1)", "name=a=b: c", "tracking.experiment=#1, [2"])

@@ -45,3 +45,17 @@ def test_a_users_mistake_inside_the_target_passes_unchanged():
         instantiate(OmegaConf.create(node), "dataset")
     assert "cannot be made" not in str(raised.value)
     assert "nowhere" in str(raised.value)
+
+
+def refused(file: str) -> None:
+    """A user's mistake that another error has told of."""
+    try:
+        raise OSError("no connection")
+    except OSError as error:
+        raise UserError(f"{file} could not be downloaded; give a file") from error
+
+
+def test_a_users_mistake_that_has_a_cause_passes_too():
+    node = {"_target_": f"{refused.__module__}.refused", "file": "imagenet"}
+    with pytest.raises(UserError, match=r"^imagenet could not be downloaded; give a file$"):
+        instantiate(OmegaConf.create(node), "backbone")

@@ -46,7 +46,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterato
         patch.chdir(folder)
         patch.setenv("HOME", str(folder))
         patch.setattr(sys, "argv", ["run.py"])
-        for task in ("train", "evaluate", "predict", "convert", "inspect", "report", "ui"):
+        for task in ("train", "lr_find", "evaluate", "predict", "convert", "inspect", "report", "ui"):
             module = ModuleType(f"ssd.tasks.{task}")
             module.run = run  # type: ignore[attr-defined]
             patch.setitem(sys.modules, module.__name__, module)
@@ -59,6 +59,9 @@ def home(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterato
         write_voc(folder / "cells", {name: [item("cell", 2, 2, 20, 20)] for name in "abcd"})
         shutil.make_archive(str(folder / "Downloads" / "cells.v2"), "zip", folder / "cells")
         (folder / "photo.jpg").write_bytes(encoded_image(40, 50))
+        (folder / "photos").mkdir()
+        (folder / "photos" / "a.jpg").write_bytes(encoded_image(40, 50))
+        (folder / "clip.mp4").touch()
         (folder / "vgg16.weights.h5").touch()
         for file in ("ssd300_vgg16_coco-b556d3b4.pth", "ssdlite320_mobilenet_v3_large_coco-a79551df.pth"):
             (folder / file).touch()

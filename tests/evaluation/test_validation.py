@@ -16,7 +16,7 @@ from ssd import interrupts
 from ssd.data.pipeline import Batch, Batches
 from ssd.data.sample import Dataset
 from ssd.evaluation.validation import one_behind, validate
-from ssd.inference.predictor import Outputs, Predictor
+from ssd.inference.keras_network import KerasNetwork, Outputs
 
 
 def test_a_result_is_made_while_the_next_item_is() -> None:
@@ -75,15 +75,15 @@ def batches() -> Batches:
     )
 
 
-def test_a_pass_finds_what_the_predictor_finds_with_the_weights_of_now(batches: Batches) -> None:
+def test_a_pass_finds_what_the_network_finds_with_the_weights_of_now(batches: Batches) -> None:
     model = make_detector()
-    predictor = Predictor(model, model.nms)
+    network = KerasNetwork(model)
     for variable in model.weights:
         variable.assign(variable + 0.5)
     observed = list[int]()
-    found = validate(predictor, batches, 0.5, lambda batch, _: observed.extend(batch["index"].numpy())).detections
-    fresh = Predictor(model, model.nms)
-    expected = [one for batch in batches.epoch(0) for one in fresh.predict_batch(batch["image"])][:5]
+    found = validate(network, batches, 0.5, lambda batch, _: observed.extend(batch["index"].numpy())).detections
+    fresh = KerasNetwork(model)
+    expected = [one for batch in batches.epoch(0) for one in fresh.decode(fresh.outputs(batch["image"]))][:5]
     assert observed == [0, 1, 2, 3, 4, -1]
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one.boxes, other.boxes)
@@ -100,5 +100,5 @@ def test_a_signal_stops_it_before_the_next_batch(batches: Batches, monkeypatch: 
         interrupts.received.append(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        validate(Predictor(model, model.nms), batches, 0.5, observe)
+        validate(KerasNetwork(model), batches, 0.5, observe)
     assert len(seen) in (1, 2)  # of three

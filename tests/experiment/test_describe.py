@@ -46,10 +46,16 @@ def test_params_say_what_an_experiment_is(model: keras.Model) -> None:
     assert found["detector.scales"] == "0.15, 0.28, 0.42, 0.58, 0.8, 1.0"
     assert found["backbone.feature_layers"] == "block_6_expand_relu, block_13_expand_relu"
     assert (found["seed"], found["precision"]) == ("0", "float32")
-    assert len(found) < 50
+    assert len(found) < 60
     absent = ("backbone.name", "backbone.weights", "detector.extras", "augmentation.transforms", "dataset.data_dir")
     assert not {*absent, "checkpoint", "training.patience"} & set(found)
     assert not [key for key in found if "_target_" in key or key.startswith(("task", "tracking", "pipeline", "hydra"))]
+
+
+def test_where_a_training_starts_is_told_beside_the_command_that_repeats_it(model: keras.Model) -> None:
+    cfg = configure("weights=torchvision:x", "start='x, as nothing else was chosen'", "seed=3")
+    assert describe.settings(cfg, model, DATA)["start"] == "x, as nothing else was chosen"
+    assert describe.command_line() == "python run.py weights=torchvision:x seed=3"
 
 
 def test_what_was_typed_is_shown_even_where_it_is_null_or_long(model: keras.Model) -> None:

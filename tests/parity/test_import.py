@@ -16,8 +16,10 @@ from ssd.boxes import centers_to_corners
 from ssd.cli.compose import compose_jobs, without_hydra
 from ssd.cli.earlier_run import with_earlier_run
 from ssd.experiment.build import load_trained
+from ssd.experiment.published import load_published
 from ssd.inference.detections import Detections
-from ssd.inference.predictor import Predictor
+from ssd.inference.keras_network import KerasNetwork
+from ssd.models.checkpoint import load_detector
 from ssd.models.detector import SSD
 
 TOLERANCE = 1e-4
@@ -41,6 +43,20 @@ def imported(request, tmp_path_factory):
     return name, load(f"torchvision:{file}"), np.load(REFERENCES / f"{name}.npz")
 
 
+def test_the_python_api_builds_the_same_network(imported, tmp_path):
+    name, model, _ = imported
+    if name == "torchvision_ssd300_vgg16":
+        pytest.skip("the same way, with ten times the weights")
+    file = tmp_path / "weights.safetensors"
+    save_file(seeded_state(stored_shapes(name), SEED), file)
+    again = load_published(f"torchvision:{file}")
+    assert again.nms == model.nms
+    assert again.class_names == model.class_names
+    np.testing.assert_array_equal(again.priors, model.priors)
+    for one, other in zip(again.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_logits_offsets_and_priors(imported):
     name, model, reference = imported
     outputs = {key: value.numpy() for key, value in model(np.stack(photographs(model.image_size))).items()}
@@ -54,7 +70,7 @@ def test_logits_offsets_and_priors(imported):
 
 def test_detections(imported):
     name, model, reference = imported
-    found = Predictor(model, model.nms, batch_size=2).predict(photographs(model.image_size))
+    found = KerasNetwork(model, batch_size=2)(np.stack(photographs(model.image_size)), model.nms.score_threshold)
     for index, ours in enumerate(found):
         boxes, labels, scores = (reference[f"{key}_{index}"] for key in ("boxes", "labels", "scores"))
         theirs = Detections(boxes[:, SWAP] / model.image_size, labels - 1, scores)
@@ -161,8 +177,8 @@ def test_amdegroot(tmp_path):
 def test_checkpoint_of_an_imported_detector_is_the_same_detector(imported, tmp_path):
     _, model, _ = imported
     model.save(tmp_path / "best.keras")
-    again = Predictor.load(tmp_path / "best.keras", batch_size=1)
-    image = photographs(model.image_size)[:1]
-    (first,), (second,) = Predictor(model, model.nms, batch_size=1).predict(image), again.predict(image)
+    again = load_detector(tmp_path / "best.keras")
+    image = np.stack(photographs(model.image_size)[:1])
+    (first,), (second,) = (KerasNetwork(one)(image, model.nms.score_threshold) for one in (model, again))
     np.testing.assert_array_equal(first.boxes, second.boxes)
     np.testing.assert_array_equal(first.labels, second.labels)

@@ -11,7 +11,7 @@ import pytest
 
 from helpers.tiny import CONFIG_DIR, TINY
 from ssd.cli.main import main
-from ssd.inference.predictor import Predictor
+from ssd.inference.keras_network import KerasNetwork
 from ssd.runs.folder import LAST
 from ssd.runs.results import read_results
 from ssd.training.loop import Trainer
@@ -67,7 +67,7 @@ def interrupted(method: Callable[..., Any], call: int) -> Callable[..., Any]:
     ("owner", "method", "call", "workers", "left"),
     [
         (Trainer, "_train", 1, 1, [(3, False)]),  # after the last step of the first epoch
-        (Predictor, "outputs", 1, 1, [(3, False)]),  # in its validation
+        (KerasNetwork, "outputs", 1, 1, [(3, False)]),  # in its validation
         (LossMeter, "add", 5, 2, [(3, True)]),  # in the second epoch, whose batches come from processes
     ],
     ids=["end of an epoch", "in a validation", "in an epoch"],

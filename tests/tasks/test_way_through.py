@@ -193,10 +193,10 @@ def test_predicting_a_folder_leaves_the_images_alone(work, trained):
             left, top, right, bottom = found["box"]
             assert 0 <= left <= right <= 80
             assert 0 <= top <= bottom <= 50
-    drawn = cv2.imread(str(folder / "a_jpg.jpg"))
+    drawn = cv2.imread(str(folder / "pictures" / "a.jpg"))
     assert drawn is not None
     assert drawn.shape == (50, 80, 3)
-    assert (folder / "deep" / "grey_png.jpg").exists()
+    assert (folder / "pictures" / "deep" / "grey.jpg").exists()
     assert {path: path.read_bytes() for path in source.rglob("*.*")} == before
 
 

@@ -42,7 +42,7 @@ def test_the_logged_model_detects_in_another_process(
     uri: str, tracker: Callable[..., Tracker], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     from helpers.fake_detector import make_detector
-    from ssd.inference.predictor import Predictor
+    from ssd import Detector
 
     checkpoint = tmp_path / "best.keras"
     make_detector().save(checkpoint)
@@ -82,9 +82,9 @@ def test_the_logged_model_detects_in_another_process(
     assert columns == ["image", "class_name", "label", "score", "ymin", "xmin", "ymax", "xmax"]
     assert above_one == 0
     expected = [
-        (image, Predictor.load(checkpoint).class_names[label], *(box * (40, 60, 40, 60)), score)
-        for image, found in enumerate(Predictor.load(checkpoint).predict(list(images)))
-        for box, label, score in zip(found.boxes, found.labels, found.scores, strict=True)
+        (image, one.class_name, *(one.box[side] for side in (1, 0, 3, 2)), one.score)
+        for image, found in enumerate(Detector.load(checkpoint, score_threshold=0.0)(list(images)))
+        for one in found
     ]
     assert len(expected) == 10
     for row, (image, name, *numbers) in zip(rows, expected, strict=True):

@@ -8,7 +8,7 @@ from ssd.errors import UserError
 from ssd.models.backbones import mobilenet_v2
 from ssd.models.detector import SSD, NMSSettings, PriorSpec
 from ssd.models.extras import ExtraLevel
-from ssd.weights.transfer import match_classes, transfer, weights_of
+from ssd.weights.transfer import Transfer, match_classes, transfer, weights_of
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (1, 64, 64, 3), np.uint8)
 
@@ -52,6 +52,20 @@ def test_classes_of_the_same_name_keep_their_rows(separable):
         in report.describe()
     )
     assert "new classes, from their initial values: hen" in report.describe()
+    assert report.of_classes() == (
+        "its rows of diningtable (from dining table), Cat (from cat) are kept; 1 class starts anew"
+    )
+
+
+@pytest.mark.parametrize(
+    ("classes", "said"),
+    [
+        ({"a": None, "b": None, "c": None}, "3 classes start anew"),
+        ({"cat": "cat"}, "its rows of cat are kept"),
+    ],
+)
+def test_what_is_said_of_the_classes(classes, said):
+    assert Transfer((), (), classes).of_classes() == said
 
 
 def test_the_same_classes_give_the_same_detector():

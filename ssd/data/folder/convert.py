@@ -6,12 +6,14 @@ import os
 import shutil
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
+from numpy.typing import NDArray
 from PIL import Image
 
 from ssd.data.folder.archive import stem_of
@@ -152,41 +154,67 @@ def _write_coco(folder: Path, split: str, dataset: Dataset, names: Sequence[str]
 def _write_yolo(folder: Path, split: str, dataset: Dataset, names: Sequence[str]) -> None:
     for row, (item, name) in enumerate(zip(dataset.annotations, names, strict=True)):
         _write_image(dataset, row, folder / "images" / split / name)
-        lines = []
         kept = item.select(~item.crowd)
-        for (ymin, xmin, ymax, xmax), label in zip(kept.boxes.astype(float).tolist(), kept.labels, strict=True):
-            numbers = ((xmin + xmax) / 2, (ymin + ymax) / 2, xmax - xmin, ymax - ymin)
-            lines.append(f"{label} {' '.join(f'{number:.8f}' for number in numbers)}\n")
+        lines = [yolo_line(label, box) for label, box in zip(kept.labels, kept.boxes, strict=True)]
         file = folder / "labels" / split / f"{Path(name).stem}.txt"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("".join(lines), encoding="utf-8")
-    description = {"train": "images/train", "val": "images/val", "names": dict(enumerate(dataset.class_names))}
-    write_text(folder / "data.yaml", yaml.safe_dump(description, allow_unicode=True, sort_keys=False))
+    write_text(folder / "data.yaml", yolo_description(dataset.class_names, train="images/train", val="images/val"))
 
 
 def _write_voc(folder: Path, split: str, dataset: Dataset, names: Sequence[str]) -> None:
-    """VOC counts pixels from 1 and the last one belongs to the object: an object covers xmin - 1 to xmax."""
     for row, (item, name) in enumerate(zip(dataset.annotations, names, strict=True)):
         _write_image(dataset, row, folder / "JPEGImages" / name)
-        root = ElementTree.Element("annotation")
-        ElementTree.SubElement(root, "filename").text = name
-        size = ElementTree.SubElement(root, "size")
-        for key, value in (("width", item.width), ("height", item.height), ("depth", 3)):
-            ElementTree.SubElement(size, key).text = str(value)
         kept = item.select(~item.crowd)
-        for (xmin, ymin, xmax, ymax), label, difficult in zip(_pixels(kept), kept.labels, kept.difficult, strict=True):
-            node = ElementTree.SubElement(root, "object")
-            ElementTree.SubElement(node, "name").text = dataset.class_names[label]
-            ElementTree.SubElement(node, "difficult").text = str(int(difficult))
-            corners = ElementTree.SubElement(node, "bndbox")
-            for key, number in (("xmin", xmin + 1), ("ymin", ymin + 1), ("xmax", xmax), ("ymax", ymax)):
-                ElementTree.SubElement(corners, key).text = f"{number:.{_DIGITS}f}".rstrip("0").rstrip(".")
+        objects = zip([dataset.class_names[label] for label in kept.labels], kept.difficult, _pixels(kept), strict=True)
         file = folder / "Annotations" / f"{Path(name).stem}.xml"
         file.parent.mkdir(parents=True, exist_ok=True)
-        ElementTree.indent(root)
-        ElementTree.ElementTree(root).write(file, encoding="utf-8")
+        file.write_bytes(voc_xml(name, (item.height, item.width), objects))
     lines = "".join(f"{Path(name).stem}\n" for name in names)
     write_text(folder / "ImageSets" / "Main" / f"{split}.txt", lines)
+
+
+def yolo_line(label: int, box: NDArray[np.float32]) -> str:
+    """An object in YOLO text: its class, then centre x, centre y, width and height as fractions.
+
+    Args:
+        label: index of the class.
+        box: ymin, xmin, ymax, xmax as fractions.
+    """
+    ymin, xmin, ymax, xmax = box.astype(float).tolist()
+    numbers = ((xmin + xmax) / 2, (ymin + ymax) / 2, xmax - xmin, ymax - ymin)
+    return f"{label} {' '.join(f'{number:.8f}' for number in numbers)}\n"
+
+
+def yolo_description(class_names: Sequence[str], **splits: str) -> str:
+    """The `data.yaml` of a YOLO data set, with the folder of each split."""
+    return str(yaml.safe_dump({**splits, "names": dict(enumerate(class_names))}, allow_unicode=True, sort_keys=False))
+
+
+def voc_xml(name: str, size: tuple[int, int], objects: Iterable[tuple[str, bool, Sequence[float]]]) -> bytes:
+    """An image's annotation in Pascal VOC's XML.
+
+    VOC counts pixels from 1 and the last one belongs to the object: an object covers xmin - 1 to xmax.
+
+    Args:
+        name: of the image's file.
+        size: height and width in pixels.
+        objects: class name, whether it is difficult, and xmin, ymin, xmax, ymax in continuous pixels.
+    """
+    root = ElementTree.Element("annotation")
+    ElementTree.SubElement(root, "filename").text = name
+    node = ElementTree.SubElement(root, "size")
+    for key, value in (("width", size[1]), ("height", size[0]), ("depth", 3)):
+        ElementTree.SubElement(node, key).text = str(value)
+    for class_name, difficult, (xmin, ymin, xmax, ymax) in objects:
+        node = ElementTree.SubElement(root, "object")
+        ElementTree.SubElement(node, "name").text = class_name
+        ElementTree.SubElement(node, "difficult").text = str(int(difficult))
+        corners = ElementTree.SubElement(node, "bndbox")
+        for key, number in (("xmin", xmin + 1), ("ymin", ymin + 1), ("xmax", xmax), ("ymax", ymax)):
+            ElementTree.SubElement(corners, key).text = f"{number:.{_DIGITS}f}".rstrip("0").rstrip(".")
+    ElementTree.indent(root)
+    return bytes(ElementTree.tostring(root, encoding="utf-8"))
 
 
 _WRITERS: Mapping[str, Callable[[Path, str, Dataset, Sequence[str]], None]] = {

@@ -15,7 +15,8 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Curve
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from ssd.figures.style import save, shorten
+from ssd.figures.style import save
+from ssd.figures.text import shorten
 from ssd.runs.best_by import metric_of
 from ssd.sweep.report.jobs import JobResult, compared_by, varying
 

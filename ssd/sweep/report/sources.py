@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from ssd.config.listed import split_source
 from ssd.errors import UserError
-from ssd.inference.sources import split_source
 from ssd.runs.folder import OVERRIDES, is_run
 from ssd.sweep.report.jobs import job_folders
 
