@@ -60,6 +60,16 @@ def tiff(
     return start + struct.pack(f"{order}I", end) + pixels + body + b"\0\0\0\0" + extra
 
 
+def in_text(values: np.ndarray) -> bytes:
+    return " ".join(map(str, values.ravel().tolist())).encode()
+
+
+def psd(rgb: np.ndarray) -> bytes:
+    """Without layers: the flat picture that Photoshop adds, channel by channel, by hand as Pillow writes none."""
+    head = struct.pack(">4sH6xHIIHH", b"8BPS", 1, 3, HEIGHT, WIDTH, 8, 3)
+    return head + bytes(3 * 4) + struct.pack(">H", 0) + rgb.transpose(2, 0, 1).tobytes()
+
+
 def in_lab() -> Image.Image:
     to_lab = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
     return ImageCms.profileToProfile(Image.fromarray(RGB), *to_lab, outputMode="LAB")  # type: ignore[return-value]
@@ -96,6 +106,11 @@ FILES: dict[str, tuple[Callable[[], bytes], np.ndarray, float]] = {  # file, pic
     "avif and alpha": (lambda: pillow("AVIF", RGBA, quality=95), RGB, 1.5),
     "ppm": (lambda: pillow("PPM", RGB), RGB, 0),
     "pgm 12 bits": (lambda: b"P5\n64 48\n4095\n" + (GREY.astype(np.uint16) * 16).astype(">u2").tobytes(), GREY3, 0),
+    "ppm as text": (lambda: b"P3\n# a note\n64 48\n255\n" + in_text(RGB), RGB, 0),
+    "pgm as text, 12 bits": (lambda: b"P2 64 48 4095\n" + in_text(GREY.astype(int) * 16), GREY3, 0),
+    "pbm as text": (lambda: b"P1 64 48\n" + in_text((GREY < 128).astype(int)), (GREY3 > 127) * 255, 0),
+    "ico": (lambda: pillow("ICO", Image.fromarray(RGB), sizes=[(64, 48)]), RGB, 0),
+    "psd": (lambda: psd(RGB), RGB, 0),
     "tiff": (lambda: pillow("TIFF", RGB), RGB, 0),
     "tiff lzw and alpha": (lambda: pillow("TIFF", RGBA, compression="tiff_lzw"), RGB, 0),
     "tiff jpeg": (lambda: pillow("TIFF", RGB, compression="jpeg", quality=95), RGB, 1.5),
@@ -123,6 +138,16 @@ def test_the_picture_comes_out(kind: str) -> None:
     image = decode_image(data, "of another.kind")
     assert (image.dtype, image.shape, encoded_size(data, kind)) == (np.uint8, picture.shape, picture.shape[:2])
     assert np.abs(image.astype(int) - picture).mean() <= tolerance
+
+
+@pytest.mark.parametrize(("image", "picture"), [(RGB, RGB), (GREY, GREY3), (RGBA, RGB)])
+@pytest.mark.parametrize("compression", [None, "tga_rle"])
+def test_tga_is_told_by_its_name(image: np.ndarray, picture: np.ndarray, compression: str | None) -> None:
+    data = pillow("TGA", image, compression=compression)
+    np.testing.assert_array_equal(decode_image(data, "a.TGA"), picture)
+    assert encoded_size(data, "a.tga") == (HEIGHT, WIDTH)
+    with pytest.raises(UserError, match=r"a\.jpg"):
+        decode_image(data, "a.jpg")
 
 
 def test_heic_comes_out_where_its_package_is() -> None:

@@ -143,6 +143,43 @@ def test_a_worker_needs_no_tensorflow() -> None:
     assert subprocess.run([sys.executable, "-c", check], cwd=Path(__file__).parents[2]).returncode == 0
 
 
+SCRIPT = """
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from ssd.data.images import ImageFiles
+from ssd.data.loader import Loader
+from ssd.data.one_pass import OnePass
+from ssd.data.sample import Annotation, Dataset
+from ssd.data.transforms import Expand, MinIoUCrop, PhotometricDistort, RandomInterpolationResize
+from ssd.data.workers import make_workers
+
+def work():
+    flags, box = np.zeros(1, np.bool_), np.array([[0.2, 0.3, 0.6, 0.9]], np.float32)
+    labels, areas = np.zeros(1, np.int32), np.ones(1, np.float32)
+    item = Annotation("0", 100, 120, box, labels, flags, flags, areas)
+    dataset = Dataset("noise", ("a",), [item], ImageFiles([Path(sys.argv[1])]))
+    augment = OnePass([PhotometricDistort(), Expand(), MinIoUCrop(), RandomInterpolationResize(size=32)], 32)
+    made = make_workers(Loader(dataset, 32, 8, augment, 3), 2, 1, 1000)
+    ((images, objects),) = made.filled([np.zeros(1, np.int32)], 0)
+    print(type(made).__name__, images.shape)
+
+"""
+
+
+def test_a_user_s_own_script_without_a_guard(tmp_path: Path, loader: Loader) -> None:
+    """Each process runs it, too: that ends in a sentence, not in processes without end."""
+    assert isinstance(loader.dataset.read, ImageFiles)
+    (tmp_path / "mine.py").write_text(f"{SCRIPT}work()\n")
+    command = [sys.executable, str(tmp_path / "mine.py"), str(loader.dataset.read.paths[0])]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, cwd=tmp_path)
+    assert ended.returncode == 1
+    assert 'must begin its work below `if __name__ == "__main__":`' in ended.stderr
+
+
 def test_a_killed_process_is_said_and_the_memory_of_the_epoch_given_back(
     processes: Processes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ssd.data.folder.archive import stem_of
+from ssd.data.folder.listing import local_path
 from ssd.data.folder.places import folded
 from ssd.data.sample import Annotation, Dataset, Splits
 from ssd.data.suffixes import IMAGE_SUFFIXES
@@ -29,8 +30,11 @@ _DIGITS = 4  # of a pixel after the point
 
 
 def beside(path: str, kind: str) -> Path:
-    """The folder that a data set is written to: `pets_yolo` beside `pets`, `pets.zip` or `pets/data.yaml`."""
-    place = Path(path).expanduser().resolve()
+    """The folder that a data set is written to: `pets_yolo` beside `pets`, `pets.zip` or `pets/data.yaml`.
+
+    Of a link it is beside the link, not in the store that it may point into.
+    """
+    place = Path(os.path.abspath(local_path(path)))
     if place.is_file() and stem_of(place) == place.name:
         place = place.parent
     return place.with_name(f"{stem_of(place)}_{kind}")

@@ -1,5 +1,6 @@
 """Which formats a folder holds, and what to say where it is not exactly one."""
 
+import logging
 import re
 from collections.abc import Mapping
 from types import ModuleType
@@ -19,9 +20,14 @@ from ssd.data.folder import (
     vott,
     yolo,
 )
+from ssd.data.folder.agreement import agreed
 from ssd.data.folder.listing import Listing
+from ssd.data.folder.records import Notes
 from ssd.errors import UserError, nearest
 
+log = logging.getLogger(__name__)
+
+# Of formats that say the same the first one is read: what others lack, difficult and crowd, comes before.
 FORMATS: Mapping[str, ModuleType] = {
     "voc": voc,
     "coco": coco,
@@ -39,6 +45,7 @@ FORMATS: Mapping[str, ModuleType] = {
 }
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _AS_COCO = "export it as COCO there"
+_WITHOUT_COMMAS = "write spaces between the numbers, and points in them"
 _OTHERWISE = "write it as COCO JSON or Pascal VOC XML, for which there are converters"
 # What is recognised only to say what to do with it: suffixes, a pattern of the beginning, its name, advice.
 NOT_READ = (
@@ -57,6 +64,7 @@ NOT_READ = (
     (("_classes.csv",), rb"(?i)^\W*filename", "classes of whole images", "export boxes: the project is no detection"),
     (("_annotations.txt",), rb"\S \d+,\d+,\d+,\d+,\d+", "YOLO v3's text of all images", "export it as YOLO v8 or COCO"),
     ((".txt",), rb"^[^\W\d]\S*(\s+[01]?\.\d+){4}", "YOLO text with names for numbers", "write 0, 1, … and classes.txt"),
+    ((".txt",), rb"^\d+(\s*[,;]\s*\d*\.\d+){4}|^\d+(\s+\d+,\d+){4}", "YOLO text with commas", _WITHOUT_COMMAS),
     ((".txt",), rb"PASCAL Annotation Version", "PASCAL's texts of before 2006 (as of Penn-Fudan)", _OTHERWISE),
     ((".txt",), rb"^\S+\.jpg\s+\d+\s+\d+ \d+ \d+ \d+ \d", "WIDER FACE's text", _OTHERWISE),
     ((".txt",), rb"^(imagesource:|gsd:|(-?[\d.]+ ){8}[^\W\d])", "DOTA's texts", _OTHERWISE),
@@ -87,12 +95,23 @@ def detect(listing: Listing, wanted: str, given: str) -> tuple[str, list[str]]:
         raise UserError(f"dataset.path={given} has no {FORMATS[wanted].NAME}; {there}.")
     if not found:
         raise UserError(f"dataset.path={given} holds no annotations that are read here: {_nothing(listing)}.")
-    if len(found) > 1:
+    name = next(iter(found)) if len(found) == 1 else _agreed(listing, found, given)
+    return name, found[name]
+
+
+def _agreed(listing: Listing, found: Mapping[str, list[str]], given: str) -> str:
+    """Which of several formats is read, where they say the same."""
+    choices = " or ".join(f"dataset.format={name}" for name in found)
+    try:
+        name = agreed(listing, {name: FORMATS[name].read(listing, files, Notes()) for name, files in found.items()})
+    except UserError as error:
+        differing = str(error).rstrip(".")
         raise UserError(
-            f"dataset.path={given} holds several formats, {_listed(found)}: say which one to read by "
-            f"{' or '.join(f'dataset.format={name}' for name in found)}."
-        )
-    return next(iter(found.items()))
+            f"dataset.path={given} holds several formats, {_listed(found)}, not known to say the same "
+            f"({differing}): say which one to read by {choices}."
+        ) from None
+    log.info("%s say the same: %s is read; to choose: %s", _listed(found), FORMATS[name].NAME, choices)
+    return name
 
 
 def _listed(found: Mapping[str, list[str]]) -> str:

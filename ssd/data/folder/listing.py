@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from urllib.parse import unquote
 
 from ssd.data.folder.places import ROLES
 from ssd.data.readers.names import check_file_name
@@ -69,6 +70,12 @@ class Listing:
                 return all(content.find(piece) >= 0 for piece in sought)
         except (OSError, ValueError):  # an empty one cannot be mapped
             return False
+
+
+def local_path(path: str) -> Path:
+    """A path as a user gives it: with `~`, or as a file manager copies it, `file:///home/me/my%20cells`."""
+    is_address = path.startswith("file://")
+    return Path(unquote(path.removeprefix("file://")) if is_address else path).expanduser()
 
 
 def list_folder(root: Path) -> Listing:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from ssd.data.folder.classes import class_names_of, renamed
 from ssd.data.folder.division import divide
 from ssd.data.folder.formats import FORMATS, detect
 from ssd.data.folder.likeness import groups_of
-from ssd.data.folder.listing import Listing, list_beside, list_folder
+from ssd.data.folder.listing import Listing, list_beside, list_folder, local_path
 from ssd.data.folder.places import splits_of_siblings
 from ssd.data.folder.recorded import read_recorded
 from ssd.data.folder.records import Found, Notes
@@ -66,7 +65,7 @@ def folder(
     Raises:
         UserError: there is nothing to read, several formats, or something wrong in a file.
     """
-    listing = _listing(_local(path), Path(data_dir).expanduser(), path)
+    listing = _listing(local_path(path), Path(data_dir).expanduser(), path)
     settings = {"format": format, "train": train, "val": val, "val_fraction": val_fraction, "seed": seed}
     made: list[Splits] = []
 
@@ -139,12 +138,6 @@ def _read(kind: str, listing: Listing, files: Sequence[str], notes: Notes) -> Fo
             raise
         said = str(error).rstrip(".")
         raise UserError(f"{said}; dataset.on_error=skip cannot help, as all labels depend on that file.") from None
-
-
-def _local(path: str) -> Path:
-    """A path as a user gives it: with `~`, or as a file manager copies it, `file:///home/me/my%20cells`."""
-    is_address = path.startswith("file://")
-    return Path(unquote(path.removeprefix("file://")) if is_address else path).expanduser()
 
 
 def _listing(path: Path, data_dir: Path, given: str) -> Listing:

@@ -112,7 +112,7 @@ def _item(listing: Listing, file: str, number: int, line: str, known: Descriptio
     if label < 0 or label != int(label) or len(numbers) < 4:
         raise UserError(
             f"{where} is {line.strip()[:60]!r}: it must be the number of a class and four numbers of a box, or the "
-            "points of a polygon."
+            "points of a polygon, with spaces between them."
         )
     if known.class_names is not None and label >= len(known.class_names):
         raise UserError(

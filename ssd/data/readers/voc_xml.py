@@ -53,7 +53,9 @@ def parse_voc_xml(path: Path, problems: Problems | None = None) -> VOCFile:
     except FileNotFoundError:
         raise UserError(f"The annotation {path} does not exist: put it there, or take it out of the split.") from None
     except (ElementTree.ParseError, ValueError, LookupError, OSError) as error:
-        raise UserError(f"The annotation {path} is not readable XML ({error}): correct the file.") from None
+        raise UserError(
+            f"The annotation {path} is not readable XML ({_reason(path, error)}): correct the file."
+        ) from None
     if root.tag != "annotation":
         raise UserError(f"The annotation {path} is not one of VOC: it begins with <{root.tag[:80]}>, not <annotation>.")
     problems = Problems() if problems is None else problems
@@ -64,6 +66,24 @@ def parse_voc_xml(path: Path, problems: Problems | None = None) -> VOCFile:
         except UserError as error:
             problems.leave_out("object-malformed", error, path, number)
     return VOCFile((root.findtext("filename") or "").strip(), (_size(root, "height"), _size(root, "width")), objects)
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """What the parser says; of bytes in an encoding that the file does not name, which it calls a token, just that."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return str(error)
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"encoding" in content.partition(b"?>")[0]:
+        return str(error)
+    try:
+        content.decode()
+    except UnicodeDecodeError as wrong:
+        return (
+            f"its byte {wrong.start + 1} is not UTF-8, and it names no other encoding: save it in UTF-8, or begin it "
+            'with <?xml version="1.0" encoding="ISO-8859-1"?>, if it is Latin-1'
+        )
+    return str(error)
 
 
 def _size(root: ElementTree.Element, side: str) -> int:

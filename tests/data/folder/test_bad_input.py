@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from helpers.fake_voc import encoded_image
-from helpers.label_files import DRAWN, TFOD, coco, image, table, text, tfod_rows, yolo
+from helpers.label_files import DRAWN, TFOD, coco, image, table, text, tfod_rows, xml, yolo
 from helpers.layouts import LAYOUTS
 from ssd.data.folder.reader import folder
 from ssd.errors import UserError
@@ -100,7 +100,7 @@ WRONG: dict[str, tuple[str, Spoil, str]] = {
     "no image": (COCO, lambda root: shutil.rmtree(root / "images"), r".* has 1 file of COCO JSON .*, and no image that they belong to"),
     "other files": (YOLO, _instead(("a/b.pdf", "x")), r".*: it has no image among its 1 files"),
     "an archive inside": (YOLO, _instead(("pets.zip", "x")), r".*pets\.zip cannot be unpacked \(.*\): it is damaged or no archive"),
-    "several formats": (YOLO, _put("images/train/img 0.xml", "<annotation></annotation>"), r".* holds several formats, Pascal VOC XML \(1 file, images/train/img 0\.xml\) and YOLO text \(9 files, .*\): say which one to read by dataset\.format=voc or dataset\.format=yolo\."),
+    "several formats": (YOLO, _put("images/train/img 0.xml", "<annotation></annotation>"), r".* holds several formats, Pascal VOC XML \(1 file, images/train/img 0\.xml\) and YOLO text \(9 files, .*\), not known to say the same \(only the YOLO text .*has objects of images/train/img 0\.jpg\): say which one to read by dataset\.format=voc or dataset\.format=yolo\."),
     "other labels": (YOLO, lambda root: [_put(f"labels/{d.split}/{d.stem}.txt", "Car 0 0 0.5")(root) for d in DRAWN], r".*: it has 9 images, such as .*, and no labels to them among its 10 other files, such as data\.yaml; draw"),
     "Label Studio": (YOLO, _of_label_studio, r".*: it has Label Studio's JSON without a box \(export\.json\); draw"),
     "CVAT": (YOLO, _of_cvat, r".*: it has CVAT's XML of a video \(annotations\.xml\); export it as COCO or YOLO there\."),
@@ -113,11 +113,14 @@ WRONG: dict[str, tuple[str, Spoil, str]] = {
     "classes of images": (YOLO, _other("_classes.csv", "filename,cat\nimg 0.jpg,1"), r".*: it has classes of whole images \(_classes\.csv\); export"),
     "YOLO v3": (YOLO, _other("_annotations.txt", "a.jpg 1,2,3,4,0 5,6,7,8,1"), r".*: it has YOLO v3's text of all images \(_annotations\.txt\)"),
     "YOLO with names": (YOLO, _other("images/train/img 0.txt", "cat 0.5 0.5 0.1 0.1"), r".*: it has YOLO text with names for numbers \(.*img 0\.txt\); write 0, 1"),
+    "YOLO with commas": (YOLO, _other("images/train/img 0.txt", "0,0.5,0.5,0.1,0.1"), r".*: it has YOLO text with commas \(.*img 0\.txt\); write spaces"),
+    "YOLO with decimal commas": (YOLO, _other("images/train/img 0.txt", "0 0,5 0,5 0,1 0,1"), r".*: it has YOLO text with commas \(.*img 0\.txt\); write spaces"),
     "WIDER FACE": (YOLO, _other("wider.txt", "a/b.jpg\n1\n1 2 3 4 0 0 0 0 0 0"), r".*: it has WIDER FACE's text \(wider\.txt\); write"),
     "VisDrone": (YOLO, _other("images/train/img 0.txt", "684,8,273,116,0,0,0,0"), r".*: it has the texts of VisDrone or a MOT challenge"),
     "DOTA": (YOLO, _other("images/train/img 0.txt", "1 2 3 2 3 4 1 4 plane 0"), r".*: it has DOTA's texts"),
     "Penn-Fudan": (YOLO, _other("a.txt", "# Compatible with PASCAL Annotation Version 1.00"), r".*: it has PASCAL's texts of before 2006"),
     "yolo: words": (YOLO, _put("labels/train/img 0.txt", "cat 0.5 0.5 0.1 0.1"), LABEL + "is 'cat 0\\.5 0\\.5 0\\.1 0\\.1': it must be the number of a class"),
+    "yolo: commas": (YOLO, _put("labels/train/img 0.txt", "0,0.5,0.5,0.1,0.1"), LABEL + "is '0,0.5,.*, with spaces between them"),
     "yolo: few numbers": (YOLO, _put("labels/train/img 0.txt", "0 0.5 0.5 0.1"), LABEL + "is '0 0"),
     "yolo: half a point": (YOLO, _put("labels/train/img 0.txt", "0 .1 .1 .2 .2 .3 .3 .4"), LABEL + "has 7 numbers after the class: a box has 4"),
     "yolo: unknown class": (YOLO, _put("labels/train/img 0.txt", "2 0.5 0.5 0.1 0.1"), LABEL + r"has the class 2, and data\.yaml names only 0 to 1"),
@@ -135,12 +138,15 @@ WRONG: dict[str, tuple[str, Spoil, str]] = {
     "yaml: twice": (YOLO, _put("data.yaml", "names: [cat, cat]"), r".*data\.yaml names the class cat twice"),
     "yaml: another": (YOLO, _put("other.yaml", "names: [cow, dog]"), r".*data\.yaml and .*other\.yaml name other classes"),
     "voc: no class": ("voc annots", _replace("annots/img 0.xml", "<name>cat</name>", ""), r"Object 1 of .*img 0\.xml has no <name>"),
+    "voc: Latin-1": ("voc annots", _put("annots/img 0.xml", xml(DRAWN[0]).replace("cat", "Kätzchen").encode("latin-1")), r"The annotation .*img 0\.xml is not readable XML \(its byte \d+ is not UTF-8, and it names no other encoding: save it in UTF-8, or begin it with <\?xml"),
     "voc: not closed": ("voc annots", _put("annots/img 0.xml", "<annotation><object>"), r"The annotation .*img 0\.xml is not readable XML"),
     "coco: no JSON": (COCO, _put("annotations.json", '{"images": [], "annotations": [], "categories": ['), r"The annotations .* are not readable JSON"),
     "coco: class": (COCO, _json("annotations.json", lambda content: content["annotations"][0].update(category_id=9)), r"Annotation 0 in .* has the category_id 9, which it does not list"),
     "coco: two of a name": (COCO, _json("annotations.json", lambda content: content["categories"][0].update(name="dog")), r".* has two categories of the name dog"),
     "coco: no box": (COCO, _json("annotations.json", lambda content: content["annotations"][0].pop("bbox")), r"An entry of .* has no 'bbox'"),
     "coco: mask": (COCO, _json("annotations.json", lambda content: content["annotations"][0].update(bbox=[], segmentation={"counts": "`", "size": [40, 60]})), r"Annotation 0 in .* has no bbox, and a segmentation that is neither polygons nor run lengths"),
+    "coco: Latin-1": (COCO, _put("annotations.json", json.dumps(coco(DRAWN), ensure_ascii=False).replace('"cat"', '"Kätzchen"').encode("latin-1")), r"The annotations .* are not UTF-8 \(byte \d+\): save them as JSON in UTF-8"),
+    "csv: Latin-1": ("tfod csv", _put("images/train_labels.csv", b"filename,width,height,class,xmin,ymin,xmax,ymax\nimg 0.jpg,60,40,K\xe4tzchen,2,3,20,30"), r"The table .*train_labels\.csv is not UTF-8: save it as CSV in UTF-8"),
     "createml: no label": ("createml", _json("train/_annotations.createml.json", lambda content: content[0]["annotations"][0].pop("label")), r"Entry 1 of .* is not one of CreateML"),
     "labelme: no points": ("labelme", _json("train/img 0.json", lambda content: content["shapes"][0].pop("points")), r"The file .*img 0\.json is not one of LabelMe"),
     "via: no class": ("via 1", _json("via.json", lambda content: content["img 0.jpg123"]["regions"]["0"]["region_attributes"].update({"class": ""})), r"The region 1 of img 0\.jpg in .* has no class"),
@@ -219,6 +225,29 @@ def test_what_cannot_be_used_is_left_out_where_that_is_asked_for(tmp_path: Path,
     assert re.match(sentence, problem.text)
     assert len(splits.train) + len(splits.val) == images
     assert len(splits.train.columns.labels) + len(splits.val.columns.labels) == objects
+
+
+def test_latin_1_that_says_so_is_read(tmp_path: Path) -> None:
+    LAYOUTS["voc annots"][0](tmp_path, DRAWN)
+    content = '<?xml version="1.0" encoding="ISO-8859-1"?>' + xml(DRAWN[0]).replace("cat", "Kätzchen")
+    (tmp_path / "annots" / "img 0.xml").write_bytes(content.encode("latin-1"))
+    assert "Kätzchen" in folder(str(tmp_path)).train.class_names
+
+
+def test_labelme_with_the_images_of_some_files_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Those inside the others are not taken: that would be two ways at once; how many is said."""
+    LAYOUTS["labelme"][0](tmp_path, DRAWN)
+    for stem in ("img 1", "img 2"):
+        (tmp_path / "train" / f"{stem}.jpg").unlink()
+    splits = folder(str(tmp_path))
+    assert len(splits.train) == 4
+    said = "folder: 2 files of labels have no image, and are left out: train/img 1.json, train/img 2.json."
+    assert said in caplog.messages
+    noted = folder(str(tmp_path), on_error="skip").problems
+    assert [(problem.kind, problem.file) for problem in noted] == [
+        ("files-odd", "train/img 1.json"),
+        ("files-odd", "train/img 2.json"),
+    ]
 
 
 def test_a_file_that_holds_all_labels_and_cannot_be_read_is_not_skipped(tmp_path: Path) -> None:

@@ -132,6 +132,19 @@ def test_names_of_the_folder_beside(tmp_path: Path) -> None:
         convert(Splits(dataset("a", []), dataset("a", [])), tmp_path / "x", "yolov8")
 
 
+def test_beside_a_link_and_not_in_the_store_that_it_points_into(tmp_path: Path) -> None:
+    store, home = tmp_path / "store", tmp_path / "my home"
+    text(store / "v2" / "data.yaml", "")
+    text(store / "cells.zip", "")
+    home.mkdir()
+    (home / "pets").symlink_to(store / "v2")
+    (home / "a.zip").symlink_to(store / "cells.zip")
+    assert beside(str(home / "pets"), "yolo") == home / "pets_yolo"
+    assert beside(str(home / "a.zip"), "yolo") == home / "a_yolo"
+    assert beside((home / "pets").as_uri(), "yolo") == home / "pets_yolo"
+    assert beside(str(home / "pets" / "data.yaml"), "yolo") == home / "pets_yolo"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", ["bccd", "tiny_coco", "cards"])
 def test_real_data_sets(tmp_path: Path, name: str, kind: str) -> None:

@@ -1,6 +1,8 @@
 """What a folder is read into is kept for the next start, near-duplicates too, and not used once a file changed."""
 
 import logging
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,3 +85,38 @@ def test_other_settings_are_other_splits(tmp_path: Path, searched: list[int]) ->
     small, large = (folder(str(tmp_path / "pets"), val_fraction=share) for share in (0.2, 0.5))
     assert (len(small.val), len(large.val)) == (2, 4)
     assert len(searched) == 2
+
+
+_START = """
+import sys
+from pathlib import Path
+from ssd.data import kept, sources
+from ssd.data.digest import annotation_digest
+from ssd.data.folder import reader
+
+kept.cache_folder = lambda: Path(sys.argv[2])
+reader._LEAST_KEPT = 1
+sources.Stamp.is_settled = lambda *_: True
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(20):
+    splits = reader.folder(sys.argv[1])
+    print(len(splits.train), len(splits.val), annotation_digest(splits.train), flush=True)
+    for entry in Path(sys.argv[2]).iterdir():
+        entry.unlink(missing_ok=True)
+"""
+
+
+def test_two_processes_at_once(tmp_path: Path, cache: Path) -> None:
+    """Each deletes what the other may be reading or writing, forty times: both read the same, and nothing stays."""
+    LAYOUTS["voc annots"][0](tmp_path / "pets", DRAWN)
+    command = [sys.executable, "-c", _START, str(tmp_path / "pets"), str(cache)]
+    pipe = subprocess.PIPE
+    both = [subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) for _ in range(2)]
+    assert [process.stdout.readline() for process in both if process.stdout is not None] == ["ready\n"] * 2
+    said = [process.communicate("\n", timeout=60) for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    lines = {line for out, _ in said for line in out.splitlines()}
+    assert len(lines) == 1
+    assert lines.pop().startswith("7 2 ")
+    assert list(cache.iterdir()) == []

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from helpers.fake_voc import encoded_image
-from helpers.label_files import DRAWN, NAMES, Drawn, text, truth
+from helpers.label_files import DRAWN, NAMES, TFOD, Drawn, image, table, text, tfod_rows, truth, xml
 from ssd.data.folder.crc32c import crc32c
 from ssd.data.folder.reader import folder
 from ssd.errors import UserError
@@ -66,6 +66,23 @@ def test_the_same_boxes_and_images(tmp_path: Path, texts: bool) -> None:
             pixels = item.boxes * np.tile([item.height, item.width], 2)
             np.testing.assert_allclose(pixels, [box for _, box in objects], atol=1e-4)
             assert part[row].image.shape[:2] == (item.height, item.width)
+
+
+def test_beside_the_table_and_the_xml_that_they_were_made_of(tmp_path: Path) -> None:
+    """All that a tutorial of the Object Detection API leaves."""
+    for d in DRAWN:
+        image(tmp_path / "images" / d.split, d)
+        text(tmp_path / "images" / d.split / f"{d.stem}.xml", xml(d))
+    for split in ("train", "val"):
+        drawn = [d for d in DRAWN if d.split == split]
+        table(tmp_path / "images" / f"{split}_labels.csv", TFOD, tfod_rows(drawn))
+        write(tmp_path / f"{split}.record", [example(d) for d in drawn])
+    splits = folder(str(tmp_path))
+    assert splits.train.annotations[0].id == "images/train/img 0.jpg"
+    assert (len(splits.train), len(splits.val)) == (6, 3)
+    write(tmp_path / "val.record", [example(d) for d in DRAWN[7:]])
+    with pytest.raises(UserError, match=r"only the Pascal VOC XML has objects of img 6\.jpg"):
+        folder(str(tmp_path))
 
 
 def test_what_is_wrong_in_them(tmp_path: Path) -> None:
