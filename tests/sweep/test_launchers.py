@@ -65,8 +65,12 @@ def test_slurm_gets_one_array_job_with_what_the_jobs_need(tmp_path: Path) -> Non
     parameters = "{cpus_per_task:3,gpus_per_node:1,slurm_partition:fast,timeout_min:30}"
     options = ["hydra/launcher=submitit_slurm", f"hydra.launcher.parameters={parameters}", "hydra.launcher.n_jobs=2"]
     path = os.pathsep.join([str(tmp_path / "bin"), os.environ["PATH"]])
-    stand_in = {"PATH": path, "SLURM_STAND_IN": str(tmp_path / "bin" / "script"), "OMP_NUM_THREADS": "2"}
-    status, said = sweep(tmp_path, *options, "hydra.launcher.poll_seconds=0.5", "seed=1,13", **stand_in)
+    status, said = sweep(
+        *(tmp_path, *options, "hydra.launcher.poll_seconds=0.5", "seed=1,13"),
+        PATH=path,
+        SLURM_STAND_IN=str(tmp_path / "bin" / "script"),
+        OMP_NUM_THREADS="2",
+    )
     assert status == 1, said
     script = (tmp_path / "bin" / "script").read_text()
     for line in ("--array=0-1%2", "--cpus-per-task=3", "--gpus-per-node=1", "--partition=fast", "--time=30"):
