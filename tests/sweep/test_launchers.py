@@ -66,7 +66,10 @@ def test_slurm_gets_one_array_job_with_what_the_jobs_need(tmp_path: Path) -> Non
     options = ["hydra/launcher=submitit_slurm", f"hydra.launcher.parameters={parameters}", "hydra.launcher.n_jobs=2"]
     path = os.pathsep.join([str(tmp_path / "bin"), os.environ["PATH"]])
     status, said = sweep(
-        *(tmp_path, *options, "hydra.launcher.poll_seconds=0.5", "seed=1,13"),
+        tmp_path,
+        *options,
+        "hydra.launcher.poll_seconds=0.5",
+        "seed=1,13",
         PATH=path,
         SLURM_STAND_IN=str(tmp_path / "bin" / "script"),
         OMP_NUM_THREADS="2",
