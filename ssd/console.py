@@ -146,8 +146,9 @@ def rating(what: str, steps: int | None) -> Iterator[Callable[[int], None]]:
     What is given is called with how many are done.
     """
     if not get_console().is_terminal:
-        with waiting(what):
-            yield lambda done: None
+        of_all = f" of {steps}" if steps is not None else ""
+        with waiting(what) as tell:
+            yield lambda done: tell(f"{what}, {done}{of_all}")
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _ImagesPerSecond())
     with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), transient=True) as progress:

@@ -75,6 +75,14 @@ def test_images_have_a_rate_and_where_their_number_is_known_a_time_left(
     assert re.search(rf"20/{steps or '.'} +\d+\.\d images/s 0:00:0\d{left}", shown)
 
 
+def test_images_are_counted_where_nobody_watches(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(console, "FIRST_SIGN", 0.02)
+    with rating("predicting", 9) as advance:
+        advance(3)
+        time.sleep(0.1)
+    assert capsys.readouterr().out.startswith("predicting, 3 of 9, 0 s so far")
+
+
 def test_log_lines_are_plain_text(capsys) -> None:
     logger = logging.Logger("ssd.test")
     logger.addHandler(ConsoleHandler(sys.stdout))

@@ -1,13 +1,18 @@
-"""Every command of README and docs is right: single runs up to their task, sweeps up to their first job."""
+"""Every command of README and docs is right: single runs up to their task, sweeps up to their first job.
+
+Of a grid, jobs are composed until each value has been in one; test_shipped_sweeps.py has all jobs of some.
+"""
 
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from omegaconf import DictConfig
 
 from helpers.fake_checkpoint import write_detector
@@ -20,12 +25,24 @@ from ssd.runs.folder import BEST, LAST, METRICS, point_latest
 
 pytestmark = pytest.mark.usefixtures("logging_as_before")
 
-COMMANDS = [
-    pytest.param(command, id=f"{block.page}: {' '.join(command)}")
-    for block in blocks("sh")
+COMMANDS = {
+    tuple(command): f"{block.page}: {' '.join(command)}"
+    for block in blocks("sh")  # one that several pages have is run once
     if not block.untested and block.page != "docs/extending.md"  # which test_extending runs
     for command in block.commands
-]
+}
+split_arguments = BasicSweeper.split_arguments
+
+
+def with_each_value(*arguments: Any) -> list[list[list[str]]]:
+    """The first jobs of a grid that bring a value that none had before."""
+    seen: set[str] = set()
+    kept = []
+    for job in split_arguments(*arguments)[0]:
+        if not seen.issuperset(job):
+            kept.append(job)
+            seen.update(job)
+    return [kept]
 
 
 def run(cfg: DictConfig, folder: Path) -> float:
@@ -46,6 +63,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterato
         patch.chdir(folder)
         patch.setenv("HOME", str(folder))
         patch.setattr(sys, "argv", ["run.py"])
+        patch.setattr(BasicSweeper, "split_arguments", staticmethod(with_each_value))
         for task in ("train", "lr_find", "evaluate", "predict", "convert", "inspect", "report", "ui"):
             module = ModuleType(f"ssd.tasks.{task}")
             module.run = run  # type: ignore[attr-defined]
@@ -70,10 +88,10 @@ def home(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterato
         yield folder
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_command(command: list[str]) -> None:
-    assert command[:2] == ["python", "run.py"], "say why no test runs it, in a comment before its block"
-    given = command[2:]
+@pytest.mark.parametrize("command", COMMANDS, ids=COMMANDS.values())
+def test_command(command: tuple[str, ...]) -> None:
+    assert command[:2] == ("python", "run.py"), "say why no test runs it, in a comment before its block"
+    given = list(command[2:])
     if "-m" in given:
         plan = make_plan(parse(given))
         assert plan.sweep is not None

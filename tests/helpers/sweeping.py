@@ -1,8 +1,6 @@
 """Runs sweeps of a task that costs nothing (`probe`), each in a process of its own."""
 
 import csv
-import os
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,18 +9,16 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from helpers.probe import STEPS
-from helpers.tiny import CONF, PYTHONPATH
+from helpers.tiny import CONF
 from helpers.warm import Process
-from ssd.environment import ROOT
 
-ENVIRONMENT = {**os.environ, "PYTHONPATH": PYTHONPATH}
 ARGUMENTS = ["-m", f"--config-dir={CONF}", "task=probe", "hydra.sweep.dir=sweep"]
-COMMAND = [sys.executable, str(ROOT / "run.py"), *ARGUMENTS]
 
 
-def sweep(folder: Path, *overrides: str, together: int = 1, **variables: str) -> tuple[int, str]:
+def sweep(folder: Path, *overrides: str, together: int = 1, imported: str = "ssd", **variables: str) -> tuple[int, str]:
     """Exit status and words of a multirun of the probe; its first jobs wait until so many run together."""
-    process = Process(folder, *ARGUMENTS, *overrides, SSD_PROBE_TOGETHER=str(together), **variables)
+    variables["SSD_PROBE_TOGETHER"] = str(together)
+    process = Process(folder, *ARGUMENTS, *overrides, imported=imported, **variables)
     return process.wait(900), process.said
 
 

@@ -41,14 +41,19 @@ class Process:
             self._process.start()
 
     @property
+    def pid(self) -> int:
+        """Its number."""
+        assert self._process.pid is not None
+        return self._process.pid
+
+    @property
     def ended(self) -> bool:
         """Whether it is over."""
         return not self._process.is_alive()
 
     def send(self, number: signal.Signals) -> None:
         """Sends it a signal."""
-        assert self._process.pid is not None
-        os.kill(self._process.pid, number)
+        os.kill(self.pid, number)
 
     def wait(self, seconds: float = 400) -> int:
         """Its exit status, negative for the signal that ended it."""

@@ -90,7 +90,7 @@ def test_ssdlite320_steps_follow_from_the_maps():
 
 
 @pytest.mark.parametrize("build", [small_vgg, small_mobilenet, small_v3])
-@pytest.mark.parametrize("image_size", [96, 160, 300])
+@pytest.mark.parametrize("image_size", [96, 300])
 def test_any_image_size_gives_outputs_over_all_priors(build, image_size):
     model = detector(build(image_size))
     outputs = model(np.zeros((2, image_size, image_size, 3), np.uint8))

@@ -2,13 +2,13 @@
 
 import os
 import signal
-import subprocess
 from pathlib import Path
 
 import psutil
 import pytest
 
-from helpers.sweeping import COMMAND, ENVIRONMENT, wait_for
+from helpers.sweeping import ARGUMENTS, wait_for
+from helpers.warm import Process
 from ssd.sweep.launch.processes import _hand_over, _result, _start
 
 
@@ -20,17 +20,16 @@ def test_when_a_sweep_ends_early_so_do_its_jobs(how: signal.Signals, tmp_path: P
     if how == signal.SIGINT:
         os.killpg(process.pid, how)  # as a terminal does
     else:
-        process.kill()
+        process.send(how)
     assert process.wait(60) == {signal.SIGINT: 130, signal.SIGKILL: -9}[how]
     wait_for(lambda: not any(job.is_running() and job.status() != psutil.STATUS_ZOMBIE for job in jobs))
     assert len(list(tmp_path.glob("sweep/started_*"))) == 2
 
 
-def start_three(folder: Path) -> subprocess.Popen:
+def start_three(folder: Path) -> Process:
     """A sweep of three jobs that wait for each other, of which only two run at once."""
-    env = ENVIRONMENT | {"SSD_PROBE_TOGETHER": "3"}
-    command = [*COMMAND, "hydra/launcher=joblib", "seed=1,2,3", "tracking.enabled=false"]
-    return subprocess.Popen(command, cwd=folder, env=env, start_new_session=True)
+    command = [*ARGUMENTS, "hydra/launcher=joblib", "seed=1,2,3", "tracking.enabled=false"]
+    return Process(folder, *command, imported="helpers.own_session", SSD_PROBE_TOGETHER="3")
 
 
 def test_an_interrupt_while_jobs_are_started_is_not_lost(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Two jobs of a sweep that write to one MLflow server."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,12 +17,12 @@ from helpers.sweeping import assert_complete, children, sweep, wait_for
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[str]:
+def server(empty_store: Path, tmp_path: Path) -> Iterator[str]:
     """The address of an MLflow server on SQLite, started for this test."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    store = f"sqlite:///{tmp_path}/server.db"
+    store = f"sqlite:///{shutil.copy(empty_store, tmp_path / 'server.db')}"
     options = ["--backend-store-uri", store, "--artifacts-destination", f"{tmp_path}/artifacts", "--workers", "1"]
     command = [sys.executable, "-m", "mlflow", "server", *options, "--port", str(port)]
     with (tmp_path / "server.log").open("w") as file:
@@ -44,9 +45,12 @@ def answers(url: str) -> bool:
 
 
 def test_two_jobs_write_to_an_mlflow_server_at_once(server: str, tmp_path: Path) -> None:
-    status, said = sweep(tmp_path, "hydra/launcher=joblib", f"tracking.uri={server}", "seed=1,2", together=2)
+    options = ["hydra/launcher=joblib", f"tracking.uri={server}", "seed=1,2"]
+    status, said = sweep(tmp_path, *options, together=2, imported="helpers.forked_jobs")
     assert status == 0, said
-    assert "Could not" not in said  # what the tracker says of a loss
+    logs = [log.read_text() for log in tmp_path.glob("sweep/*/run.log")]
+    assert len(logs) == 2
+    assert "Could not" not in "".join([said, *logs])  # what the tracker says of a loss
     assert_complete(server, jobs=2)
     parent, runs = children(server)
     assert [run.info.status for run in (parent, *runs)] == ["FINISHED"] * 3

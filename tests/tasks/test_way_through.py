@@ -17,6 +17,7 @@ import h5py
 import mlflow
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from omegaconf import OmegaConf
 
 from helpers.fake_voc import item, write_voc
@@ -42,8 +43,10 @@ def work(tmp_path_factory, empty_store):
 
 @pytest.fixture(scope="module")
 def trained(work):
-    """A finished training on a dozen shapes."""
-    assert main([*TINY, "name=first", "tracking.log_model=true", "optimizer=adam"]) == 0
+    """A finished training on a dozen shapes, with its charts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ssd.figures.style.FigureCanvasAgg", FigureCanvasAgg)
+        assert main([*TINY, "name=first", "tracking.log_model=true", "optimizer=adam"]) == 0
     return (work / "outputs" / "latest").resolve()
 
 

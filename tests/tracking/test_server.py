@@ -80,7 +80,7 @@ def test_it_serves_until_it_is_stopped_and_leaves_nothing_behind(
     )
     with urlopen(asked, timeout=60) as answer:
         assert "ssd" in {found["name"] for found in json.load(answer)["experiments"]}
-    children = psutil.Process(server._process.pid).children(recursive=True)
+    children = psutil.Process(server.pid).children(recursive=True)
     server.send(number)
     assert server.wait(60) == (130 if number == signal.SIGINT else 143)
     assert "Traceback" not in server.said

@@ -1,5 +1,7 @@
 """Diagnostics of steps whose gradients, updates and dead units are known by hand."""
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import keras
@@ -21,9 +23,16 @@ def network() -> keras.Model:
     return model
 
 
+@cache
+def compiled(diagnostics: Diagnostics) -> Callable[..., None]:
+    """What is done with each step of them, traced once."""
+    return tf.function(diagnostics.apply)  # type: ignore[no-any-return]
+
+
 def step(diagnostics: Diagnostics, optimizer: keras.optimizers.Optimizer, gradient: list[float], matched: int) -> None:
     losses = Losses(*map(tf.constant, (1.0, 1.0, 0.0, matched, 2.0, 0.0)))
-    tf.function(diagnostics.apply)(optimizer, [tf.reshape(tf.constant(gradient), (1, 1, 1, 2))], losses, 2)
+    gradients = [tf.reshape(tf.constant(gradient), (1, 1, 1, 2))]
+    compiled(diagnostics)(optimizer, gradients, losses, 2)
 
 
 BATCH = {"image": tf.ones((2, 2, 2, 1))}
