@@ -15,6 +15,7 @@ import sys
 import tempfile
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import ssd  # noqa: F401  (before TensorFlow: its settings)
 
@@ -38,7 +39,7 @@ ROOT = Path(__file__).parents[1]
 
 def write_backbone(weights: str, file: Path) -> None:
     """A MobileNetV2 of keras.applications as arrays in the order of execution."""
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, Any] = {}
     convolutions = norms = 0
     for layer in keras.applications.MobileNetV2(include_top=False, weights=weights).layers:
         if isinstance(layer, keras.layers.Conv2D):  # depthwise ones, too
@@ -84,7 +85,9 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=15)
     parser.add_argument("--seed", type=int, default=0)
     arguments, overrides = parser.parse_known_args()
-    settings = dict(line.removeprefix("dataset.").split("=", 1) for line in overrides if line.startswith("dataset."))
+    settings: dict[str, Any] = dict(
+        line.removeprefix("dataset.").split("=", 1) for line in overrides if line.startswith("dataset.")
+    )
     splits = folder(arguments.path, **settings)
 
     table = Table("trained", "mAP50", "mAP", title=f"{splits.train.name}, {arguments.minutes:g} minutes each")
