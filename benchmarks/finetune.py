@@ -42,7 +42,7 @@ def write_backbone(weights: str, file: Path) -> None:
     arrays: dict[str, Any] = {}
     convolutions = norms = 0
     for layer in keras.applications.MobileNetV2(include_top=False, weights=weights).layers:
-        if isinstance(layer, keras.layers.Conv2D):  # depthwise ones, too
+        if isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
             arrays[f"kernel_{convolutions}"] = layer.get_weights()[0]
             convolutions += 1
         elif isinstance(layer, keras.layers.BatchNormalization):
