@@ -17,8 +17,8 @@ from ssd.inspection.pictures import as_pixels
 # Of two thumbnails of 16 x 16, brightness and contrast set aside. Saved again, made smaller or brighter, an image
 # keeps 0.99; other images of BCCD, COCO and a set of playing cards, each against all others, come to 0.96 at most.
 _ALIKE = 0.97
-# Of two that are less alike, or of one and the other's mirror image, larger pictures are laid over each other. Copies
-# that were cut by 2 to 6 %, mirrored and saved again mostly come to 0.99; other images of those three sets to 0.87.
+# Larger pictures of two that are less alike are laid over each other. Copies that were cut by 2 to 6 %, mirrored and
+# saved again mostly come to 0.99; other images of those three sets to 0.87.
 _PERHAPS = 0.8
 _ALIGNED = 0.97
 _SIDE = 16  # pixels of a thumbnail
@@ -88,15 +88,13 @@ def _alike(pictures: Sequence[_Picture]) -> Iterator[tuple[_Picture, _Picture, s
     turned, likest_turned = _likest(straight, mirrored)
     for row in np.flatnonzero(np.maximum(best, turned) >= _PERHAPS).tolist():
         picture = pictures[kept[row]]
-        if best[row] >= _ALIKE:
-            yield pictures[kept[likest[row]]], picture, "", float(best[row])
-            continue
         is_mirrored = bool(turned[row] > best[row])
         other = pictures[kept[(likest_turned if is_mirrored else likest)[row]]]
-        likeness = _laid_over(picture, other, is_mirrored)
-        if likeness >= _ALIGNED:
-            how = " mirrored" if is_mirrored else ""
-            yield other, picture, how if turned[row] >= _ALIKE else f"{how} and cut", likeness
+        how, likeness = " mirrored" if is_mirrored else "", float(max(best[row], turned[row]))
+        if likeness >= _ALIKE:
+            yield other, picture, how, likeness
+        elif (aligned := _laid_over(picture, other, is_mirrored)) >= _ALIGNED:
+            yield other, picture, f"{how} and cut", aligned
 
 
 def _likest(rows: NDArray[np.float32], others: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
