@@ -35,7 +35,9 @@ def log_of(folder: Path, number: int) -> str:
 
 @pytest.mark.parametrize("launcher", OPTIONS)
 def test_jobs_run_side_by_side_and_the_killed_and_the_failing_end_nothing(launcher: str, tmp_path: Path) -> None:
-    options = [f"hydra/launcher={launcher}", "hydra.launcher.n_jobs=2", *OPTIONS[launcher]]
+    tracked = launcher == "joblib"  # or each job's process takes seconds to import MLflow; on Slurm they do below
+    options = [f"hydra/launcher={launcher}", "hydra.launcher.n_jobs=2", f"tracking.enabled={tracked}"]
+    options += OPTIONS[launcher]
     status, said = sweep(tmp_path, *options, f"seed={','.join(map(str, SEEDS[launcher]))}", together=2)
     assert status == 1, said
     found = table(tmp_path)
@@ -54,7 +56,8 @@ def test_jobs_run_side_by_side_and_the_killed_and_the_failing_end_nothing(launch
         )
         assert launcher == "submitit_local" or threads == "1"
     assert "OMP_NUM_THREADS=" in log_of(tmp_path, 0)
-    assert_complete(f"sqlite:///{tmp_path}/mlflow.db", jobs=2)
+    if tracked:
+        assert_complete(f"sqlite:///{tmp_path}/mlflow.db", jobs=2)
 
 
 def test_slurm_gets_one_array_job_with_what_the_jobs_need(tmp_path: Path) -> None:
