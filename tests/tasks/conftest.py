@@ -1,6 +1,8 @@
 """Whole trainings, of a few steps each."""
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import tensorflow as tf
@@ -23,3 +25,13 @@ def few_steps() -> Iterator[None]:
         patch.setattr("ssd.figures.style.FigureCanvasAgg", BlankCanvas)
         yield
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterator[Path]:
+    """The folder that all runs of a module start from."""
+    folder = tmp_path_factory.mktemp("work")
+    shutil.copy(empty_store, folder / "mlflow.db")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield folder

@@ -1,7 +1,5 @@
 """`detector.priors=auto` in a training: fitted once, then the run's own numbers."""
 
-import os
-import shutil
 from pathlib import Path
 
 import albumentations as alb
@@ -38,16 +36,6 @@ def test_boxes_go_through_the_augmentation_without_their_images():
     assert set(labels.tolist()) == {1}
     raw, _ = augmented_boxes(_dataset(), None, seed=0)
     assert raw.tolist() == [[0.0, 0.0, 0.5, 0.25]]
-
-
-@pytest.fixture(scope="module")
-def work(tmp_path_factory, empty_store):
-    folder = tmp_path_factory.mktemp("work")
-    shutil.copy(empty_store, folder / "mlflow.db")
-    before = Path.cwd()
-    os.chdir(folder)
-    yield folder
-    os.chdir(before)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import io
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -28,17 +27,6 @@ from ssd.environment import ROOT
 from ssd.models.checkpoint import load_detector
 from ssd.runs.folder import BEST, LAST
 from ssd.runs.results import read_results
-
-
-@pytest.fixture(scope="module")
-def work(tmp_path_factory, empty_store):
-    """The folder that all runs of this module start from."""
-    folder = tmp_path_factory.mktemp("work")
-    shutil.copy(empty_store, folder / "mlflow.db")
-    before = Path.cwd()
-    os.chdir(folder)
-    yield folder
-    os.chdir(before)
 
 
 @pytest.fixture(scope="module")
