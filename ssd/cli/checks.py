@@ -23,21 +23,22 @@ from ssd.config.groups import FolderConfig
 from ssd.config.schemas import Priors
 from ssd.data.problems import RAISE, SKIP
 from ssd.errors import UserError, nearest
+from ssd.export.matrix import read_variants
 from ssd.prediction.sources import SAVED
 from ssd.runs.best_by import BEST_BY
 from ssd.sweep.report.sources import read_source
 
 # key → (tasks that read it, what must be there)
 PATHS: dict[str, tuple[Sequence[str], str]] = {
-    "dataset.path": (("train", "lr_find", "evaluate", "inspect"), "folder"),
-    "dataset.archives": (("train", "lr_find", "evaluate", "inspect"), "folder"),
-    "dataset.train_annotations": (("train", "lr_find", "evaluate", "inspect"), "file"),
-    "dataset.train_images": (("train", "lr_find", "evaluate", "inspect"), "folder"),
-    "dataset.val_annotations": (("train", "lr_find", "evaluate", "inspect"), "file"),
-    "dataset.val_images": (("train", "lr_find", "evaluate", "inspect"), "folder"),
-    "dataset.negatives": (("train", "lr_find", "evaluate", "inspect"), "folder"),
+    "dataset.path": (("train", "lr_find", "evaluate", "export", "inspect"), "folder"),
+    "dataset.archives": (("train", "lr_find", "evaluate", "export", "inspect"), "folder"),
+    "dataset.train_annotations": (("train", "lr_find", "evaluate", "export", "inspect"), "file"),
+    "dataset.train_images": (("train", "lr_find", "evaluate", "export", "inspect"), "folder"),
+    "dataset.val_annotations": (("train", "lr_find", "evaluate", "export", "inspect"), "file"),
+    "dataset.val_images": (("train", "lr_find", "evaluate", "export", "inspect"), "folder"),
+    "dataset.negatives": (("train", "lr_find", "evaluate", "export", "inspect"), "folder"),
     "backbone.weights": (("train", "lr_find"), "file"),
-    "checkpoint": (("train", "lr_find", "evaluate", "predict", "inspect"), "run folder or .keras file"),
+    "checkpoint": (("train", "lr_find", "evaluate", "predict", "export", "inspect"), "run folder or .keras file"),
     "source": (("predict",), "image or folder"),
 }
 
@@ -139,7 +140,7 @@ def _check_levels(values: dict[str, Any]) -> None:
 def _check_threshold(values: dict[str, Any]) -> None:
     """Precision and recall are of detections that mAP has too; a prediction lowers the decoder's own threshold."""
     shown, decoded = values["score_threshold"], values["detector"]["score_threshold"]
-    if values["task"]["name"] in ("train", "evaluate") and shown < decoded:
+    if values["task"]["name"] in ("train", "evaluate", "export") and shown < decoded:
         raise UserError(
             f"score_threshold={shown:g} is below detector.score_threshold={decoded:g}, under which nothing is decoded; "
             "raise the one or lower the other"
@@ -166,7 +167,7 @@ def _check_task(values: dict[str, Any]) -> None:
     task = values["task"]["name"]
     if task != "train" and values["resume"]:
         raise UserError(f"resume continues a training, and the task is {task}; leave one of the two out")
-    if task in ("evaluate", "predict", "convert") and not (values["checkpoint"] or values["weights"]):
+    if task in ("evaluate", "predict", "export", "convert") and not (values["checkpoint"] or values["weights"]):
         raise UserError(
             f"task={task} needs a trained detector; give checkpoint=RUN_FOLDER, for example outputs/latest, or "
             "weights=torchvision:FILE"
@@ -175,6 +176,8 @@ def _check_task(values: dict[str, Any]) -> None:
         raise UserError("task=predict needs images; give source=IMAGE or source=FOLDER")
     if task == "predict":
         _check_prediction(values["task"])
+    if task == "export":
+        read_variants(values["task"])
     if task == "report" and not values["source"]:
         raise UserError("task=report needs jobs; give source=FOLDER of a sweep, or source=RUN_ID of MLflow")
     if task == "report":

@@ -34,6 +34,9 @@ ALIASES = {
 }
 
 
+_EXPORTED_AS = ("format", "precision")
+
+
 def parse(argv: Sequence[str]) -> Namespace:
     """A command line, `sys.argv` without the program, as Hydra's parser takes it, its overrides as they were meant.
 
@@ -48,7 +51,7 @@ def parse(argv: Sequence[str]) -> Namespace:
     args = parser.parse_intermixed_args(list(argv))
     for line in args.overrides:
         _check_length(line)
-    lines = [_meant(line, args.multirun) for line in args.overrides]
+    lines = [_meant(line, args.multirun) for line in _of_task(args.overrides)]
     for given, line in zip(args.overrides, lines, strict=True):
         _check_key(line)
         if not is_readable(line):
@@ -90,6 +93,13 @@ def _check_key(line: str) -> None:
         raise UserError(f"task takes one value; run the command once for each of {value}")
     if line.startswith("~") and (name := key_of(line)) in _NEEDED:
         raise UserError(f"{line}: {name} cannot be left out; give it a value instead: {name}=...")
+
+
+def _of_task(lines: Sequence[str]) -> list[str]:
+    """The overrides, of which those that an export is asked for by are its own: `format=onnx precision=int8`."""
+    if "task=export" not in lines:
+        return list(lines)
+    return [f"task.{line}" if key_of(line) in _EXPORTED_AS else line for line in lines]
 
 
 def renamed(line: str) -> str:

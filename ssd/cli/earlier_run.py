@@ -44,7 +44,7 @@ def with_earlier_run(overrides: Sequence[str], multirun: bool, config_dir: str |
     """The overrides that `resume=`, `checkpoint=` or `weights=` bring with them, then the user's own, which win.
 
     `checkpoint=` of a training names weights to start from, and brings the settings of their network alone, as
-    `weights=` does; of evaluating and inspecting, all that the run was started with and is known to be harmless
+    `weights=` does; of evaluating, exporting and inspecting, all that the run was started with and is known to be harmless
     (`replay`). A prediction needs the checkpoint alone, and one outside of a run folder brings nothing.
 
     Raises:
@@ -68,7 +68,7 @@ def with_earlier_run(overrides: Sequence[str], multirun: bool, config_dir: str |
         # resolved, because outputs/latest will point elsewhere as soon as another training starts
         overrides = [*without(overrides, ("checkpoint",)), f"checkpoint={quote(str(checkpoint.resolve()))}"]
         folder = run_of(checkpoint.resolve())
-        if folder is not None and task in ("evaluate", "inspect"):
+        if folder is not None and task in ("evaluate", "export", "inspect"):
             _check_config_dir(folder, config_dir)
             stored = without(_stored(folder, given), _STARTED_FROM)
             return [*(line for line in stored if _is_read_by(task, line)), *overrides]

@@ -6,8 +6,9 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from ssd.console import waiting
+from ssd.errors import UserError
 from ssd.prediction.sources import STANDARD_INPUT, Kind, read_sources
-from ssd.runs.checkpoint import check_checkpoint
+from ssd.runs.checkpoint import check_checkpoint, exported_format
 
 # Keys of a data set that lies in files of the user's own; what is downloaded or drawn is made by the run itself.
 _OWN_FILES = ("path", "train_annotations", "parts")
@@ -22,8 +23,9 @@ def look_at_inputs(jobs: Sequence[DictConfig]) -> None:
     Raises:
         UserError: one sentence on what cannot be used.
     """
-    for checkpoint in {job.checkpoint for job in jobs if job.checkpoint is not None and job.task.name != "report"}:
-        check_checkpoint(checkpoint)
+    named = [job for job in jobs if job.checkpoint is not None and job.task.name != "report"]
+    for checkpoint, task in {(job.checkpoint, job.task.name) for job in named}:
+        _look_at_detector(checkpoint, task)
     for job in jobs:
         if job.task.name == "predict":
             _look_at_images(job)
@@ -32,11 +34,22 @@ def look_at_inputs(jobs: Sequence[DictConfig]) -> None:
             from ssd.data.folder.convert import beside, check_target  # numpy and OpenCV
 
             check_target(beside(job.dataset.path, kind), kind)
-    reading = [job for job in jobs if job.task.name in ("train", "lr_find", "evaluate", "inspect")]
+    reading = [job for job in jobs if job.task.name in ("train", "lr_find", "evaluate", "export", "inspect")]
     with waiting("reading the annotations"):
         from ssd.experiment.splits import read_ahead  # numpy and OpenCV, which a mistake in a key need not wait for
 
         read_ahead([job for job in reading if any(job.dataset.get(key) is not None for key in _OWN_FILES)])
+
+
+def _look_at_detector(checkpoint: str, task: str) -> None:
+    """An exported file is for predicting alone, and says what is wrong with it when it is loaded."""
+    if (kind := exported_format(Path(checkpoint))) is None:
+        check_checkpoint(checkpoint)
+    elif task != "predict":
+        raise UserError(
+            f"checkpoint={checkpoint} is an exported detector ({kind}), which task={task} cannot use; give the run "
+            "folder or the .keras file that it was made of"
+        )
 
 
 def _look_at_images(job: DictConfig) -> None:

@@ -59,6 +59,15 @@ class PredictConfig(TaskConfig):
 
 
 @dataclass
+class ExportConfig(TaskConfig):
+    """conf/task/export.yaml."""
+
+    format: Any = "openvino"  # saved_model | onnx | openvino | litert, a list of them, or all
+    precision: Any = "float32"  # float32 | bfloat16 | float16 | int8 | full_int8, a list, or all that a format has
+    calibration_images: int = 300  # of the training split, that int8 takes its ranges from; chosen by seed
+
+
+@dataclass
 class VGG16Config:
     """conf/backbone/vgg16.yaml."""
 
@@ -279,6 +288,7 @@ MEMBERS: dict[str, dict[str, type]] = {
         "inspect": InspectConfig,
         "evaluate": EvaluateConfig,
         "predict": PredictConfig,
+        "export": ExportConfig,
         "lr_find": RateTestConfig,
     },
     "backbone": {

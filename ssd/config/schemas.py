@@ -168,7 +168,7 @@ class Config:
     score_threshold: float = 0.5  # of what is drawn, written and counted in precision and recall; never used for mAP
     precision: Precision = Precision.auto
     gpu_memory_growth: bool = True
-    checkpoint: str | None = None  # evaluate, predict: a run folder or a .keras file; train: start from its weights
+    checkpoint: str | None = None  # a run folder, a .keras file, to predict also an exported one; train: its weights
     weights: str | None = None  # instead of checkpoint, another project's: torchvision:FILE | amdegroot:FILE
     start: str | None = None  # why a training starts from its weights, where the program has chosen them and says so
     resume: str | None = None  # a run folder to continue

@@ -36,6 +36,11 @@ class FoldedNetwork:
         """(B, S, S, 3) uint8 RGB images to the outputs of `SSD`."""
         return self._network(images, training=False)
 
+    @property
+    def keras_model(self) -> keras.Model:
+        """What computes it, layer by layer."""
+        return self._network
+
     def refresh(self) -> None:
         """Takes over the weights that the detector has now."""
         if self._network is self._source:

@@ -135,7 +135,7 @@ def merged(parts: Sequence[Detections], network: Network, over_smaller: bool) ->
     limit = SMALLER_OVERLAP if over_smaller else network.nms_iou
     kept = np.concatenate(
         [np.zeros(0, np.int64)]
-        + [rows[_kept(found.boxes[rows], limit, over_smaller)] for rows in _by_label(found.labels)]
+        + [rows[not_suppressed(found.boxes[rows], limit, over_smaller)] for rows in _by_label(found.labels)]
     )
     return found[np.sort(kept)[: network.max_detections]]
 
@@ -148,7 +148,7 @@ def _by_label(labels: NDArray[np.int32]) -> Iterator[NDArray[np.int64]]:
         yield np.flatnonzero(labels == label)
 
 
-def _kept(boxes: NDArray[np.float32], limit: float, over_smaller: bool) -> list[int]:
+def not_suppressed(boxes: NDArray[np.float32], limit: float, over_smaller: bool) -> list[int]:
     """Rows of (N, 4) boxes, surest first, that no kept one before them overlaps by more than the limit."""
     areas = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1)
     left, kept = np.arange(len(boxes)), []

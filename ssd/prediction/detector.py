@@ -72,7 +72,8 @@ class Detector:
         """A trained detector, from wherever it lies.
 
         Args:
-            where: the folder of a run (`outputs/latest`), a checkpoint (`.keras`), `models:/NAME@ALIAS`,
+            where: the folder of a run (`outputs/latest`), a checkpoint (`.keras`), a file that task=export wrote
+                (.onnx, .xml, .tflite, or the folder of a SavedModel), `models:/NAME@ALIAS`,
                 `models:/NAME/VERSION` or `runs:/ID/model` of MLflow (its address as MLflow itself knows it:
                 MLFLOW_TRACKING_URI), or `torchvision:FILE`, `torchvision:NAME`, `amdegroot:FILE` (docs/pretrained.md).
             settings: score_threshold, class_thresholds, flip, tile, tile_overlap, batch_size, max_pixels: of the class.

@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 
 from ssd.errors import UserError
+from ssd.inference.exported import load_exported
 from ssd.inference.network import Network
+from ssd.runs.checkpoint import exported_format
 
 _MLFLOW = ("models:/", "runs:/")
 _PROJECTS = ("torchvision:", "amdegroot:")
@@ -20,10 +22,13 @@ def load_network(where: str | os.PathLike[str], batch_size: int) -> Network:
     Raises:
         UserError: there is no detector there.
     """
+    given = os.fspath(where)
+    path = Path(given).expanduser()
+    if exported_format(path) is not None:
+        return load_exported(path, batch_size)
     from ssd.inference.keras_network import KerasNetwork
     from ssd.models.checkpoint import load_detector
 
-    given = os.fspath(where)
     if given.startswith(_MLFLOW):
         from ssd.tracking.store import checkpoint_of
 
@@ -33,10 +38,9 @@ def load_network(where: str | os.PathLike[str], batch_size: int) -> Network:
         from ssd.experiment.published import load_published
 
         return KerasNetwork(load_published(given), batch_size)
-    path = Path(given).expanduser()
     if path.is_file() and path.suffix != ".keras":
         raise UserError(
-            f"{given} is no detector that can be loaded; give a run folder, a .keras checkpoint, models:/NAME@ALIAS, "
-            "runs:/ID/model, torchvision:FILE or amdegroot:FILE"
+            f"{given} is no detector that can be loaded; give a run folder, a .keras checkpoint, an exported file, "
+            "models:/NAME@ALIAS, runs:/ID/model, torchvision:FILE or amdegroot:FILE"
         )
     return KerasNetwork(load_detector(path), batch_size)

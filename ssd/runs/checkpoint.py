@@ -12,6 +12,7 @@ from ssd.runs.keras_config import check_network, shown
 from ssd.runs.keras_zip import BROKEN, CONFIG, NOTES, check_sums, opened, read_json
 
 _DETECTOR = "ssd>SSD"  # as Keras registers it
+_EXPORTED = {".onnx": "onnx", ".xml": "openvino", ".tflite": "litert"}
 
 
 def checkpoint_file(checkpoint: str | Path) -> Path:
@@ -27,6 +28,13 @@ def checkpoint_file(checkpoint: str | Path) -> Path:
         return found
     what = "has no checkpoint" if path.is_dir() else "is neither a .keras file nor a run folder"
     raise UserError(f"checkpoint={checkpoint} {what}; {_instead(path)}")
+
+
+def exported_format(path: Path) -> str | None:
+    """Of the exported file, or the folder of a SavedModel, that a path leads to; None where it is none."""
+    if path.is_dir():
+        return "saved_model" if (path / "saved_model.pb").is_file() else None
+    return _EXPORTED.get(path.suffix.lower()) if path.is_file() else None
 
 
 def check_checkpoint(checkpoint: str | Path) -> None:

@@ -13,7 +13,6 @@ from ssd.console import rating, waiting
 from ssd.data.damage import say_damaged
 from ssd.data.images import MAX_PIXELS
 from ssd.data.suffixes import say_unread
-from ssd.device import set_memory_growth
 from ssd.errors import FaultyDataError
 from ssd.inference.network import Network
 from ssd.prediction.detector import Detector
@@ -31,6 +30,7 @@ from ssd.prediction.sources import (
     unread_files,
 )
 from ssd.prediction.writers import TABLES, check_free, detections_json
+from ssd.runs.checkpoint import exported_format
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,6 @@ def run(cfg: DictConfig, folder: Path) -> float:
     Raises:
         FaultyDataError: something could not be read; the results of all else are written.
     """
-    set_memory_growth(cfg.gpu_memory_growth)
     save = list(dict.fromkeys(cfg.task.save))
     check_free(folder, save)
     sources, total = _sources(cfg.source, folder)
@@ -101,6 +100,11 @@ def _detector(cfg: DictConfig, images: int | None) -> Detector:
 
 
 def _network(cfg: DictConfig, batch_size: int) -> Network:
+    if cfg.checkpoint is not None and exported_format(Path(cfg.checkpoint)) is not None:
+        return load_network(cfg.checkpoint, batch_size)  # without TensorFlow, where the file does not need it
+    from ssd.device import set_memory_growth
+
+    set_memory_growth(cfg.gpu_memory_growth)
     if cfg.checkpoint is not None:
         return load_network(cfg.checkpoint, batch_size)
     # whose settings may be the user's; it takes seconds to import all that a training needs
