@@ -5,6 +5,7 @@ in the environment stays as it is.
 """
 
 import os
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]  # conf/, sweeps/ and run.py are here
@@ -20,6 +21,8 @@ _SETTINGS = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
 }
+# OpenVINO and NNCF report to their maker when they are imported, unless they do not find this; no setting asks them.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 for _name, _value in _SETTINGS.items():
     os.environ.setdefault(_name, _value)
 os.environ["SSD_ROOT"] = str(ROOT)  # hydra.searchpath in conf/config.yaml

@@ -8,11 +8,9 @@ import tensorflow as tf
 from ssd.models.detector import SSD, NMSSettings
 
 SCOPE = "decoding/"  # of the operations, in their names
-NMS_OPERATION = "TFLite_Detection_PostProcess"
 
-# That operation refuses boxes without an area, and of clipped ones some have none. In float32, next to 1, a smaller one
-# would have none either.
-_SMALLEST = 1e-6
+# LiteRT's operation refuses boxes without an area, and of clipped ones some have none.
+_SMALLEST = 1e-5
 
 Tensors = tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]
 
@@ -20,42 +18,48 @@ Tensors = tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]
 def detections(model: SSD, offsets: tf.Tensor, logits: tf.Tensor) -> dict[str, tf.Tensor]:
     """Offsets (1, P, 4) and logits (1, P, C + 1) → what MediaPipe's Object Detector expects.
 
-    LiteRT's operation decodes boxes itself, but neither clips them nor limits how many of a class enter. So boxes are
-    decoded and clipped before, and given to it as offsets from the unit square, and scores below the best are set to 0.
+    LiteRT's NMS could decode boxes itself, but does not clip them, nor limit how many of a class enter; and with T
+    threads it loses all detections of class T. So it gets the best boxes of each class, decoded and clipped, as boxes
+    of one single class. Those of different classes do not meet, because each class lies two images below the one
+    before.
 
     Returns:
-        location (1, K, 4) float32, category (1, K) float32, score (1, K) float32, number of detections (1,) float32.
+        boxes (1, K, 4) float32, labels (1, K) float32, scores (1, K) float32, count (1,) float32.
     """
+    classes = len(model.class_names)
     most = min(model.nms.max_per_class, len(model.priors))
-    square = np.tile(np.float32([0.0, 0.0, 1.0, 1.0]), (len(model.priors), 1))  # cy, cx, height, width
     with tf.name_scope(SCOPE):
-        boxes = tf.clip_by_value(model.box_coder.decode(offsets), 0.0, 1.0)
-        centers = (boxes[..., :2] + boxes[..., 2:]) / 2
-        sizes = tf.math.log(tf.maximum(boxes[..., 2:] - boxes[..., :2], _SMALLEST))
-        scores = tf.nn.softmax(logits)  # the operation passes the background over
-        last = tf.math.top_k(tf.transpose(scores, [0, 2, 1]), most).values[:, None, :, -1]
-        entering = tf.where(scores >= last, scores, 0.0)
-        encoded = tf.concat([centers, sizes], axis=-1)
-    found = _postprocess(model.nms, len(model.class_names))(encoded, entering, square)
-    return dict(zip(("boxes", "labels", "scores", "count"), found, strict=True))
+        corners = tf.clip_by_value(model.box_coder.decode(offsets), 0.0, 1.0)[0]
+        best, prior = tf.math.top_k(tf.transpose(tf.nn.softmax(logits), [0, 2, 1]), most)
+        boxes = tf.gather(corners, tf.reshape(prior[0, 1:], [-1]))
+        below = np.repeat(2.0 * np.arange(classes, dtype=np.float32), most)[:, None] * np.float32([[1.0, 0.0]])
+        centers = (boxes[:, :2] + boxes[:, 2:]) / 2 + below
+        sizes = tf.math.log(tf.maximum(boxes[:, 2:] - boxes[:, :2], _SMALLEST))
+        encoded = tf.concat([centers, sizes], axis=-1)[None]
+        scores = tf.reshape(best[:, 1:], [1, classes * most, 1])
+    square = np.tile(np.float32([0.0, 0.0, 1.0, 1.0]), (classes * most, 1))  # cy, cx, height, width
+    found, _, scores, count = _postprocess(model.nms)(encoded, scores, square)
+    with tf.name_scope(SCOPE):
+        label = tf.floor((found[..., 0] + found[..., 2]) / 4 + 0.25)
+        low = tf.stack([2 * label, tf.zeros_like(label)] * 2, axis=-1)
+        return {"boxes": tf.clip_by_value(found - low, 0.0, 1.0), "labels": label, "scores": scores, "count": count}
 
 
-def _postprocess(nms: NMSSettings, classes: int) -> Callable[..., Tensors]:
+def _postprocess(nms: NMSSettings) -> Callable[..., Tensors]:
     """A function that stands for LiteRT's operation: the converter puts that in its place."""
     attributes = {
         "max_detections": f"i: {nms.max_detections}",
         "max_classes_per_detection": "i: 1",
-        "detections_per_class": f"i: {nms.max_per_class}",
-        "use_regular_nms": "b: true",  # per class
+        "use_regular_nms": "b: false",
         "nms_score_threshold": f"f: {float(nms.score_threshold)}",
         "nms_iou_threshold": f"f: {float(nms.iou)}",
-        "num_classes": f"i: {classes}",
+        "num_classes": "i: 1",
         **{f"{side}_scale": "f: 1.0" for side in "yxhw"},
     }
     values = " ".join(f'attr {{ key: "{key}" value {{ {value} }} }}' for key, value in attributes.items())
     count = nms.max_detections
 
-    @tf.function(experimental_implements=f'name: "{NMS_OPERATION}" {values}')
+    @tf.function(experimental_implements=f'name: "TFLite_Detection_PostProcess" {values}')
     def postprocess(encoded: tf.Tensor, scores: tf.Tensor, anchors: tf.Tensor) -> Tensors:
         return tf.zeros((1, count, 4)), tf.zeros((1, count)), tf.zeros((1, count)), tf.zeros((1,))
 

@@ -11,12 +11,10 @@ from dataclasses import dataclass
 
 import flatbuffers
 import numpy as np
-from flatbuffers import flexbuffers
-from tensorflow.lite.python.schema_py_generated import BuiltinOperator, MetadataT, Model, ModelT, OperatorT
+from tensorflow.lite.python.schema_py_generated import MetadataT, Model, ModelT
 
-from ssd.export.litert_decoding import NMS_OPERATION
 from ssd.inference.exported import Metadata
-from ssd.inference.litert_network import METADATA, PRIORS
+from ssd.inference.litert_network import DETECTIONS, METADATA, PRIORS
 from ssd.models.box_coder import BoxCoder
 
 LABELS = "labels.txt"
@@ -36,11 +34,9 @@ def finished(content: bytes, metadata: Metadata, coder: BoxCoder) -> bytes:
     """
     model = parsed(content)
     files = {METADATA: metadata.to_json().encode(), LABELS: "\n".join(metadata.class_names).encode()}
-    if (nms := _nms_of(model)) is not None:
-        model.subgraphs[0].outputs = nms.outputs  # location, category, score, number
-        options = flexbuffers.Loads(nms.customOptions.tobytes())
-        options["detections_per_class"] = metadata.max_per_class  # which the converter drops: it would be 100
-        nms.customOptions = np.frombuffer(flexbuffers.Dumps(options), np.uint8)
+    outputs = {output.name.decode(): output.tensorIndex for output in model.signatureDefs[0].outputs}
+    if set(outputs) == set(DETECTIONS):
+        model.subgraphs[0].outputs = np.array([outputs[name] for name in DETECTIONS], np.int32)
         _add(model, _object_detector(metadata))
     else:
         files[PRIORS] = _npy(np.hstack([coder.priors, np.broadcast_to(coder.variances, coder.priors.shape)]))
@@ -50,14 +46,6 @@ def finished(content: bytes, metadata: Metadata, coder: BoxCoder) -> bytes:
 def parsed(content: bytes) -> ModelT:
     """A model as objects."""
     return ModelT.InitFromObj(Model.GetRootAs(content))
-
-
-def _nms_of(model: ModelT) -> OperatorT | None:
-    for operation in model.subgraphs[0].operators:
-        code = model.operatorCodes[operation.opcodeIndex]
-        if code.builtinCode == BuiltinOperator.CUSTOM and code.customCode.decode() == NMS_OPERATION:
-            return operation
-    return None
 
 
 def _add(model: ModelT, content: bytes) -> None:

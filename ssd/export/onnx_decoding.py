@@ -9,9 +9,10 @@ from ssd.models.detector import NMSSettings
 
 OPSET = 17
 
-# B images, P priors, C classes, N of all chosen by NMS, K of an image at most. A class's best `most` enter NMS. Its rows
-# come by image and class; sorted by score they are gathered into K places per image, of which those left empty get the
-# row of zeros behind the last one. Scores are 0 to 1, so that in float64 the images' number puts them in order, exactly.
+# B images, P priors, C classes and the background before them, N chosen by NMS of all, K of an image at most. The best
+# of a class enter NMS, whose rows come by image and class. Sorted by score they are gathered into K places per image;
+# those left empty get the row of zeros behind the last one. Scores are 0 to 1, so that in float64 the number of the
+# image puts them in order without touching them.
 _GRAPH = """
 <ir_version: 8, opset_import: ["" : {opset}]>
 decoding (float[B, P, 4] offsets, float[B, P, L] logits)

@@ -26,10 +26,13 @@ _READERS = {
     "litert": "ssd.inference.litert_network:LiteRTNetwork",
     "saved_model": "ssd.inference.saved_model_network:SavedModelNetwork",
 }
-# what pip knows a runtime by: its module, and what installs it; the others come with the project
+# module → what installs it, where that is not the project itself
 _INSTALLED_BY = {
+    "onnx": "ssd-experiments[onnx]",
     "onnxruntime": "ssd-experiments[onnx]",
+    "tf2onnx": "ssd-experiments[onnx]",
     "ai_edge_litert": "ssd-experiments[litert]",
+    "nncf": "ssd-experiments[int8]",
 }
 
 

@@ -16,7 +16,7 @@ from ssd.inference.numpy_decoder import NumpyDecoder
 
 METADATA = f"{KEY}.json"  # among the files that are packed into it
 PRIORS = "priors.npy"  # the same, where decoding is the host's: (P, 8) float32, priors and variances
-_OUTPUTS = ("boxes", "labels", "scores", "count")
+DETECTIONS = ("boxes", "labels", "scores", "count")  # outputs, in MediaPipe's order
 
 
 class LiteRTNetwork(ExportedNetwork):
@@ -55,7 +55,7 @@ class LiteRTNetwork(ExportedNetwork):
     def _of_one(self, image: NDArray[np.uint8]) -> Detections:
         found = self._runner(images=image)
         if self._decoder is None:
-            return to_list(*(found[name] for name in _OUTPUTS))[0]
+            return to_list(*(found[name] for name in DETECTIONS))[0]
         return self._decoder(*(_real(found[name][0], self._scales[name]) for name in ("offsets", "logits")))
 
 
