@@ -44,8 +44,8 @@ def with_earlier_run(overrides: Sequence[str], multirun: bool, config_dir: str |
     """The overrides that `resume=`, `checkpoint=` or `weights=` bring with them, then the user's own, which win.
 
     `checkpoint=` of a training names weights to start from, and brings the settings of their network alone, as
-    `weights=` does; of evaluating, exporting and inspecting, all that the run was started with and is known to be harmless
-    (`replay`). A prediction needs the checkpoint alone, and one outside of a run folder brings nothing.
+    `weights=` does; of evaluating, exporting and inspecting, all that the run was started with and is known to be
+    harmless (`replay`). A prediction needs the checkpoint alone, and one outside of a run folder brings nothing.
 
     Raises:
         UserError: a folder that is no run, a resume without anything to go on from, or several of them in a multirun;

@@ -7,8 +7,6 @@ import tensorflow as tf
 
 from ssd.models.detector import SSD, NMSSettings
 
-SCOPE = "decoding/"  # of the operations, in their names
-
 # LiteRT's operation refuses boxes without an area, and of clipped ones some have none.
 _SMALLEST = 1e-5
 
@@ -28,7 +26,7 @@ def detections(model: SSD, offsets: tf.Tensor, logits: tf.Tensor) -> dict[str, t
     """
     classes = len(model.class_names)
     most = min(model.nms.max_per_class, len(model.priors))
-    with tf.name_scope(SCOPE):
+    with tf.name_scope("decoding"):
         corners = tf.clip_by_value(model.box_coder.decode(offsets), 0.0, 1.0)[0]
         best, prior = tf.math.top_k(tf.transpose(tf.nn.softmax(logits), [0, 2, 1]), most)
         boxes = tf.gather(corners, tf.reshape(prior[0, 1:], [-1]))
@@ -39,7 +37,7 @@ def detections(model: SSD, offsets: tf.Tensor, logits: tf.Tensor) -> dict[str, t
         scores = tf.reshape(best[:, 1:], [1, classes * most, 1])
     square = np.tile(np.float32([0.0, 0.0, 1.0, 1.0]), (classes * most, 1))  # cy, cx, height, width
     found, _, scores, count = _postprocess(model.nms)(encoded, scores, square)
-    with tf.name_scope(SCOPE):
+    with tf.name_scope("decoding"):
         label = tf.floor((found[..., 0] + found[..., 2]) / 4 + 0.25)
         low = tf.stack([2 * label, tf.zeros_like(label)] * 2, axis=-1)
         return {"boxes": tf.clip_by_value(found - low, 0.0, 1.0), "labels": label, "scores": scores, "count": count}

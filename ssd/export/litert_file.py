@@ -12,7 +12,7 @@ from tensorflow.lite.python.schema_py_generated import ModelT
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from ssd.export.blame import Outputs
-from ssd.export.litert_decoding import SCOPE, detections
+from ssd.export.litert_decoding import detections
 from ssd.export.litert_metadata import finished, parsed
 from ssd.export.serving import OUTPUTS, every_layer, images_of, layer_of
 from ssd.inference.exported import Metadata
@@ -21,10 +21,7 @@ from ssd.inference.litert_network import open_interpreter, real_values
 from ssd.models.detector import SSD
 from ssd.runs.files import whole
 
-# In int8 these stay float beside decoding: the heads' outputs are put together so, as one int8 range for all of them
-# would be too wide for most; and the best scores, an operation of decoding that is known by its kind only.
-_FLOAT_LAYERS = OUTPUTS
-_FLOAT_OPERATIONS = ["TOPK_V2"]
+_BEST_SCORES = "TOPK_V2"  # has two outputs, and is known to the quantizer by its kind only
 
 
 def write_litert(model: SSD, metadata: Metadata, file: Path, calibration: Iterable[NDArray[np.uint8]]) -> None:
@@ -89,13 +86,15 @@ def _with_detections(model: SSD, precision: str, calibration: Iterable[NDArray[n
     converter.representative_dataset = lambda: ([images] for images in calibration)
     converter._experimental_calibrate_only = True  # as the converter itself can leave nothing in float
     calibrated = bytes(converter.convert())
+    # decoding stays float, and so do the heads' outputs where they are put together: one int8 range for all of them
+    # would be too wide for most
     names = [tensor.name.decode() for tensor in parsed(calibrated).subgraphs[0].tensors]
     return bytes(
         mlir_quantize(
             calibrated,
             input_data_type=tf.uint8,
-            denylisted_nodes=[name for name in names if SCOPE in name or layer_of(name) in _FLOAT_LAYERS],
-            denylisted_ops=_FLOAT_OPERATIONS,
+            denylisted_nodes=[name for name in names if layer_of(name) in (None, *OUTPUTS)],
+            denylisted_ops=[_BEST_SCORES],
         )
     )
 

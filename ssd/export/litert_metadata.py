@@ -8,6 +8,7 @@ import io
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import flatbuffers
 import numpy as np
@@ -95,8 +96,7 @@ class _Int:
     value: int
 
 
-# A table: field's number → value; a list is one of tables, strings or integers.
-_Value = "str | _Byte | _Int | Mapping[int, _Value] | Sequence[_Value]"
+Fields = Mapping[int, Any]  # of a table, number → value: a string, _Byte, _Int, fields of another table, or a list
 
 
 def _object_detector(metadata: Metadata) -> bytes:
@@ -116,13 +116,13 @@ def _object_detector(metadata: Metadata) -> bytes:
     ]
     group = {0: "detection_result", 1: ["location", "category", "score"]}
     graph = {2: inputs, 3: outputs, 8: [group]}
-    root = {0: "ObjectDetector", 1: f"SSD, from {metadata.source}.", 3: [graph], 7: _PARSER}
+    root: Fields = {0: "ObjectDetector", 1: f"SSD, from {metadata.source}.", 3: [graph], 7: _PARSER}
     builder = flatbuffers.Builder(1024)
     builder.Finish(_table(builder, root), b"M001")
     return bytes(builder.Output())
 
 
-def _table(builder: flatbuffers.Builder, fields: Mapping) -> int:
+def _table(builder: flatbuffers.Builder, fields: Fields) -> int:
     """Writes a table, what it refers to before it, and gives its place."""
     places = {
         number: _reference(builder, value) for number, value in fields.items() if not isinstance(value, _Byte | _Int)
@@ -139,7 +139,7 @@ def _table(builder: flatbuffers.Builder, fields: Mapping) -> int:
     return place
 
 
-def _reference(builder: flatbuffers.Builder, value: str | Mapping | Sequence) -> int:
+def _reference(builder: flatbuffers.Builder, value: str | Fields | Sequence[Any]) -> int:
     """Writes a string, a table or a list, and gives its place."""
     if isinstance(value, str):
         place: int = builder.CreateString(value)

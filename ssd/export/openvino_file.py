@@ -1,5 +1,6 @@
 """Detectors in OpenVINO's format: the network by OpenVINO's converter, decoding and NMS in its operations behind it."""
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from openvino import opset15 as ops
 from openvino._offline_transformations import apply_moc_transformations
 
+from ssd.console import others_silenced
 from ssd.export.blame import Outputs
 from ssd.export.serving import OUTPUTS, every_layer, images_of, layer_of, named_after
 from ssd.inference.exported import KEY, Metadata
@@ -149,4 +151,9 @@ def _quantized(network: ov.Model, calibration: Iterable[NDArray[np.uint8]]) -> o
     import nncf
 
     images = list(calibration)
-    return nncf.quantize(network, nncf.Dataset(images), subset_size=len(images), preset=nncf.QuantizationPreset.MIXED)
+    nncf.set_log_level(logging.ERROR)
+    with others_silenced():  # its bars
+        quantized: ov.Model = nncf.quantize(
+            network, nncf.Dataset(images), subset_size=len(images), preset=nncf.QuantizationPreset.MIXED
+        )
+    return quantized

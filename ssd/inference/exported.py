@@ -26,14 +26,8 @@ _READERS = {
     "litert": "ssd.inference.litert_network:LiteRTNetwork",
     "saved_model": "ssd.inference.saved_model_network:SavedModelNetwork",
 }
-# module → what installs it, where that is not the project itself
-_INSTALLED_BY = {
-    "onnx": "ssd-experiments[onnx]",
-    "onnxruntime": "ssd-experiments[onnx]",
-    "tf2onnx": "ssd-experiments[onnx]",
-    "ai_edge_litert": "ssd-experiments[litert]",
-    "nncf": "ssd-experiments[int8]",
-}
+# package → the extra that installs it, where that is not the project itself
+_EXTRAS = {"onnx": "onnx", "onnxruntime": "onnx", "tf2onnx": "onnx", "ai_edge_litert": "litert", "nncf": "int8"}
 
 
 @dataclass(frozen=True)
@@ -170,7 +164,8 @@ def not_installed(error: ModuleNotFoundError, what: str) -> str:
         what: needs the package.
     """
     package = (error.name or "").partition(".")[0]
-    return f"{what} needs {package}, which is not installed: pip install '{_INSTALLED_BY.get(package, package)}'"
+    extra = f"[{_EXTRAS[package]}]" if package in _EXTRAS else ""
+    return f"{what} needs {package}, which is not installed: pip install -c constraints.txt -e '.{extra}'"
 
 
 def not_exported(file: Path, reason: str) -> str:

@@ -156,5 +156,7 @@ def test_what_is_not_installed(missing: str, variant: Variant, extra: str, monke
     for name in [name for name in sys.modules if name.startswith("ssd.inference.litert")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(UserError, match=rf"needs {missing}, which is not installed: pip install '.*\[{extra}\]'"):
+    with pytest.raises(
+        UserError, match=rf"needs {missing}, which is not installed: pip install -c constraints.txt -e '.\[{extra}\]'"
+    ):
         check_installed(variant)
