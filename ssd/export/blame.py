@@ -63,8 +63,8 @@ def verdict(layers: Sequence[Layer], precision: str) -> str:
     if not layers:
         return "the file does not tell its layers' outputs"
     worst = layers[0]
-    if max(layer.error for layer in layers) <= _AGREED[precision]:
-        return f"the network's layers agree (errors up to {worst.error:.1g}), so it is decoding or NMS"
+    if (greatest := max(layer.error for layer in layers)) <= _AGREED[precision]:
+        return f"the network's layers agree (errors up to {greatest:.1g}), so it is decoding or NMS"
     return f"layer {worst.name} adds most, {worst.added:.2g} of its outputs' size"
 
 
@@ -79,13 +79,11 @@ def _before(network: keras.Model) -> dict[str, Sequence[str]]:
 
 
 def _error(right: NDArray[np.float32], value: NDArray[np.float32]) -> float:
-    """Of arrays that may have their channels in another place."""
-    if value.shape != right.shape and value.ndim == 4:
-        value = value.transpose(0, 2, 3, 1)
-    if value.shape != right.shape:
-        value = value.reshape(right.shape)
+    """Of arrays that may have their channels first; where both would fit, it is the order that fits better."""
+    orders = [value, value.transpose(0, 2, 3, 1)] if value.ndim == 4 else [value]
+    fitting = [order for order in orders if order.shape == right.shape] or [value.reshape(right.shape)]
     if not np.isfinite(value).all():
         return float("inf")
     size = float(np.sqrt(np.mean(np.square(right, dtype=np.float64))))
-    off = float(np.sqrt(np.mean(np.square(value.astype(np.float64) - right))))
+    off = min(float(np.sqrt(np.mean(np.square(order.astype(np.float64) - right)))) for order in fitting)
     return off / size if size else off

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from openvino import opset15 as ops
 from openvino._offline_transformations import apply_moc_transformations
 
-from ssd.console import others_silenced
 from ssd.export.blame import Outputs
 from ssd.export.serving import OUTPUTS, every_layer, images_of, layer_of, named_after
 from ssd.inference.exported import KEY, Metadata
@@ -152,8 +151,7 @@ def _quantized(network: ov.Model, calibration: Iterable[NDArray[np.uint8]]) -> o
 
     images = list(calibration)
     nncf.set_log_level(logging.ERROR)
-    with others_silenced():  # its bars
-        quantized: ov.Model = nncf.quantize(
-            network, nncf.Dataset(images), subset_size=len(images), preset=nncf.QuantizationPreset.MIXED
-        )
+    quantized: ov.Model = nncf.quantize(
+        network, nncf.Dataset(images), subset_size=len(images), preset=nncf.QuantizationPreset.MIXED
+    )
     return quantized

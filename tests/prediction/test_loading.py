@@ -73,9 +73,9 @@ def test_a_store_that_is_not_there_is_not_made(tmp_path: Path, monkeypatch: pyte
 
 
 def test_what_is_no_detector(tmp_path: Path) -> None:
-    (tmp_path / "a.onnx").write_bytes(b"no")
-    with pytest.raises(UserError, match=r"a\.onnx is no detector that can be loaded; give a run folder"):
-        Detector.load(tmp_path / "a.onnx")
+    (tmp_path / "a.pt").write_bytes(b"no")
+    with pytest.raises(UserError, match=r"a\.pt is no detector that can be loaded; give a run folder"):
+        Detector.load(tmp_path / "a.pt")
     with pytest.raises(UserError, match=r"is neither a \.keras file nor a run folder"):
         Detector.load(tmp_path / "none")
     with pytest.raises(UserError, match="there is no such file"):

@@ -30,7 +30,9 @@ def run(*arguments: str) -> int:
 
 
 def test_files_reports_and_mlflow(trained: Path, work: Path) -> None:
-    assert run(f"checkpoint={trained}", "format=[openvino,onnx]", "precision=[float32,int8]", "seed=3") == 0
+    assert (
+        run(f"checkpoint={trained}", "format=[openvino,onnx]", "precision=[float32,int8]", "tracking.enabled=true") == 0
+    )
     exports = trained / "exports"
     assert sorted(place.name for place in exports.iterdir()) == [
         "onnx_float32",
@@ -68,20 +70,16 @@ def test_beyond_its_tolerance(
     assert run(f"checkpoint={trained}", "format=openvino", "precision=bfloat16", "tracking.enabled=false") == 1
     said = capsys.readouterr().err
     assert "error: openvino_bfloat16 does not find what the detector finds: " in said
-    assert "adds most" in said
     place = trained / "exports" / "openvino_bfloat16"
     report = json.loads((place / "report.json").read_text())
     assert not report["passed"]
-    assert report["layers"][0]["name"] in report["blamed"]
+    assert report["layers"]
+    assert report["blamed"] in said
     assert "## Failed" in (place / "report.md").read_text()
-    assert (place / "detector.xml").exists()
-
-
-def test_what_is_there_stays(trained: Path) -> None:
-    for _ in range(2):
-        assert run(f"checkpoint={trained}", "format=openvino", "precision=float16", "tracking.enabled=false") == 0
-    names = sorted(place.name for place in (trained / "exports").glob("openvino_float16*"))
-    assert names == ["openvino_float16", "openvino_float16_2"]
+    monkeypatch.setitem(check.TOLERANCES, "bfloat16", Tolerance(None, "mAP", 0.5))
+    assert run(f"checkpoint={trained}", "format=openvino", "precision=bfloat16", "tracking.enabled=false") == 0
+    assert (place / "detector.xml").exists()  # what is there stays
+    assert json.loads((place.with_name(f"{place.name}_2") / "report.json").read_text())["passed"]
 
 
 def test_mistakes(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
