@@ -15,7 +15,7 @@ from ssd.data.folder.choice import Choice, choose
 from ssd.data.folder.classes import class_names_of, renamed
 from ssd.data.folder.division import divide
 from ssd.data.folder.formats import FORMATS, detect
-from ssd.data.folder.likeness import groups_of
+from ssd.data.folder.likeness import Likeness
 from ssd.data.folder.listing import Listing, list_beside, list_folder, local_path
 from ssd.data.folder.places import splits_of_siblings
 from ssd.data.folder.recorded import read_recorded
@@ -193,8 +193,12 @@ def _made(
     fraction, seed = settings["val_fraction"], settings["seed"]
     pictures = [found.pictures[row] for row in choice.train]
     places = [picture.place for picture in pictures]
-    groups = groups_of(places, lambda i: read(row) if prod(sizes[row := choice.train[i]]) <= MAX_PIXELS else b"")
-    val = divide(places, [{item.name for item in picture.items} for picture in pictures], groups, fraction, seed)
+    classes = [{item.name for item in picture.items} for picture in pictures]
+    likeness = Likeness(places, lambda i: read(row) if prod(sizes[row := choice.train[i]]) <= MAX_PIXELS else b"")
+    groups = likeness.groups()
+    val = divide(places, classes, groups, fraction, seed)
+    while not np.array_equal(joined := likeness.joined(groups, val), groups):  # another division may cut other pairs
+        groups, val = joined, divide(places, classes, joined, fraction, seed)
     chosen = set(val)
     rest = [row for i, row in enumerate(choice.train) if i not in chosen]
     together = len(places) - len(np.unique(groups))
