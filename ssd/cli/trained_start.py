@@ -52,14 +52,14 @@ class TrainedStart:
     def instead(self, overrides: Sequence[str], jobs: Sequence[DictConfig]) -> list[str] | None:
         """None where the detector fits the data and is in the cache, now at least; else overrides for the usual start.
 
-        Either is said.
+        Either is said of a training.
 
         Args:
             overrides: of the command, without what the detector brings.
             jobs: composed with it; their data sets have been read ahead.
         """
-        if not self.trains:
-            return None
+        if not self.trains:  # as a training would see it, whether the weights can be had or not
+            return None if self._too_coarse(jobs) is None else list(overrides)
         from ssd.weights.published import DownloadError, fetch  # requests, which nobody else needs here
 
         if (why := self._too_coarse(jobs)) is not None:

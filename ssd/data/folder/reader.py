@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 
 from ssd.data.folder.archive import SUFFIXES, UNPACKED, is_archive, unpacked
 from ssd.data.folder.assembled import assembled
-from ssd.data.folder.choice import Choice, choose
+from ssd.data.folder.choice import Choice, all_of, choose
 from ssd.data.folder.classes import class_names_of, renamed
 from ssd.data.folder.division import divide
 from ssd.data.folder.formats import FORMATS, detect
@@ -23,7 +23,7 @@ from ssd.data.folder.records import Found, Notes
 from ssd.data.folder.sizes import sizes_of, with_sizes
 from ssd.data.images import MAX_PIXELS, ImageFiles
 from ssd.data.kept import Parsed, kept
-from ssd.data.problems import RAISE, Problems
+from ssd.data.problems import RAISE, SKIP, Problems
 from ssd.data.sample import Dataset, Splits
 from ssd.data.suffixes import UNREAD_SUFFIXES, say_unread
 from ssd.errors import UserError
@@ -83,6 +83,21 @@ def folder(
         return made[0]
     train_part, val_part = (_again(listing, found, part) for part in found.parts)
     return Splits(train_part, val_part, found.problems)
+
+
+def other_splits(path: str, format: str, data_dir: str, used: Set[str]) -> list[str]:
+    """Names of the splits that have none of some images.
+
+    Args:
+        path, format, data_dir: as of `folder`.
+        used: places of those images.
+    """
+    listing = _listing(local_path(path), Path(data_dir).expanduser(), path)
+    kind, files = detect(listing, format, path)
+    found = _read(kind, listing, files, Notes(Problems(SKIP)))
+    places = [picture.place for picture in found.pictures]
+    splits = all_of(found.splits or splits_of_siblings(places), len(places))
+    return [name for name, rows in splits.items() if used.isdisjoint(places[row] for row in rows)]
 
 
 def _again(listing: Listing, found: Parsed, part: str) -> Dataset:
