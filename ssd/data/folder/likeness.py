@@ -1,6 +1,6 @@
 """Which images show nearly the same: frames of one film, copies of one picture. They belong in one part of a split."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ssd.cores import available_cores
 from ssd.data.alignment import small
-from ssd.data.alike import Alike, alike, directions
+from ssd.data.alike import alike, directions
 from ssd.data.folder.places import folded
 from ssd.data.images import thumbnail
 from ssd.errors import UserError
@@ -54,24 +54,24 @@ class Likeness:
                 groups = _together(groups, np.flatnonzero(likeness[offset]))
         return groups
 
-    def joined(self, groups: NDArray[np.int64], val: Sequence[int]) -> NDArray[np.int64]:
-        """The same groups where no image to validate on is like one before it; else all that are alike made one.
+    def joined(self, groups: NDArray[np.int64], val: Sequence[int], everywhere: bool) -> NDArray[np.int64]:
+        """The groups, those made one of which an image is like an earlier one, in the order of a split.
 
-        By the search of `task=inspect`, which also knows what was mirrored, cut or moved. It compares
-        each image with all before it: first those to validate on, and all others only where one of them is alike.
+        By the search of `task=inspect`, which also knows what was mirrored, cut or moved.
 
         Args:
             groups: (N,) of the images.
-            val: rows of the part to validate on, ascending.
+            val: rows of the part to validate on, ascending; they come last.
+            everywhere: compares all images with those before, not only the ones to validate on.
         """
         rest = np.setdiff1d(np.arange(len(groups)), val)
         order = np.concatenate([rest, np.asarray(val, np.int64)])
-
-        def search(start: int) -> Iterator[Alike]:
-            return alike(self._thumbnails[order], lambda i: small(self._read(order[i]), self._places[order[i]]), start)
-
-        across = [groups[order[pair.row]] != groups[order[pair.earlier]] for pair in search(len(rest))]
-        for pair in search(0) if any(across) else ():
+        found = alike(
+            self._thumbnails[order],
+            lambda i: small(self._read(order[i]), self._places[order[i]]),
+            0 if everywhere else len(rest),
+        )
+        for pair in found:
             groups = _together(groups, order[[pair.row, pair.earlier]])
         return groups
 
