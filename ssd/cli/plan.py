@@ -13,6 +13,7 @@ from ssd.cli.checks import check, check_keys
 from ssd.cli.compose import compose_jobs, without_hydra
 from ssd.cli.earlier_run import with_earlier_run
 from ssd.cli.inputs import look_at_inputs
+from ssd.cli.recipe import with_recipe
 from ssd.cli.replay import check_links, check_sweep, trusts
 from ssd.cli.trained_start import trained_start
 from ssd.config.overrides import by_key, key_of, quote
@@ -79,6 +80,10 @@ def make_plan(args: Namespace) -> Plan:
     look_at_inputs([without_hydra(job) for job in jobs])
     if start is not None and (usual := start.instead(given, jobs)) is not None:
         overrides = usual
+        jobs = compose_jobs(overrides, multirun, *chosen)
+        _check_jobs(jobs, args, multirun, overrides)
+    if stored is None and (chosen_too := with_recipe(jobs, overrides, *chosen)) != overrides:
+        overrides = chosen_too
         jobs = compose_jobs(overrides, multirun, *chosen)
         _check_jobs(jobs, args, multirun, overrides)
     key = "hydra.sweep.dir" if multirun else "hydra.run.dir"
