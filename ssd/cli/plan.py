@@ -13,7 +13,6 @@ from ssd.cli.checks import check, check_keys
 from ssd.cli.compose import compose_jobs, without_hydra
 from ssd.cli.earlier_run import with_earlier_run
 from ssd.cli.inputs import look_at_inputs
-from ssd.cli.recipe import with_recipe
 from ssd.cli.replay import check_links, check_sweep, trusts
 from ssd.cli.trained_start import trained_start
 from ssd.config.overrides import by_key, key_of, quote
@@ -82,8 +81,10 @@ def make_plan(args: Namespace) -> Plan:
         overrides = usual
         jobs = compose_jobs(overrides, multirun, *chosen)
         _check_jobs(jobs, args, multirun, overrides)
-    if stored is None and (chosen_too := with_recipe(jobs, overrides, *chosen)) != overrides:
-        overrides = chosen_too
+    if stored is None and jobs[0].training.recipe is not None:
+        from ssd.cli.recipe import with_recipe  # numpy, which --help does not need
+
+        overrides = with_recipe(jobs, overrides, *chosen)
         jobs = compose_jobs(overrides, multirun, *chosen)
         _check_jobs(jobs, args, multirun, overrides)
     key = "hydra.sweep.dir" if multirun else "hydra.run.dir"

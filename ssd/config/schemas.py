@@ -109,6 +109,8 @@ class RecipeConfig:
     image_sizes: list[int] = MISSING  # of that network: the first that most objects are large enough in
     least_pixels: int = MISSING  # as large as that: the root of their area
     most_smaller: float = MISSING  # share of the objects that may be smaller, mean over the classes
+    object_prior: float = MISSING  # of another network whose heads are fresh: its detector.object_prior
+    batch_norm_from: int = MISSING  # images in a batch, whose statistics another pretrained network may then learn
     images: int = MISSING  # to train on in `minutes`; of more it takes longer in proportion
     between_validations: int = MISSING  # images that are trained on
 
