@@ -45,8 +45,8 @@ class Difference(NamedTuple):
 
 
 def paired_differences(
-    one: Sequence[Detections],
-    other: Sequence[Detections],
+    one: Sequence[Sequence[Detections]],
+    other: Sequence[Sequence[Detections]],
     annotations: Sequence[Annotation],
     num_classes: int,
     draws: int = DRAWS,
@@ -55,7 +55,8 @@ def paired_differences(
     """`other` less `one`, by COCO's mAP50_coco and mAP.
 
     Args:
-        one, other: detections of two detectors, one per image.
+        one, other: detections of two recipes, of each one or more trainings with other seeds, whose mean counts: in
+            each, one per image.
         annotations: of the same images.
         num_classes: labels run from 0 to num_classes - 1.
         draws: of as many images as there are.
@@ -64,12 +65,18 @@ def paired_differences(
     Raises:
         ValueError: the numbers of images differ.
     """
-    if not len(one) == len(other) == len(annotations):
-        raise ValueError(f"{len(one)}, {len(other)} and {len(annotations)} images cannot be paired.")
     images = len(annotations)
+    if lengths := {len(detections) for detections in (*one, *other)} - {images}:
+        raise ValueError(f"Detections of {lengths.pop()} images cannot be paired with {images} images.")
     times = np.random.default_rng(seed).multinomial(images, np.full(images, 1 / images), draws)
-    values = [resampled(found, annotations, num_classes, times) for found in (one, other)]
-    return {name: _difference(values[0][name], values[1][name]) for name in ("mAP50_coco", "mAP")}
+    means = [
+        [resampled(detections, annotations, num_classes, times) for detections in trainings]
+        for trainings in (one, other)
+    ]
+    return {
+        name: _difference(*(np.mean([drawn[name] for drawn in trainings], axis=0) for trainings in means))
+        for name in ("mAP50_coco", "mAP")
+    }
 
 
 def _difference(one: NDArray[np.float64], other: NDArray[np.float64]) -> Difference:

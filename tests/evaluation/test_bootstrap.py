@@ -45,17 +45,17 @@ def test_a_draw_has_the_metrics_of_its_images(seed: int) -> None:
 
 def test_a_detector_is_no_better_than_itself() -> None:
     detections, annotations = _set(0)
-    for difference in paired_differences(detections, detections, annotations, CLASSES, 50).values():
+    for difference in paired_differences([detections], [detections] * 2, annotations, CLASSES, 50).values():
         assert difference == (0, 0, 1)
 
 
 def test_a_better_detector_is_told_from_chance() -> None:
     detections, annotations = _set(1, 60)
     exact = [Detections(a.boxes, a.labels, np.ones(len(a.labels), np.float32)) for a in annotations]
-    better = paired_differences(detections, exact, annotations, CLASSES, 200)["mAP"]
+    better = paired_differences([detections], [exact], annotations, CLASSES, 200)["mAP"]
     assert better.mean > 0.1
     assert better.p == 1 / 200
-    worse = paired_differences(exact, detections, annotations, CLASSES, 200)["mAP"]
+    worse = paired_differences([exact], [detections], annotations, CLASSES, 200)["mAP"]
     assert worse.mean == pytest.approx(-better.mean)
 
 
@@ -63,12 +63,12 @@ def test_of_two_that_differ_in_one_image_neither_is_sure() -> None:
     detections, annotations = _set(2, 20)
     exact = [Detections(a.boxes, a.labels, np.ones(len(a.labels), np.float32)) for a in annotations]
     other = [*exact[:-1], detections[-1]]
-    difference = paired_differences(exact, other, annotations, CLASSES, 300)["mAP"]
+    difference = paired_differences([exact], [other], annotations, CLASSES, 300)["mAP"]
     assert difference.mean < 0
     assert difference.p > 0.05
 
 
 def test_sets_of_other_images_cannot_be_paired() -> None:
     detections, annotations = _set(0)
-    with pytest.raises(ValueError, match="12, 11 and 12 images"):
-        paired_differences(detections, detections[:11], annotations, CLASSES)
+    with pytest.raises(ValueError, match="of 11 images cannot be paired with 12"):
+        paired_differences([detections], [detections[:11]], annotations, CLASSES)
