@@ -3,7 +3,8 @@
     python benchmarks/compare.py RUN_A,RUN_A2 RUN_B,RUN_B2 ...
 
 Each word is a run folder, or several of one recipe that differ in their seed. Shown are mean and deviation over the
-seeds, and against the first word the paired bootstrap over images of the seeds' mean. All must have the same validation images.
+seeds, and against the first word the paired bootstrap over images of the seeds' mean. All must have the same
+validation images.
 """
 
 import sys
