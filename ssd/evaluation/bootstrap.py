@@ -82,8 +82,8 @@ def paired_differences(
 def _difference(one: NDArray[np.float64], other: NDArray[np.float64]) -> Difference:
     gain = other - one
     defined = gain[~np.isnan(gain)]
-    tail = min(np.mean(defined <= 0), np.mean(defined >= 0))
-    return Difference(float(defined.mean()), float(defined.std(ddof=1)), float(min(max(2 * tail, 1 / len(defined)), 1)))
+    tail = min(float(np.mean(defined <= 0)), float(np.mean(defined >= 0)))
+    return Difference(float(defined.mean()), float(defined.std(ddof=1)), min(max(2 * tail, 1 / len(defined)), 1.0))
 
 
 def resampled(
