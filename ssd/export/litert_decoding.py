@@ -30,12 +30,12 @@ def detections(model: SSD, offsets: tf.Tensor, logits: tf.Tensor) -> dict[str, t
         corners = tf.clip_by_value(model.box_coder.decode(offsets), 0.0, 1.0)[0]
         best, prior = tf.math.top_k(tf.transpose(tf.nn.softmax(logits), [0, 2, 1]), most)
         boxes = tf.gather(corners, tf.reshape(prior[0, 1:], [-1]))
-        below = np.repeat(2.0 * np.arange(classes, dtype=np.float32), most)[:, None] * np.float32([[1.0, 0.0]])
-        centers = (boxes[:, :2] + boxes[:, 2:]) / 2 + below
+        below = np.repeat(2.0 * np.arange(classes), most)[:, None] * np.array([1.0, 0.0])
+        centers = (boxes[:, :2] + boxes[:, 2:]) / 2 + below.astype(np.float32)
         sizes = tf.math.log(tf.maximum(boxes[:, 2:] - boxes[:, :2], _SMALLEST))
         encoded = tf.concat([centers, sizes], axis=-1)[None]
         scores = tf.reshape(best[:, 1:], [1, classes * most, 1])
-    square = np.tile(np.float32([0.0, 0.0, 1.0, 1.0]), (classes * most, 1))  # cy, cx, height, width
+    square = np.tile(np.array([0.0, 0.0, 1.0, 1.0], np.float32), (classes * most, 1))  # cy, cx, height, width
     found, _, scores, count = _postprocess(model.nms)(encoded, scores, square)
     with tf.name_scope("decoding"):
         label = tf.floor((found[..., 0] + found[..., 2]) / 4 + 0.25)

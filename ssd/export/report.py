@@ -45,7 +45,7 @@ class Exported:
     def row(self, original: Original) -> dict[str, Any]:
         """Of a table of exports."""
         found = self.check.differences
-        metrics = {}
+        metrics: dict[str, str] = {}
         for name in METRICS:
             if name in original.metrics:
                 value = self.check.metrics.get(name, 0.0)
