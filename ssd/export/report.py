@@ -1,6 +1,6 @@
 """The report of exports: what each was checked by and came to, as JSON, Markdown and a table on the terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -124,10 +124,9 @@ class Exported:
         return f"{which} are compared{rounding}."
 
 
-def overview(exports: Sequence[Exported], original: Original, settings: Mapping[str, Any]) -> str:
+def overview(exports: Sequence[Exported], original: Original, command: str) -> str:
     """All exports of a command in one Markdown page."""
     metrics = ", ".join(f"{name} {value:.4f}" for name, value in original.metrics.items())
-    lines = [f"- {key}: {value}" for key, value in settings.items()]
     failures = [
         f"- {one.variant.name}: {'; '.join((*one.check.failures, one.blamed))}" for one in exports if one.failed
     ]
@@ -137,6 +136,6 @@ def overview(exports: Sequence[Exported], original: Original, settings: Mapping[
         f"{metrics or 'no objects'}.",
         markdown_table([one.row(original) for one in exports]),
         *(["## Failed", "\n".join(failures)] if failures else []),
-        "\n".join(lines),
+        f"```sh\n{command}\n```",
     ]
     return "\n\n".join(parts) + "\n"

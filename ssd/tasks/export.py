@@ -65,7 +65,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
         original = _original(cfg, model, dataset, batches)
         calibration = _calibration(cfg, splits.train, model) if _is_calibrated(variants) else []
         exports = [_export(cfg, folder, model, variant, original, batches, calibration) for variant in variants]
-        write_text(folder / MARKDOWN, overview(exports, original, {"command": f"`{describe.command_line()}`"}))
+        write_text(folder / MARKDOWN, overview(exports, original, describe.command_line()))
         _track(tracker, exports, original, folder)
     rich.print(export_table([one.row(original) for one in exports], dataset.name))
     for one in exports:
@@ -137,12 +137,9 @@ def _export(
     layers, blamed = _blame(model, variant, file, batches, checked)
     exported = Exported(variant, file, _megabytes(place), seconds, checked, blamed, layers)
     exported.write(original)
-    log.info("%s: %s (%.1f MB, %.0f s)", variant.name, "failed" if exported.failed else "passed", *_told(exported))
+    result = "failed" if exported.failed else "passed"
+    log.info("%s: %s (%.1f MB, %.0f s)", variant.name, result, exported.megabytes, seconds)
     return exported
-
-
-def _told(exported: Exported) -> tuple[float, float]:
-    return exported.megabytes, exported.seconds
 
 
 def _blame(model: SSD, variant: Variant, file: Path, batches: Batches, checked: Check) -> tuple[list[Layer], str]:
