@@ -56,14 +56,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def mode_of_the_command_line() -> Iterator[None]:
-    """Of the command line alone."""
-    from hydra._internal.hydra import Hydra
-
-    from helpers.one_composition import get_mode
+def quick_composition() -> Iterator[None]:
+    """Composing takes the most time of all."""
+    from helpers.quick_composition import compose_quickly
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Hydra, "get_mode", get_mode)
+        compose_quickly(patch)
         yield
 
 

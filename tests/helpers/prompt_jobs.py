@@ -1,4 +1,4 @@
-"""Imported before a sweep of submitit's: it waits 15 s for the result of a job that is over, as on a slow shared folder."""
+"""Imported before a sweep of submitit's: it waits 15 s for the result of a job that is over, as on slow folders."""
 
 import submitit
 
