@@ -93,7 +93,7 @@ def main() -> None:
     table = Table("trained", "mAP50", "mAP", title=f"{splits.train.name}, {arguments.minutes:g} minutes each")
     with tempfile.TemporaryDirectory() as place:
         copy, backbone = Path(place) / "coco", Path(place) / "backbone.npz"
-        convert(splits, copy, "coco")
+        convert({"train": splits.train, "val": splits.val}, copy, "coco")
         write_backbone(arguments.weights, backbone)
         theirs = {}
         for preset, rate in product(PRESETS, RATES):

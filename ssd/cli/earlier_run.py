@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from ssd.cli.checks import PATHS
 from ssd.cli.command_line import renamed
-from ssd.cli.compose import compose_jobs
+from ssd.cli.compose import compose_jobs, slug
 from ssd.cli.replay import check_links, replayed, trusts
 from ssd.config.groups import MEMBERS
 from ssd.config.overrides import as_override, by_key, key_of, quote, without
@@ -45,7 +45,7 @@ def with_earlier_run(overrides: Sequence[str], multirun: bool, config_dir: str |
 
     `checkpoint=` of a training names weights to start from, and brings the settings of their network alone, as
     `weights=` does; of evaluating and inspecting, all that the run was started with and is known to be harmless
-    (`replay`). A prediction needs the checkpoint alone, and one outside of a run folder brings nothing.
+    (`replay`). Of a prediction, which needs the checkpoint alone, it brings the name.
 
     Raises:
         UserError: a folder that is no run, a resume without anything to go on from, or several of them in a multirun;
@@ -75,6 +75,9 @@ def with_earlier_run(overrides: Sequence[str], multirun: bool, config_dir: str |
         if folder is not None and task in ("train", "lr_find"):
             network = without(network_of(folder, given, config_dir), given)
             return [*replayed(network, folder, trusts(given)), *overrides]
+        if task == "predict":
+            name = [f"name={quote(_name_of(checkpoint.resolve(), folder))}"]
+            return [*(replayed(name, folder, trusts(given)) if folder is not None else name), *overrides]
     return list(overrides)
 
 
@@ -98,6 +101,15 @@ def network_of(folder: Path, given: Collection[str], config_dir: str | None) -> 
         changed = [key for key in theirs if key in ours and key not in _NO_SHAPE and theirs[key] != ours[key]]
         lines += [f"{group}.{key}={as_override(theirs[key])}" for key in changed]
     return lines
+
+
+def _name_of(checkpoint: Path, folder: Path | None) -> str:
+    """What to call a detector: as its run is, or its file; a damaged configuration does not keep it from its work."""
+    with suppress(UserError):
+        config = config_of(folder) if folder is not None else None
+        if config is not None and "name" in config:
+            return slug(str(config["name"]))
+    return slug(checkpoint.stem)
 
 
 def _plain(node: Any) -> dict[str, Any]:

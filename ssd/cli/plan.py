@@ -81,6 +81,12 @@ def make_plan(args: Namespace) -> Plan:
         overrides = usual
         jobs = compose_jobs(overrides, multirun, *chosen)
         _check_jobs(jobs, args, multirun, overrides)
+    if stored is None and jobs[0].training.recipe is not None:
+        from ssd.cli.recipe import with_recipe  # numpy, which --help does not need
+
+        overrides = with_recipe(jobs, overrides, *chosen)
+        jobs = compose_jobs(overrides, multirun, *chosen)
+        _check_jobs(jobs, args, multirun, overrides)
     key = "hydra.sweep.dir" if multirun else "hydra.run.dir"
     folder, is_new_folder = Path(OmegaConf.select(jobs[0], key)), key not in map(key_of, overrides)
     if not multirun:

@@ -19,13 +19,15 @@ from ssd.errors import UserError, nearest
 _TRAININGS = ("train", "lr_find")
 _LOOKING = ("inspect",)  # at the data as the network of a training would see it; without weights
 _CHOICES = ("weights", "checkpoint", "resume", "backbone", "detector")  # each says where to start
-_NETWORK = ("backbone", "detector")
+NETWORK = ("backbone", "detector")
 _MOST_OUT_OF_REACH = 0.25  # of the objects that are too small for the detector's default boxes
 # Of a detector's settings those that trained weights do not depend on.
 _FREE = (
     *("name", "image_size", "object_prior", "match_iou", "negative_ratio", "box_loss_weight"),
     *("score_threshold", "nms_iou", "max_per_class", "max_detections"),
 )
+
+_FREE_OF_BACKBONE = ("weights",)
 
 
 @dataclass(frozen=True)
@@ -52,14 +54,14 @@ class TrainedStart:
     def instead(self, overrides: Sequence[str], jobs: Sequence[DictConfig]) -> list[str] | None:
         """None where the detector fits the data and is in the cache, now at least; else overrides for the usual start.
 
-        Either is said.
+        Either is said of a training.
 
         Args:
             overrides: of the command, without what the detector brings.
             jobs: composed with it; their data sets have been read ahead.
         """
-        if not self.trains:
-            return None
+        if not self.trains:  # as a training would see it, whether the weights can be had or not
+            return None if self._too_coarse(jobs) is None else list(overrides)
         from ssd.weights.published import DownloadError, fetch  # requests, which nobody else needs here
 
         if (why := self._too_coarse(jobs)) is not None:
@@ -123,8 +125,9 @@ def trained_start(
     spec = specs.pop() if len(specs) == 1 else None
     if spec is None or any(map(_chooses, keys)):
         return None
-    (usual,) = compose_jobs([f"{group}={usual_options()[group]}" for group in _NETWORK], False, config_dir=config_dir)
-    if not all(_is_usual(job, usual, config_name, config_dir) for job in jobs):
+    (usual,) = compose_jobs([f"{group}={usual_options()[group]}" for group in NETWORK], False, config_dir=config_dir)
+    usual_weights = all(job.backbone.weights == "imagenet" for job in jobs)
+    if not usual_weights or not all(has_usual_network(job, usual, config_name, config_dir) for job in jobs):
         return None
     project, _, name = spec.partition(":")
     return TrainedStart(project, name, _network_of(project, name), jobs[0].task.name in _TRAININGS)
@@ -150,21 +153,29 @@ def _chooses(key: str) -> bool:
     return group.partition("@")[0] in _CHOICES and not (group == "detector" and setting in _FREE)
 
 
-def _is_usual(job: DictConfig, usual: DictConfig, config_name: str, config_dir: str | None) -> bool:
-    """Whether a job's network and its weights are those that nobody has chosen."""
+def has_usual_network(job: DictConfig, usual: DictConfig, config_name: str, config_dir: str | None) -> bool:
+    """Whether a job's network is the one that nobody has chosen; its weights do not matter.
+
+    Args:
+        job: composed, with its `hydra` node.
+        usual: composed with the usual options of `NETWORK`.
+        config_name, config_dir: Hydra's flags.
+    """
     choices = job.hydra.runtime.choices
-    if any(choices.get(group) != usual.hydra.runtime.choices[group] for group in _NETWORK):
+    if any(choices.get(group) != usual.hydra.runtime.choices[group] for group in NETWORK):
         return False
-    if job.backbone.weights != "imagenet" or any(
-        _settings(job, group) != _settings(usual, group) for group in _NETWORK
-    ):
+    if any(_settings(job, group) != _settings(usual, group) for group in NETWORK):
         return False
-    return not chosen_groups(job, config_name, config_dir) & set(_NETWORK)
+    return not chosen_groups(job, config_name, config_dir) & set(NETWORK)
 
 
 def _settings(job: DictConfig, group: str) -> dict[str, object]:
     plain = dict(OmegaConf.to_container(job[group], resolve=False))  # type: ignore[arg-type]
-    return {str(key): value for key, value in plain.items() if group != "detector" or key not in _FREE}
+    return {
+        str(key): value
+        for key, value in plain.items()
+        if key not in (_FREE if group == "detector" else _FREE_OF_BACKBONE)
+    }
 
 
 def _network_of(project: str, name: str) -> tuple[str, ...]:

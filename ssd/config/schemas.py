@@ -102,6 +102,20 @@ class AugmentationConfig:
 
 
 @dataclass
+class RecipeConfig:
+    """What `training=auto` lets the images and the time decide (ssd/cli/recipe.py)."""
+
+    network: list[str] = MISSING  # overrides, where neither a network nor a trained detector was chosen
+    image_sizes: list[int] = MISSING  # of that network: the first that most objects are large enough in
+    least_pixels: int = MISSING  # as large as that: the root of their area
+    most_smaller: float = MISSING  # share of the objects that may be smaller, mean over the classes
+    object_prior: float = MISSING  # of another network whose heads are fresh: its detector.object_prior
+    batch_norm_from: int = MISSING  # images in a batch, whose statistics another pretrained network may then learn
+    images: int = MISSING  # to train on in `minutes`; of more it takes longer in proportion
+    between_validations: int = MISSING  # images that are trained on
+
+
+@dataclass
 class TrainingConfig:
     """How long and how a model is trained."""
 
@@ -115,6 +129,7 @@ class TrainingConfig:
     limit_batches: int | None = None  # per epoch and per validation, for trying things out
     shuffle: bool = True  # a new order in every epoch; false: the data set's
     diagnostics: bool = False  # per layer and epoch: gradients, updates, dead ReLUs: diagnostics.csv and its picture
+    recipe: RecipeConfig | None = None  # training=auto: what depends on the images
     sampling: Sampling = Sampling.uniform  # uniform | class_balanced: images with rare classes several times an epoch
 
 
@@ -171,6 +186,7 @@ class Config:
     checkpoint: str | None = None  # evaluate, predict: a run folder or a .keras file; train: start from its weights
     weights: str | None = None  # instead of checkpoint, another project's: torchvision:FILE | amdegroot:FILE
     start: str | None = None  # why a training starts from its weights, where the program has chosen them and says so
+    chosen: list[str] = field(default_factory=list)  # what training=auto chose and why
     resume: str | None = None  # a run folder to continue
     resume_from: ResumeFrom = ResumeFrom.last  # or best: what came after it is done again, with a fresh optimizer
     allow_changes: bool = False  # resume: also with settings that make another experiment of it

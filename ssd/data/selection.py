@@ -109,6 +109,18 @@ def without_empty_classes(splits: Splits) -> Splits:
     return both(splits, lambda dataset: of_classes(dataset, merges))
 
 
+def alike_classes(parts: Mapping[str, Dataset]) -> dict[str, Dataset]:
+    """The parts of a data set with one list of classes: those of the first, then what only others have."""
+    names = list(dict.fromkeys(name for part in parts.values() for name in part.class_names))
+    return {key: _with_classes(part, names) for key, part in parts.items()}
+
+
+def _with_classes(dataset: Dataset, names: Sequence[str]) -> Dataset:
+    new_label = np.array([names.index(name) for name in dataset.class_names], np.int32)
+    annotations = replace(dataset.columns, labels=new_label[dataset.columns.labels])
+    return replace(dataset, class_names=tuple(names), annotations=annotations)
+
+
 def limited(dataset: Dataset, limit: int | None) -> Dataset:
     """The data set with at most `limit` images, spread evenly over it: it may be sorted by class."""
     count = len(dataset)

@@ -6,6 +6,7 @@ import numpy as np
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from ssd.config.chosen import chosen_keys
 from ssd.config.overrides import key_of
 from ssd.config.usual import usual_options
 from ssd.data.pipeline import Batches
@@ -30,21 +31,21 @@ def announcement(cfg: DictConfig, model: SSD, splits: Splits, batches: Batches, 
     """
     brought = brought_by(cfg.weights)
     size, trained = model.image_size, sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
-    amount = f"{len(batches):,} steps of {cfg.training.batch_size} images ({_why('training')})"
+    amount = f"{len(batches):,} steps of {cfg.training.batch_size} images ({_why(cfg, 'training')})"
     if cfg.training.minutes is not None:
         length = f"{cfg.training.minutes:g} minutes, in epochs of {amount}"
     else:
         length = f"{cfg.training.epochs} epochs of {amount}, {len(batches) * cfg.training.epochs:,} steps"
     return [
-        f"data: {splits.train.name.partition(':')[0]} ({_why('dataset')}), {_amount(splits.train)} to train on, "
+        f"data: {splits.train.name.partition(':')[0]} ({_why(cfg, 'dataset')}), {_amount(splits.train)} to train on, "
         f"{_amount(splits.val)} to validate on",
         f"classes: {_classes(splits.train)}",
-        f"detector: {cfg.detector.name} ({_why('detector', brought)}) on {cfg.backbone.name} "
-        f"({_why('backbone', brought)}), {start}; "
+        f"detector: {cfg.detector.name} ({_why(cfg, 'detector', brought)}) on {cfg.backbone.name} "
+        f"({_why(cfg, 'backbone', brought)}), {start}; "
         f"images of {size} x {size}, {len(model.priors):,} default boxes, {model.count_params() / 1e6:.2f} million "
         f"parameters, {trained / 1e6:.2f} of them trained",
         f"training: {length}; {_rate(cfg)}",
-        f"augmentation: {_transforms(cfg)} ({_why('augmentation')})",
+        f"augmentation: {_transforms(cfg)} ({_why(cfg, 'augmentation')})",
     ]
 
 
@@ -64,7 +65,7 @@ def _rate(cfg: DictConfig) -> str:
     choices = HydraConfig.get().runtime.choices
     optimizer, schedule = choices.get("optimizer"), choices.get("schedule")
     rate = cfg.optimizer.get("learning_rate")
-    return f"{optimizer} ({_why('optimizer')}), learning rate {rate:g} on {schedule} ({_why('schedule')})"
+    return f"{optimizer} ({_why(cfg, 'optimizer')}), learning rate {rate:g} on {schedule} ({_why(cfg, 'schedule')})"
 
 
 def _transforms(cfg: DictConfig) -> str:
@@ -72,20 +73,24 @@ def _transforms(cfg: DictConfig) -> str:
     return ", ".join(names) or "none, the images are only resized"
 
 
-def _why(group: str, brought: Collection[str] = ()) -> str:
-    """Who chose a group's option: the command line, the weights, the experiment, the data set; or nobody.
+def _why(cfg: DictConfig, group: str, brought: Collection[str] = ()) -> str:
+    """Who chose a group's option: the command line, the weights, training=auto, an experiment, the data set; or nobody.
 
     Args:
+        cfg: of the run.
         group: of the configuration.
         brought: settings that weights bring.
     """
     hydra = HydraConfig.get()
     lines = [line for line in as_typed(hydra.overrides.task) if key_of(line).split(".")[0] == group]
-    given = [line for line in lines if line not in brought]
+    by_recipe = chosen_keys(cfg.chosen)
+    given = [line for line in lines if line not in brought and key_of(line) not in by_recipe]
     choices = hydra.runtime.choices
     changed = [line for line in given if "." in key_of(line)]
     if any(key_of(line) == group for line in given):
         why = "as given"
+    elif group in by_recipe:
+        why = "by training=auto"
     elif choices.get(group) == usual_options().get(group):
         why = "default"
     elif any(key_of(line) == group for line in lines):

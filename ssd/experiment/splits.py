@@ -61,6 +61,18 @@ def build_splits(cfg: DictConfig) -> Splits:
     return splits
 
 
+def build_split(cfg: DictConfig, name: str) -> Dataset:
+    """Another split of a folder than those in use, all of it; what cannot be used is left out.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    cfg = _skipping(cfg)
+    cfg.dataset.update({"train": name, "val": name, "limit_train": None, "negatives": None})
+    with listening():
+        return _build(cfg).train
+
+
 def build_splits_with_problems(cfg: DictConfig) -> Splits:
     """The data set for its inspection: what cannot be used is left out and noted, and warnings are not said again.
 

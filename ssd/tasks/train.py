@@ -57,6 +57,8 @@ def run(cfg: DictConfig, folder: Path) -> float:
     log.info("run folder: %s", os.path.relpath(folder))
     if cfg.start is not None and not build.goes_on(cfg):
         record.info("the training starts from %s", cfg.start)  # which the command line has said
+    for why in cfg.chosen if not build.goes_on(cfg) else ():
+        record.info("training=auto: %s", why)
     set_memory_growth(cfg.gpu_memory_growth)
     with waiting("reading the data set"):
         splits = build_splits(cfg)

@@ -15,6 +15,7 @@ from ssd.environment import ROOT
 from ssd.errors import UserError
 
 GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir() and folder.name != "hydra")
+STRIDE8 = ("mobilenet_v2_stride8", "ssdlite320_stride8")
 OPTIONS = [(group, file.stem) for group in GROUPS for file in sorted((CONF / group).glob("*.yaml"))]
 
 
@@ -42,6 +43,8 @@ def needed(cfg: DictConfig, filled: list[str]) -> list[str]:
 @pytest.mark.parametrize(("group", "option"), OPTIONS, ids=[f"{group}={option}" for group, option in OPTIONS])
 def test_every_option_composes_and_is_valid(group: str, option: str, filled: list[str], tmp_path: Path) -> None:
     overrides = [f"{group}={option}"]
+    if option in STRIDE8:
+        overrides = [f"backbone={STRIDE8[0]}", f"detector={STRIDE8[1]}"]  # six levels together
     if option in ("evaluate", "predict", "convert"):
         overrides += [f"checkpoint={tmp_path}"]
     if option in ("predict", "report"):

@@ -77,9 +77,16 @@ def test_all_of_it_where_the_user_trusts_it(run_folder):
     assert lines[:4] == ["seed=1", *HARMFUL[:3]]
 
 
-def test_predicting_needs_nothing_of_it(run_folder):
+def test_predicting_needs_the_name_of_it(run_folder, tmp_path):
     given = ["task=predict", "source=x.jpg", f"checkpoint={run_folder}"]
-    assert with_earlier_run(given, multirun=False) == [*given[:2], f"checkpoint='{run_folder}'"]
+    end = [*given[:2], f"checkpoint='{run_folder}'"]
+    assert with_earlier_run(given, multirun=False) == ["name='run'", *end]
+    OmegaConf.save(OmegaConf.create({"backbone": {}, "name": "blood ${oc.env:SECRET}"}), run_folder / "config.yaml")
+    assert with_earlier_run(given, multirun=False) == ["name='blood-oc.env-SECRET'", *end]
+    alone = tmp_path / "blood cells.keras"
+    alone.write_bytes(b"")
+    lines = with_earlier_run(["task=predict", f"checkpoint={alone}"], multirun=False)
+    assert lines == ["name='blood-cells'", "task=predict", f"checkpoint='{alone}'"]
 
 
 @pytest.mark.parametrize("words", [["task=evaluate", "checkpoint"], ["resume"]])

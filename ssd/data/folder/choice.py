@@ -26,6 +26,15 @@ class Choice:
     unused: Mapping[str, int]
 
 
+def all_of(splits: Mapping[str, Sequence[int]], count: int) -> dict[str, Sequence[int]]:
+    """The splits that have pictures, and the rest of `count` pictures as one of its own."""
+    named = {name: rows for name, rows in splits.items() if rows}
+    inside = {row for rows in named.values() for row in rows}
+    if rest := [row for row in range(count) if row not in inside]:
+        named[REST] = rest
+    return named
+
+
 def choose(splits: Mapping[str, Sequence[int]], count: int, train: str | None, val: str | None, data: str) -> Choice:
     """Chooses, where the user does not, `train` and `val`, of which `trainval` and `test` can take the place.
 
@@ -38,10 +47,7 @@ def choose(splits: Mapping[str, Sequence[int]], count: int, train: str | None, v
     Raises:
         UserError: there is no such split, or none that can be trained on.
     """
-    named = {name: rows for name, rows in splits.items() if rows}
-    inside = {row for rows in named.values() for row in rows}
-    if rest := [row for row in range(count) if row not in inside]:
-        named[REST] = rest
+    named = all_of(splits, count)
     if train is None and len(named) == 1 and val is None:
         return Choice("train", next(iter(named.values())), "val", None, {})
     train_name = train if train is not None else _usual(named, ("train", "trainval", REST), data)

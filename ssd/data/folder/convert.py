@@ -19,7 +19,7 @@ from PIL import Image
 from ssd.data.folder.archive import stem_of
 from ssd.data.folder.listing import local_path
 from ssd.data.folder.places import folded
-from ssd.data.sample import Annotation, Dataset, Splits
+from ssd.data.sample import Annotation, Dataset
 from ssd.data.suffixes import IMAGE_SUFFIXES
 from ssd.errors import UserError, nearest
 from ssd.runs.files import write_text
@@ -52,11 +52,11 @@ def check_target(folder: Path, kind: str) -> None:
         raise UserError(f"{folder} exists: move it away, or use it as dataset.path.")
 
 
-def convert(splits: Splits, folder: Path, kind: str) -> None:
-    """Writes both parts of a data set with their images; nothing that is there is touched.
+def convert(parts: Mapping[str, Dataset], folder: Path, kind: str) -> None:
+    """Writes the parts of a data set with their images; nothing that is there is touched.
 
     Args:
-        splits: of any data set.
+        parts: by the names that they get, `train` and `val` among them; all have the same classes.
         folder: is made.
         kind: coco, yolo or voc. YOLO text and VOC have no crowds, and only VOC has `difficult`: what is lost is said.
 
@@ -68,18 +68,21 @@ def convert(splits: Splits, folder: Path, kind: str) -> None:
     partial = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        names = _file_names(splits)
-        for split, dataset in (("train", splits.train), ("val", splits.val)):
+        names = _file_names(parts.values())
+        for split, dataset in parts.items():
             _say_losses(dataset, kind)
             _WRITERS[kind](partial, split, dataset, [names[item.id] for item in dataset.annotations])
+        if kind == "yolo":
+            places = {split: f"images/{split}" for split in parts}
+            write_text(partial / "data.yaml", yolo_description(parts["train"].class_names, **places))
         partial.rename(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _file_names(splits: Splits) -> dict[str, str]:
+def _file_names(datasets: Iterable[Dataset]) -> dict[str, str]:
     """Id → name of the image's file: its own, where two have the same with its folders, and a number if need be."""
-    rows = {item.id: (data, row) for data in (splits.train, splits.val) for row, item in enumerate(data.annotations)}
+    rows = {item.id: (data, row) for data in datasets for row, item in enumerate(data.annotations)}
     count = Counter(_stem(number) for number in rows)
     names: dict[str, str] = {}
     taken: set[str] = set()
@@ -159,7 +162,6 @@ def _write_yolo(folder: Path, split: str, dataset: Dataset, names: Sequence[str]
         file = folder / "labels" / split / f"{Path(name).stem}.txt"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("".join(lines), encoding="utf-8")
-    write_text(folder / "data.yaml", yolo_description(dataset.class_names, train="images/train", val="images/val"))
 
 
 def _write_voc(folder: Path, split: str, dataset: Dataset, names: Sequence[str]) -> None:

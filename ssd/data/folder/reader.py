@@ -2,20 +2,21 @@
 
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ssd.data.folder.archive import SUFFIXES, UNPACKED, is_archive, unpacked
 from ssd.data.folder.assembled import assembled
-from ssd.data.folder.choice import Choice, choose
+from ssd.data.folder.choice import Choice, all_of, choose
 from ssd.data.folder.classes import class_names_of, renamed
 from ssd.data.folder.division import divide
 from ssd.data.folder.formats import FORMATS, detect
-from ssd.data.folder.likeness import groups_of
+from ssd.data.folder.likeness import Likeness
 from ssd.data.folder.listing import Listing, list_beside, list_folder, local_path
 from ssd.data.folder.places import splits_of_siblings
 from ssd.data.folder.recorded import read_recorded
@@ -23,7 +24,7 @@ from ssd.data.folder.records import Found, Notes
 from ssd.data.folder.sizes import sizes_of, with_sizes
 from ssd.data.images import MAX_PIXELS, ImageFiles
 from ssd.data.kept import Parsed, kept
-from ssd.data.problems import RAISE, Problems
+from ssd.data.problems import RAISE, SKIP, Problems
 from ssd.data.sample import Dataset, Splits
 from ssd.data.suffixes import UNREAD_SUFFIXES, say_unread
 from ssd.errors import UserError
@@ -83,6 +84,21 @@ def folder(
         return made[0]
     train_part, val_part = (_again(listing, found, part) for part in found.parts)
     return Splits(train_part, val_part, found.problems)
+
+
+def other_splits(path: str, format: str, data_dir: str, used: Set[str]) -> list[str]:
+    """Names of the splits that have none of some images.
+
+    Args:
+        path, format, data_dir: as of `folder`.
+        used: places of those images.
+    """
+    listing = _listing(local_path(path), Path(data_dir).expanduser(), path)
+    kind, files = detect(listing, format, path)
+    found = _read(kind, listing, files, Notes(Problems(SKIP)))
+    places = [picture.place for picture in found.pictures]
+    splits = all_of(found.splits or splits_of_siblings(places), len(places))
+    return [name for name, rows in splits.items() if used.isdisjoint(places[row] for row in rows)]
 
 
 def _again(listing: Listing, found: Parsed, part: str) -> Dataset:
@@ -193,14 +209,32 @@ def _made(
     fraction, seed = settings["val_fraction"], settings["seed"]
     pictures = [found.pictures[row] for row in choice.train]
     places = [picture.place for picture in pictures]
-    groups = groups_of(places, lambda i: read(row) if prod(sizes[row := choice.train[i]]) <= MAX_PIXELS else b"")
-    val = divide(places, [{item.name for item in picture.items} for picture in pictures], groups, fraction, seed)
+    classes = [{item.name for item in picture.items} for picture in pictures]
+    likeness = Likeness(places, lambda i: read(row) if prod(sizes[row := choice.train[i]]) <= MAX_PIXELS else b"")
+    val, groups = _divided(places, classes, likeness, fraction, seed)
     chosen = set(val)
     rest = [row for i, row in enumerate(choice.train) if i not in chosen]
     together = len(places) - len(np.unique(groups))
     alike = f", {together:,} near-duplicate{'s' if together > 1 else ''} together" if together else ""
     made = Choice(choice.train_name, rest, choice.val_name, [choice.train[i] for i in val], choice.unused)
     return made, f" (made: {fraction:.0%}, seed {seed}, by class{alike})"
+
+
+def _divided(
+    places: Sequence[str], classes: Sequence[Collection[str]], likeness: Likeness, fraction: float, seed: int
+) -> tuple[list[int], NDArray[np.int64]]:
+    """Rows to validate on, and the group of each image.
+
+    Another division has other images before one, and so may show likenesses that the one before did not: a few are
+    tried, of which the second looks at all images, which takes five times as long.
+    """
+    groups = likeness.groups()
+    for everywhere in (False, True, False, False, False, False):
+        val = divide(places, classes, groups, fraction, seed)
+        if np.array_equal(joined := likeness.joined(groups, val, everywhere), groups):
+            return val, groups
+        groups = joined
+    return divide(places, classes, groups, fraction, seed), groups
 
 
 def _say(found: Found, choice: Choice, how: str, datasets: Sequence[Dataset]) -> None:

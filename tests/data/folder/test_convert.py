@@ -40,6 +40,10 @@ def dataset(name: str, found: list[Annotation]) -> Dataset:
     return Dataset(name, CLASSES, found, [IMAGES[item.height, item.width] for item in found].__getitem__)
 
 
+def parts(splits: Splits) -> dict[str, Dataset]:
+    return {"train": splits.train, "val": splits.val}
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.data(), st.sampled_from(KINDS))
 def test_there_and_back(data: st.DataObject, kind: str) -> None:
@@ -49,7 +53,7 @@ def test_there_and_back(data: st.DataObject, kind: str) -> None:
     splits = Splits(dataset("pets:train", train), dataset("pets:val", val))
     with tempfile.TemporaryDirectory() as place:
         target = Path(place) / "pets"
-        convert(splits, target, kind)
+        convert(parts(splits), target, kind)
         again = folder(str(target))
         assert {path.name for path in Path(place).iterdir()} == {"pets"}
         for before, after in ((splits.train, again.train), (splits.val, again.val)):
@@ -76,13 +80,13 @@ def test_a_folder_written_beside(tmp_path: Path, layout: str, kind: str) -> None
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "pets").rglob("*")}
     target = beside(str(tmp_path / "pets"), kind)
     assert target == tmp_path / f"pets_{kind}"
-    convert(splits, target, kind)
+    convert(parts(splits), target, kind)
     again = folder(str(target))
     assert (len(again.train), len(again.val)) == (6, 3)
     assert again.train.class_names == ("cat", "dog")
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "pets").rglob("*")} == before
     with pytest.raises(UserError, match=f"pets_{kind} exists: move it away"):
-        convert(splits, target, kind)
+        convert(parts(splits), target, kind)
 
 
 def test_flags_that_a_format_has_not(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -91,7 +95,7 @@ def test_flags_that_a_format_has_not(tmp_path: Path, caplog: pytest.LogCaptureFi
     item = Annotation("a.jpg", 30, 33, boxes, np.array([0, 1], np.int32), ~flags, flags, area)
     splits = Splits(dataset("pets:train", [item]), dataset("pets:val", [item]))
     for kind in KINDS:
-        convert(splits, tmp_path / kind, kind)
+        convert(parts(splits), tmp_path / kind, kind)
     assert [record.message for record in caplog.records if "pets:train" in record.message] == [
         "pets:train: 1 objects are not marked as difficult any more, as coco cannot.",
         "pets:train: 1 crowds are left out, which yolo has none of.",
@@ -115,7 +119,7 @@ def test_images_of_one_name_get_others(tmp_path: Path, caplog: pytest.LogCapture
         image(tmp_path / "pets" / place / "images", drawn, "a.jpg")
         text(tmp_path / "pets" / place / "labels" / "a.txt", yolo(drawn))
     splits = folder(str(tmp_path / "pets"))
-    convert(splits, tmp_path / "out", "voc")
+    convert(parts(splits), tmp_path / "out", "voc")
     assert sorted(path.name for path in (tmp_path / "out" / "JPEGImages").iterdir()) == [
         "east_images_a.jpg",
         "north_images_a.jpg",
@@ -129,7 +133,7 @@ def test_names_of_the_folder_beside(tmp_path: Path) -> None:
     assert beside(str(tmp_path / "pets.tar.gz"), "voc") == tmp_path / "pets_voc"
     assert beside(str(tmp_path / "pets" / "data.yaml"), "coco") == tmp_path / "pets_coco"
     with pytest.raises(UserError, match=r"dataset\.convert=yolov8 is no format that is written; did you mean 'yolo'"):
-        convert(Splits(dataset("a", []), dataset("a", [])), tmp_path / "x", "yolov8")
+        convert({"train": dataset("a", []), "val": dataset("a", [])}, tmp_path / "x", "yolov8")
 
 
 def test_beside_a_link_and_not_in_the_store_that_it_points_into(tmp_path: Path) -> None:
@@ -152,7 +156,7 @@ def test_real_data_sets(tmp_path: Path, name: str, kind: str) -> None:
     if not path.is_dir():
         pytest.skip("needs the shared data")
     splits = folder(str(path), format="coco" if name == "tiny_coco" else "voc")
-    convert(splits, tmp_path / "there", kind)
+    convert(parts(splits), tmp_path / "there", kind)
     again = folder(str(tmp_path / "there"))
     for before, after in ((splits.train, again.train), (splits.val, again.val)):
         found = {Path(item.id).name: item for item in after.annotations}

@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from helpers.label_files import DRAWN, text
 from helpers.layouts import LAYOUTS
 from ssd.data.folder.division import divide
-from ssd.data.folder.likeness import groups_of
+from ssd.data.folder.likeness import Likeness
 from ssd.data.folder.reader import folder
 from ssd.data.folder.recorded import content, read_recorded
+from ssd.data.look import look_at_images
 from ssd.errors import UserError
+from ssd.inspection.duplicates import check_duplicates
 
 ALONE = np.arange
 
@@ -106,7 +108,7 @@ def test_images_that_are_alike() -> None:
         "x_jpg.rf.0a1b.jpg": _encoded(_scene(2)),
         "x_jpg.rf.9f8e.jpg": _encoded(_scene(3)),  # augmented beyond likeness
     }
-    groups = groups_of(list(images), list(images.values()).__getitem__).tolist()
+    groups = Likeness(list(images), list(images.values()).__getitem__).groups().tolist()
     assert groups == [0, 0, 0, 0, 4, 5, 6, 7, 8, 9, 10, 10]
 
 
@@ -149,3 +151,22 @@ def test_a_damaged_record(tmp_path: Path, damaged: str) -> None:
     (tmp_path / "split.json").write_text(damaged)
     with pytest.raises(UserError, match=r"split\.json"):
         read_recorded(tmp_path / "split.json", SETTINGS)
+
+
+def test_mirrored_and_cut_copies_are_on_one_side(tmp_path: Path) -> None:
+    """Which thumbnails alone do not tell."""
+    for i in range(20):
+        scene = _scene(i)
+        cv2.rectangle(scene, (60 + 5 * i, 60), (120 + 5 * i, 150), (255, 255, 255), -1)
+        copy = scene[9:-3, 4:-12] if i % 2 else scene[4:-6, 5:-5][:, ::-1]
+        (tmp_path / f"{i:02d}.jpg").write_bytes(_encoded(scene))
+        (tmp_path / f"{i:02d} copy.jpg").write_bytes(_encoded(np.ascontiguousarray(copy)))
+        for name in (f"{i:02d}", f"{i:02d} copy"):
+            text(tmp_path / f"{name}.txt", "0 0.5 0.5 0.2 0.2\n")
+    text(tmp_path / "classes.txt", "cat\n")
+    splits = folder(str(tmp_path), val_fraction=0.3)
+    datasets = [splits.train, splits.val]
+    found = check_duplicates(datasets, look_at_images(datasets))
+    assert {finding.kind for finding in found} == {"near-duplicate"}  # and none across the splits
+    assert len(found) == 20
+    assert len(splits.val) == 12

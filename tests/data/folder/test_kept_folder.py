@@ -30,13 +30,13 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def searched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many images near-duplicates were looked for among, each time."""
     counts: list[int] = []
-    original = reader.groups_of
+    original = reader.Likeness
 
     def noted(places: list[str], read: Callable[[int], bytes]) -> object:
         counts.append(len(places))
         return original(places, read)
 
-    monkeypatch.setattr(reader, "groups_of", noted)
+    monkeypatch.setattr(reader, "Likeness", noted)
     return counts
 
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ssd.data.sample import Dataset
+from ssd.data.images import MAX_PIXELS, decode_image, reducible
 
 _SIDE = 64  # pixels
 _REDUCTION = 8  # of a JPEG that is decoded for it
@@ -15,9 +15,10 @@ _STOP = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 50, 1e-4)
 _FARTHEST = 0.2  # of a scale or a shear: beyond it the alignment has run away, as it does on unlike images
 
 
-def small(dataset: Dataset, row: int) -> NDArray[np.float32]:
-    """(64, 64) float32 grey of an image that can be decoded."""
-    grey: Any = cv2.cvtColor(dataset.decoded(row, _REDUCTION), cv2.COLOR_RGB2GRAY)
+def small(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> NDArray[np.float32]:
+    """(64, 64) float32 grey of an encoded image that can be decoded, pixels as stored."""
+    image = decode_image(data, name, max_pixels, reduction=_REDUCTION if reducible(data) else 1)
+    grey: Any = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     resized: Any = cv2.resize(grey, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
     return resized.astype(np.float32)
 
