@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
@@ -56,17 +56,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def mode_of_the_command_line() -> Iterator[None]:
-    """Hydra composes everything once more to see whether a YAML sets hydra.mode, which none does here."""
-    from hydra._internal.hydra import Hydra
-
-    composed = Hydra.get_mode
-
-    def get_mode(self: Hydra, config_name: str | None, overrides: list[str]) -> Any:
-        return composed(self, config_name, overrides) if "hydra.mode" in " ".join(overrides) else None
+def quick_composition() -> Iterator[None]:
+    """Composing takes the most time of all."""
+    from helpers.quick_composition import compose_quickly
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Hydra, "get_mode", get_mode)
+        compose_quickly(patch)
         yield
 
 

@@ -68,7 +68,11 @@ def _choices(
         train = build_splits(without_hydra(job)).train
     starts = job.weights is not None or job.checkpoint is not None
     if not (starts or given & set(NETWORK)) and has_usual_network(job, plain, config_name, config_dir):
-        return [*_network(job.training.recipe, train, is_free), *_length(job.training, train, is_free)]
+        found = _network(job.training.recipe, train, is_free)
+        if job.backbone.weights is None:
+            lines = tuple(line for line in job.training.recipe.from_random if is_free(key_of(line)))
+            found.append(Choice(lines, "the backbone begins with random weights"))
+        return [*found, *_length(job.training, train, is_free)]
     return [*_of_another_network(job, starts, is_free), *_length(job.training, train, is_free)]
 
 

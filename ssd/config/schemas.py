@@ -106,6 +106,7 @@ class RecipeConfig:
     """What `training=auto` lets the images and the time decide (ssd/cli/recipe.py)."""
 
     network: list[str] = MISSING  # overrides, where neither a network nor a trained detector was chosen
+    from_random: list[str] = MISSING  # overrides, where that network has no pretrained weights
     image_sizes: list[int] = MISSING  # of that network: the first that most objects are large enough in
     least_pixels: int = MISSING  # as large as that: the root of their area
     most_smaller: float = MISSING  # share of the objects that may be smaller, mean over the classes

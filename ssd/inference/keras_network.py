@@ -29,8 +29,8 @@ class KerasNetwork:
         self.max_detections = model.nms.max_detections
         self._batch_size = batch_size
         self._network = FoldedNetwork(model, policy)
-        self._run = tf.function(self._network)
-        self._decode = tf.function(Decoder(model.box_coder, model.nms))
+        self._run = tf.function(self._network, autograph=False)
+        self._decode = tf.function(Decoder(model.box_coder, model.nms), autograph=False)
 
     def __call__(self, images: NDArray[np.uint8], score_threshold: float) -> list[Detections]:
         """Detections of each of (B, S, S, 3) uint8 RGB images, of at least this score; any B from 1 on."""

@@ -33,7 +33,7 @@ class WeightAverage:
         ]
         self._weights = [*model.trainable_variables, *statistics]
         self._averages = [tf.Variable(weight.value, trainable=False) for weight in self._weights]
-        self._update = tf.function(self._follow)
+        self._update = tf.function(self._follow, autograph=False)
 
     def update(self, step: tf.Tensor) -> None:
         """Takes in the weights after a step.

@@ -151,7 +151,7 @@ def _best_answers(model: keras.Model) -> Callable[[tf.Tensor], dict[str, tf.Tens
     if not found:
         return lambda images: {}
     network = keras.Model(model.inputs, found)
-    return tf.function(lambda images: network(images, training=False))
+    return tf.function(lambda images: network(images, training=False), autograph=False)
 
 
 def _is_rectified(layer: keras.layers.Layer) -> bool:

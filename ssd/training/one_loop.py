@@ -34,7 +34,7 @@ def has_xla() -> bool:
     """Whether TensorFlow compiles here."""
     with tf.init_scope():
         try:
-            tf.function(lambda: tf.zeros(()), jit_compile=True)()
+            tf.function(lambda: tf.zeros(()), jit_compile=True, autograph=False)()
         except tf.errors.OpError:
             return False
     return True

@@ -47,7 +47,8 @@ def make_train_step(
 
     network = in_training if jit_compile else TrainingNetwork(model)
 
-    @tf.function(jit_compile=jit_compile)
+    # Nothing in it is Python's own control flow over tensors; to look for some takes seconds at every start.
+    @tf.function(jit_compile=jit_compile, autograph=False)
     def step(image: tf.Tensor, boxes: tf.Tensor, labels: tf.Tensor) -> Losses:
         with tf.GradientTape() as tape:
             outputs = network(image)

@@ -34,7 +34,7 @@ class Validator:
         self._encode_targets = encode_targets
         self._loss = loss
         self._score_threshold = score_threshold
-        self._losses = tf.function(self._losses_of)
+        self._losses = tf.function(self._losses_of, autograph=False)
 
     def __call__(self) -> tuple[dict[str, float], Validation]:
         """One pass over all batches: the losses, means per image, and what was found."""

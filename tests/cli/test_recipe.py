@@ -20,6 +20,7 @@ NETWORK = ["backbone=mobilenet_v2_stride8", "detector=ssdlite320_stride8"]
 def cells(tmp_path: Path, own_process_state: None) -> None:
     """Six images of 50 x 40 with an object of two fifths of them."""
     write_voc(tmp_path / "cells", {name: [item("cell", 2, 2, 20, 20)] for name in "abcdef"})
+    (tmp_path / "x.h5").touch()
 
 
 def chosen(*command: str) -> list[str]:
@@ -35,18 +36,26 @@ def overrides_of(*command: str) -> list[str]:
 
 
 def test_the_recipe_of_a_few_images(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = overrides_of(*OWN, "backbone.weights=null")
+    lines = overrides_of(*OWN, "backbone.weights=x.h5")
     assert lines[:4] == [*NETWORK, "detector.image_size=320", "training.evaluate_every=300"]
     (job,) = compose_jobs(lines, multirun=False)
     assert (job.training.minutes, job.training.batch_size, job.augmentation.name) == (15, 4, "zoom")
     assert (job.optimizer.learning_rate, job.optimizer.backbone_rate) == (3e-4, 0.3)
-    assert job.backbone.weights is None
+    assert job.backbone.weights == "x.h5"
     said = capsys.readouterr().out.splitlines()
     assert said[0] == f"training=auto: {' '.join(NETWORK)}, as no other network was chosen"
     assert said[1].endswith(
         "detector.image_size=320, as 0% of the objects (mean over the classes) are smaller than 12 pixels then"
     )
     assert list(job.chosen) == [line.removeprefix("training=auto: ") for line in said]
+
+
+def test_a_network_of_random_weights_freezes_nothing() -> None:
+    typed = ["backbone.weights=null", "optimizer.learning_rate=2e-3"]
+    (job,) = compose_jobs(overrides_of(*OWN, *typed), multirun=False)
+    assert (job.backbone.name, job.backbone.freeze_until) == ("mobilenet_v2_stride8", None)
+    assert not job.backbone.freeze_batch_norm
+    assert (job.optimizer.learning_rate, job.optimizer.backbone_rate) == (2e-3, 1.0)
 
 
 def test_small_objects_are_seen_in_larger_images(tmp_path: Path) -> None:
