@@ -52,8 +52,9 @@ def blame(model: SSD, images: NDArray[np.uint8], exported: Outputs) -> list[Laye
     layers = []
     for name, right in outputs_of_layers(network, images).items():
         earlier = max((errors[other] for other in before[name] if other in errors), default=0.0)
-        errors[name] = _error(right, exported[name]) if name in exported else earlier
-        if name in exported:
+        is_told = name in exported and exported[name].size == right.size
+        errors[name] = _error(right, exported[name]) if is_told else earlier
+        if is_told:
             layers.append(Layer(name, errors[name], errors[name] - earlier))
     return sorted(layers, key=lambda layer: layer.added, reverse=True)
 

@@ -23,6 +23,8 @@ from ssd.models.detector import SSD
 from ssd.models.layers import L2Norm, Preprocess
 from ssd.runs.files import whole
 
+_NO_RESULTS = ("QuantizeLinear", "DequantizeLinear")  # around what a layer gives, also of its weights
+
 
 def write_onnx(model: SSD, metadata: Metadata, file: Path, calibration: Iterable[NDArray[np.uint8]]) -> None:
     """Writes a file with one input, images, and the outputs boxes, labels, scores and count (see `Decoder`).
@@ -55,7 +57,7 @@ def layer_outputs(file: Path, images: NDArray[np.uint8]) -> Outputs:
     tensors = {
         layer: node.output[0]
         for node in model.graph.node
-        if (layer := layer_of(node.name)) is not None and not node.op_type.endswith("QuantizeLinear")
+        if (layer := layer_of(node.name)) is not None and node.op_type not in _NO_RESULTS
     }
     del model.graph.output[:]
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in tensors.values())
