@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from flatbuffers.table import Table
 
 from helpers.fake_detector import make_detector
 from ssd import Detector
 from ssd.errors import UserError
 from ssd.export.differences import differences
+from ssd.export.litert_metadata import parsed
 from ssd.export.matrix import PRECISIONS, Variant
 from ssd.export.write import check_installed, layer_outputs, write_export
 from ssd.inference.exported import load_exported
@@ -127,9 +129,40 @@ def test_calibration_decides_and_nothing_else(model: SSD, write: Write, tmp_path
     assert scores(other) != scores(write(Variant("onnx", "int8")))
 
 
-def test_a_litert_file_carries_its_labels(write: Write) -> None:
-    with zipfile.ZipFile(write(Variant("litert", "float32"))) as packed:
+def test_a_litert_file_says_to_mediapipe_what_it_gives(write: Write) -> None:
+    file = write(Variant("litert", "float32"))
+    with zipfile.ZipFile(file) as packed:
         assert packed.read("labels.txt").decode().split("\n") == list(NAMES)
+    model = parsed(file.read_bytes())
+    shapes = [model.subgraphs[0].tensors[index].shape.tolist() for index in model.subgraphs[0].outputs]
+    assert shapes == [[1, 5, 4], [1, 5], [1, 5], [1]]
+    (entry,) = [entry for entry in model.metadata if entry.name == b"TFLITE_METADATA"]
+    content = model.buffers[entry.buffer].data.tobytes()
+    assert content[4:8] == b"M001"
+    graph = first_of(Table(content, int.from_bytes(content[:4], "little")), 3)
+    names = [field(output, 0) for output in tables(graph, 3)]
+    assert [output.String(name).decode() for output, name in zip(tables(graph, 3), names, strict=True)] == [
+        "location",
+        "category",
+        "score",
+        "number of detections",
+    ]
+
+
+def field(table: Table, number: int) -> int:
+    """The place of a table's field."""
+    return int(table.Offset(4 + 2 * number)) + int(table.Pos)
+
+
+def tables(table: Table, number: int) -> list[Table]:
+    """A field that is a list of tables."""
+    offset = table.Offset(4 + 2 * number)
+    start = table.Vector(offset)
+    return [Table(table.Bytes, table.Indirect(start + 4 * index)) for index in range(table.VectorLen(offset))]
+
+
+def first_of(table: Table, number: int) -> Table:
+    return tables(table, number)[0]
 
 
 @pytest.mark.parametrize("variant", FLOAT32, ids=lambda variant: variant.format)
