@@ -380,7 +380,7 @@ OWN_YAML = [
     typed("backbone=nope", "backbone=nope: there is no such backbone; choose one of: mobilenet_v2"),
     typed("backbone=conf/backbone/vgg16.yaml", "backbone=conf/backbone/vgg16.yaml: there is no such backbone"),
     typed("task=../train", "task=../train: there is no such task"),
-    typed("training=", "training=: there is no such training; choose one of: coco, default"),
+    typed("training=", "training=: there is no such training; choose one of: auto, coco, default"),
     typed("++training=coco", "an option of a group is chosen without the ++: training=coco"),
     typed("-m task=train,evaluate", "task takes one value; run the command once for each of train,evaluate"),
 ]

@@ -15,10 +15,9 @@ from ssd.config.chosen import Choice
 from ssd.config.overrides import as_override, key_of, without
 from ssd.config.usual import usual_options
 from ssd.console import say
-from ssd.data.listening import listening
 from ssd.data.sample import Dataset
 from ssd.data.sides import share_smaller
-from ssd.experiment.splits import build_splits
+from ssd.experiment.splits import look_ahead
 
 _TASKS = ("train", "lr_find", "inspect")  # inspect: to look at the data as a training would
 
@@ -64,8 +63,7 @@ def _choices(
     def is_free(key: str) -> bool:
         return key not in given and OmegaConf.select(job, key) == OmegaConf.select(plain, key)
 
-    with listening("ssd.record"):  # what the reader says belongs into the run's log
-        train = build_splits(without_hydra(job)).train
+    train = look_ahead(without_hydra(job))
     starts = job.weights is not None or job.checkpoint is not None
     if not (starts or given & set(NETWORK)) and has_usual_network(job, plain, config_name, config_dir):
         found = _network(job.training.recipe, train, is_free)

@@ -81,15 +81,13 @@ class TrainedStart:
 
     def _too_coarse(self, jobs: Sequence[DictConfig]) -> str | None:
         """Why its default boxes are too large for the objects of some job, if they are."""
-        from ssd.data.listening import listening
         from ssd.data.sides import share_smaller
-        from ssd.experiment.splits import build_splits
+        from ssd.experiment.splits import look_ahead
 
         for job in jobs:
             # a box in the middle of one of the same shape overlaps it by the square of their sides' ratio
             least = job.detector.scales[0] * math.sqrt(job.detector.match_iou)
-            with listening("ssd.record"):  # what the reader says belongs into the run's log
-                share = share_smaller(build_splits(without_hydra(job)).train, least)
+            share = share_smaller(look_ahead(without_hydra(job)), least)
             if share > _MOST_OUT_OF_REACH:
                 return (
                     f"ImageNet's weights, as {share:.0%} of the objects (mean over the classes) are smaller than "

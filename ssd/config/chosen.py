@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ssd.config.overrides import key_of
 
+SAID = ("start", "chosen")  # keys that the program itself sets, to tell what it chose
 _AS = ", as "
 
 

@@ -16,7 +16,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from ssd.config.overrides import key_of
+from ssd.config.chosen import SAID
+from ssd.config.overrides import key_of, without
 from ssd.config.schemas import Priors
 from ssd.inference.folding import policy_of
 from ssd.runs.flat import flatten
@@ -27,11 +28,11 @@ from ssd.tracking.values import CHOICES
 # Groups whose chosen option is a param, and those whose settings are.
 _NAMED = ("experiment", "backbone", "detector", "dataset", "augmentation", "optimizer", "schedule")
 _SETTINGS = ("backbone", "detector", "dataset", "augmentation", "optimizer", "schedule", "training")
-_SINGLE = ("seed", "checkpoint", "weights", "start")
+_SINGLE = ("seed", "checkpoint", "weights", "start", "chosen")
 # What the chosen option says already, where a data set lies, and what only looks on.
 _LEFT_OUT = (
     *("name", "_target_", "pretrained_weights", "pretrained_detector", "path", "data_dir", "archives"),
-    "diagnostics",
+    *("diagnostics", "recipe"),
 )
 # Params that a reader asks for first.
 _FIRST = (
@@ -70,7 +71,7 @@ def params(cfg: DictConfig, model: keras.Model, data: str) -> dict[str, str]:
             if key not in _LEFT_OUT and (f"{group}.{key}" in given or _is_plain(value)):
                 found[f"{group}.{key}"] = readable(value)
     found["training.best_by"] = cfg.training.best_by  # what a report compares it by, also an evaluation
-    found |= {"dataset": data, **{key: readable(config[key]) for key in _SINGLE if config[key] is not None}}
+    found |= {"dataset": data, **{key: readable(config[key]) for key in _SINGLE if config[key] not in (None, [])}}
     return {**found, "precision": policy_of(model), **_own(config, hydra, found)}
 
 
@@ -163,5 +164,4 @@ def versions() -> Mapping[str, str]:
 
 def command_line() -> str:
     """The command that repeats this run (in a multirun: this job), with a folder of its own."""
-    lines = [line for line in as_typed(HydraConfig.get().overrides.task) if key_of(line) != "start"]  # what is said
-    return shlex.join(["python", "run.py", *lines])
+    return shlex.join(["python", "run.py", *without(as_typed(HydraConfig.get().overrides.task), SAID)])

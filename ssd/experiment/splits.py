@@ -61,6 +61,16 @@ def build_splits(cfg: DictConfig) -> Splits:
     return splits
 
 
+def look_ahead(cfg: DictConfig) -> Dataset:
+    """The training split as the task will have it, before it begins; what the reader says belongs into the run's log.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    with listening("ssd.record"):
+        return (build_splits_with_problems if cfg.task.name == "inspect" else build_splits)(cfg).train
+
+
 def build_split(cfg: DictConfig, name: str) -> Dataset:
     """Another split of a folder than those in use, all of it; what cannot be used is left out.
 

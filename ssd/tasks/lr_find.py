@@ -10,7 +10,8 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from ssd.config.overrides import key_of
+from ssd.config.chosen import SAID, chosen_keys
+from ssd.config.overrides import key_of, without
 from ssd.console import waiting
 from ssd.data.pipeline import Batch, Batches
 from ssd.device import has_gpu, set_memory_growth
@@ -46,7 +47,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
     rate = f"{found.suggestion:.1e}"
     log.info("suggested learning rate: %s, of %d steps up to %.2g", rate, len(found.rates), found.rates[-1])
     print(f"Loss over the learning rate: {os.path.relpath(picture)}")
-    print(shlex.join(["python", "run.py", *_given(), f"optimizer.learning_rate={rate}"]))
+    print(shlex.join(["python", "run.py", *_given(cfg), f"optimizer.learning_rate={rate}"]))
     return float(rate)
 
 
@@ -55,11 +56,7 @@ def _endless(batches: Batches) -> Iterator[Batch]:
         yield from batches.epoch(epoch)
 
 
-def _given() -> list[str]:
-    """What the command sets, but for the task and the rate, and what was only said."""
-    lines = as_typed(HydraConfig.get().overrides.task)
-    return [
-        line
-        for line in lines
-        if key_of(line).split(".")[0] != "task" and key_of(line) not in ("optimizer.learning_rate", "start")
-    ]
+def _given(cfg: DictConfig) -> list[str]:
+    """What the command sets, but for the task, the rate, and what the program says or chooses again."""
+    lines = without(as_typed(HydraConfig.get().overrides.task), {"optimizer.learning_rate", *SAID})
+    return [line for line in without(lines, chosen_keys(cfg.chosen)) if key_of(line).split(".")[0] != "task"]

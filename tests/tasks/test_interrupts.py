@@ -17,7 +17,7 @@ from ssd.runs.results import read_results
 from ssd.training.loop import Trainer
 from ssd.training.meter import LossMeter
 
-COMMAND = [*TINY, "tracking.enabled=false", "task.pictures=0"]
+COMMAND = [*TINY, "training.ema=0.9", "tracking.enabled=false", "task.pictures=0"]
 CLOCK = ("minutes", "train/images_per_second", "train/waiting")
 
 
