@@ -19,8 +19,8 @@ from rich.table import Table
 
 from ssd.cli.compose import compose_jobs, without_hydra
 from ssd.cli.earlier_run import with_earlier_run
-from ssd.data.digest import dataset_label
 from ssd.data.sample import Dataset
+from ssd.errors import UserError
 from ssd.evaluation.bootstrap import paired_differences
 from ssd.evaluation.validation import Validation, validate
 from ssd.experiment import build
@@ -42,10 +42,22 @@ def judged(run: str) -> tuple[Validation, Dataset]:
     return validate(KerasNetwork(model), batches, 0.5), dataset
 
 
+def have_same_objects(one: Dataset, other: Dataset) -> bool:
+    """Whether two data sets are the same images in the same order, whatever readers call them."""
+    first, second = one.columns, other.columns
+    columns = ("sizes", "starts", "labels", "boxes")
+    return one.class_names == other.class_names and all(
+        np.array_equal(getattr(first, name), getattr(second, name)) for name in columns
+    )
+
+
 def main() -> None:
     recipes = [word.split(",") for word in sys.argv[1:]]
-    found = [[judged(run) for run in runs] for runs in recipes]
-    if len({dataset_label(dataset) for of_recipe in found for _, dataset in of_recipe}) > 1:
+    try:
+        found = [[judged(run) for run in runs] for runs in recipes]
+    except UserError as error:
+        sys.exit(str(error))
+    if not all(have_same_objects(found[0][0][1], dataset) for of_recipe in found for _, dataset in of_recipe):
         sys.exit("These runs were validated on different images.")
     first = [item.detections for item, _ in found[0]]
     table = Table("runs", *METRICS, "mAP50 against the first", "mAP against the first")

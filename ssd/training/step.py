@@ -47,7 +47,7 @@ def make_train_step(
 
     network = in_training if jit_compile else TrainingNetwork(model)
 
-    # Nothing in it is Python's own control flow over tensors; to look for some takes seconds at every start.
+    # Nothing in it is Python's own control flow over tensors, so that nobody need look for some.
     @tf.function(jit_compile=jit_compile, autograph=False)
     def step(image: tf.Tensor, boxes: tf.Tensor, labels: tf.Tensor) -> Losses:
         with tf.GradientTape() as tape:
