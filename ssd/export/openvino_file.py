@@ -150,7 +150,7 @@ def _quantized(network: ov.Model, calibration: Iterable[NDArray[np.uint8]]) -> o
     import nncf
 
     images = list(calibration)
-    nncf.set_log_level(logging.ERROR)
+    logging.getLogger("nncf").setLevel(logging.ERROR)  # its own function sets the level of others' handlers, too
     quantized: ov.Model = nncf.quantize(
         network, nncf.Dataset(images), subset_size=len(images), preset=nncf.QuantizationPreset.MIXED
     )
