@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssd.data.sample import Annotation
+from ssd.evaluation.coco import RECALLS
 from ssd.evaluation.coco_matching import (
     IOUS,
     RIGHT,
@@ -24,7 +25,6 @@ from ssd.evaluation.coco_matching import (
 from ssd.inference.detections import Detections
 
 DRAWS = 1000
-_RECALLS = np.linspace(0.0, 1.0, 101)
 _ALL = 0  # area range
 
 
@@ -134,4 +134,4 @@ def _average_precision(right: NDArray[np.int64], wrong: NDArray[np.int64], objec
     """COCO's AP at 101 recalls, from counts by falling score."""
     precision = right / np.maximum(right + wrong, 1)
     envelope = np.append(np.maximum.accumulate(precision[::-1])[::-1], 0.0)
-    return float(envelope[np.searchsorted(right / objects, _RECALLS)].mean())
+    return float(envelope[np.searchsorted(right / objects, RECALLS)].mean())

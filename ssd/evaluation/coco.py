@@ -21,7 +21,7 @@ from ssd.evaluation.coco_matching import (
 )
 from ssd.inference.detections import Detections
 
-_RECALLS = np.linspace(0.0, 1.0, 101)
+RECALLS = np.linspace(0.0, 1.0, 101)
 _MAXIMA = (1, 10, 100)  # detections that count per image and class
 _ALL, _SMALL, _MEDIUM, _LARGE = range(4)  # COCO's area ranges: below 32x32, below 96x96 and above, in pixels
 _MAX_1, _MAX_10, _MAX_100 = range(3)
@@ -68,7 +68,7 @@ def _accumulate(
         precision (10, 101, C, 4) at each IoU, recall, class and area range when 100 detections count, and recall
         (10, C, 4, 3) at each IoU, class, area range and maximum. -1 is undefined: no object of that class and size.
     """
-    precision = np.full((len(IOUS), len(_RECALLS), num_classes, len(AREAS)), -1.0)
+    precision = np.full((len(IOUS), len(RECALLS), num_classes, len(AREAS)), -1.0)
     recall = np.full((len(IOUS), num_classes, len(AREAS), len(_MAXIMA)), -1.0)
     classes = np.arange(num_classes + 1) * images
     found_ends, object_ends = np.searchsorted(found.group, classes), np.searchsorted(objects.group, classes)
@@ -98,7 +98,7 @@ def _curve(wrong: NDArray[np.int32], objects: int) -> NDArray[np.float64]:
     right = np.arange(1, len(wrong) + 1)
     precision = right / (wrong + right + np.spacing(1))  # pycocotools' guard: a first hit has precision 1 - 2e-16
     envelope = np.append(np.maximum.accumulate(precision[::-1])[::-1], 0.0)
-    return envelope[np.searchsorted(right / objects, _RECALLS)]
+    return envelope[np.searchsorted(right / objects, RECALLS)]
 
 
 def _summary(precision: NDArray[np.float64], recall: NDArray[np.float64]) -> dict[str, float]:
