@@ -102,7 +102,10 @@ class CopyPaste(alb.DualTransform):
         return img
 
     def apply_to_bboxes(self, bboxes: Boxes, rows: list[list[float]], **params: Any) -> Boxes:
-        return np.concatenate([bboxes, np.array(rows, bboxes.dtype)]) if rows else bboxes
+        if not rows:
+            return bboxes
+        pasted = np.array(rows, bboxes.dtype)
+        return np.concatenate([bboxes, pasted]) if len(bboxes) else pasted  # of no boxes the columns are too few
 
 
 def _cut(image: MatLike, box: Boxes) -> MatLike:
