@@ -39,7 +39,10 @@ PATHS: dict[str, tuple[Sequence[str], str]] = {
     "dataset.val_images": (("train", "lr_find", "evaluate", "export", "inspect"), "folder"),
     "dataset.negatives": (("train", "lr_find", "evaluate", "export", "inspect"), "folder"),
     "backbone.weights": (("train", "lr_find"), "file"),
-    "checkpoint": (("train", "lr_find", "evaluate", "predict", "export", "serve", "inspect"), "run folder or .keras file"),
+    "checkpoint": (
+        ("train", "lr_find", "evaluate", "predict", "export", "serve", "inspect"),
+        "run folder or .keras file",
+    ),
     "source": (("predict",), "image or folder"),
 }
 
@@ -168,7 +171,9 @@ def _check_task(values: dict[str, Any]) -> None:
     task = values["task"]["name"]
     if task != "train" and values["resume"]:
         raise UserError(f"resume continues a training, and the task is {task}; leave one of the two out")
-    if task in ("evaluate", "predict", "export", "serve", "convert") and not (values["checkpoint"] or values["weights"]):
+    if task in ("evaluate", "predict", "export", "serve", "convert") and not (
+        values["checkpoint"] or values["weights"]
+    ):
         raise UserError(
             f"task={task} needs a trained detector; give checkpoint=RUN_FOLDER, for example outputs/latest, or "
             "weights=torchvision:FILE"

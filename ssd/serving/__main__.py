@@ -32,7 +32,7 @@ def _serve(file: str, score_threshold: float, settings: Settings) -> None:
     from ssd.prediction.detector import Detector
     from ssd.serving.server import address_of, listen, serve
 
-    with listen(settings.host, settings.port, "--port") as listening:
+    with listen(settings.host, settings.port, "--") as listening:
         detector = Detector.load(file, score_threshold=score_threshold, batch_size=settings.batch_size)
         print(f"Serving {file} at {address_of(listening)} (until Ctrl-C)", flush=True)
         serve(detector, settings, score_threshold, listening)

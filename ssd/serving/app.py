@@ -157,7 +157,9 @@ def _add_states(app: FastAPI, service: Service, model: str) -> None:
 
     @app.get("/healthz")
     async def healthz() -> Response:
-        return PlainTextResponse("ok" if service.batcher.is_alive else "stopped", 200 if service.batcher.is_alive else 503)
+        return PlainTextResponse(
+            "ok" if service.batcher.is_alive else "stopped", 200 if service.batcher.is_alive else 503
+        )
 
     def add(path: str, what: Callable[[], dict[str, Any]]) -> None:
         async def handler() -> Response:

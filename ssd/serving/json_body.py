@@ -72,7 +72,7 @@ def pixels(data: Any, shape: list[int] | None, name: str) -> NDArray[np.uint8]:
         array = np.asarray(data)
         if array.dtype.kind not in "iu":
             raise ValueError("they are not whole numbers, or of different lengths")
-        if array.size and not (0 <= array.min() and array.max() <= 255):
+        if array.size and (array.min() < 0 or array.max() > 255):
             raise ValueError("they are not between 0 and 255")
         return array.astype(np.uint8).reshape(array.shape if shape is None else shape)
     except (ValueError, OverflowError) as error:

@@ -146,7 +146,9 @@ def _binary(tensor: InputTensor, binary: memoryview) -> memoryview:
     return binary
 
 
-def answer(model: str, request_id: str | None, names: Sequence[str], found: Sequence[ImageDetections]) -> dict[str, Any]:
+def answer(
+    model: str, request_id: str | None, names: Sequence[str], found: Sequence[ImageDetections]
+) -> dict[str, Any]:
     """The detections as tensors; of images with fewer objects than the most the rest is zero, or empty."""
     count, most = len(found), max(map(len, found), default=0)
     columns: dict[str, Any] = {

@@ -25,9 +25,7 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
-        self._requests = Counter(
-            "ssd_requests", "Requests answered.", ["endpoint", "status"], registry=self._registry
-        )
+        self._requests = Counter("ssd_requests", "Requests answered.", ["endpoint", "status"], registry=self._registry)
         self._seconds = Histogram(
             "ssd_request_seconds",
             "Seconds from a request's headers to its answer.",

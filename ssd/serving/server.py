@@ -1,5 +1,6 @@
 """The server's process: its socket, and its end by a signal."""
 
+import errno
 import signal
 import socket
 from collections.abc import Iterator
@@ -19,13 +20,13 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LONGER = 5  # seconds than a request may take, until a stop waits no longer
 
 
-def listen(host: str, port: int, key: str = "port") -> socket.socket:
+def listen(host: str, port: int, prefix: str = "") -> socket.socket:
     """A socket at that address of this machine.
 
     Args:
         host: a name, or an address of IPv4 or IPv6.
         port: 0: any that is free.
-        key: names the port's setting in an error.
+        prefix: of both as settings, in an error: `task.` or `--`.
 
     Raises:
         UserError: there is no such address here, or its port is taken.
@@ -34,8 +35,11 @@ def listen(host: str, port: int, key: str = "port") -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=2048)  # type: ignore[arg-type]
     except OSError as error:
+        if error.errno in (errno.EADDRINUSE, errno.EACCES):
+            what = "is taken" if error.errno == errno.EADDRINUSE else "is for the system's administrator only"
+            raise UserError(f"{prefix}port={port} of {host} {what}; choose another") from error
         raise UserError(
-            f"{key}={port} of {host} cannot be listened at ({error.strerror}); choose another port, or end what is there"
+            f"{prefix}host={host} is no address of this machine; give 127.0.0.1, or 0.0.0.0 for every network"
         ) from error
 
 

@@ -18,7 +18,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
         UserError: the port is taken, or there is no detector.
     """
     settings = read_settings(OmegaConf.to_container(cfg.task), "task.")  # type: ignore[arg-type]
-    with listen(settings.host, settings.port, "task.port") as listening:
+    with listen(settings.host, settings.port, "task.") as listening:
         with waiting("loading the detector"):
             network = load(cfg, settings.batch_size)
         detector = Detector(network, score_threshold=cfg.score_threshold, batch_size=settings.batch_size)

@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 
 from helpers.fake_network import FakeNetwork
-from helpers.serving import A, B, Client, encoded, in_base64, serving
+from helpers.serving import A, B, Client, encoded, in_base64, serving, settings
 from ssd.prediction.detector import Detector
 from ssd.prediction.image_detections import ImageDetections
+from ssd.serving.page import page as make_page
 
 INFER = "/v2/models/detector/infer"
 PREDICT = "/v1/models/detector:predict"
@@ -45,7 +46,9 @@ def in_plain(found: ImageDetections) -> list[dict[str, Any]]:
 def outputs(answer: dict[str, Any]) -> dict[str, Any]:
     """Of KServe's answer, by name, in their shapes."""
     kinds = {"FP32": np.float32, "INT32": np.int32, "BYTES": object}
-    return {one["name"]: np.array(one["data"], kinds[one["datatype"]]).reshape(one["shape"]) for one in answer["outputs"]}
+    return {
+        one["name"]: np.array(one["data"], kinds[one["datatype"]]).reshape(one["shape"]) for one in answer["outputs"]
+    }
 
 
 def check_outputs(answer: dict[str, Any], expected: list[ImageDetections]) -> None:
@@ -168,9 +171,7 @@ def test_tensorflow_serving_pixels_and_status(client: Client) -> None:
 
 
 def bytes_tensor(**changed: Any) -> dict[str, Any]:
-    return {
-        "inputs": [{"name": "images", "shape": [1], "datatype": "BYTES", "data": [in_base64(FILES[0])]} | changed]
-    }
+    return {"inputs": [{"name": "images", "shape": [1], "datatype": "BYTES", "data": [in_base64(FILES[0])]} | changed]}
 
 
 MISTAKES: list[tuple[str, Any, str]] = [
@@ -245,3 +246,9 @@ def test_the_description_names_every_address_and_what_it_takes(client: Client) -
     assert {"/predict", INFER, PREDICT, "/healthz", "/v2/health/ready"} <= set(paths)
     schema = paths[INFER]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert "inputs" in schema["required"]
+
+
+def test_a_class_name_is_text_and_ends_no_script() -> None:
+    text = make_page(settings(), ["</script><script>alert(1)</script>", 'a"b'], 0.5, 0.01)
+    assert text.count("</script>") == 1
+    assert "alert(1)" in text
