@@ -90,7 +90,7 @@ def _detector(cfg: DictConfig, images: int | None) -> Detector:
     has_views = cfg.task.flip or cfg.task.tiles is not None
     batch_size = BATCH_SIZE if images is None or has_views else min(BATCH_SIZE, images)
     return Detector(
-        _network(cfg, batch_size),
+        load(cfg, batch_size),
         score_threshold=cfg.score_threshold,
         class_thresholds=cfg.task.class_thresholds,
         flip=cfg.task.flip,
@@ -100,7 +100,13 @@ def _detector(cfg: DictConfig, images: int | None) -> Detector:
     )
 
 
-def _network(cfg: DictConfig, batch_size: int) -> Network:
+def load(cfg: DictConfig, batch_size: int) -> Network:
+    """The network that a configuration names: for task=serve, too.
+
+    Args:
+        cfg: whose `checkpoint` or `weights` it is, in its `runtime` and `precision`.
+        batch_size: the number of images that will be passed in one call, mostly.
+    """
     runtime, precision = cfg.runtime.name, cfg.precision.name
     if may_have_gpu():
         from ssd.device import set_memory_growth  # TensorFlow, which is imported only where it is needed
