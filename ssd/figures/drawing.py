@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
@@ -80,7 +80,10 @@ def draw_tags(canvas: Image.Image, tags: Sequence[Tag], font_size: int) -> None:
 @lru_cache
 def font(size: int) -> ImageFont.FreeTypeFont:
     """DejaVu Sans, which matplotlib brings along and which has letters of most alphabets."""
-    return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), size)
+    found = find_spec("matplotlib")  # whose import takes a while
+    assert found is not None, "a dependency"
+    assert found.origin is not None, "its __init__.py"
+    return ImageFont.truetype(Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf", size)
 
 
 def _label_size(text: str, font_size: int) -> tuple[int, int]:

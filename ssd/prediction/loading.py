@@ -1,11 +1,11 @@
 """The network of a trained detector, wherever it lies. Frameworks are imported by the one that needs them."""
 
+import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ssd.errors import UserError
-from ssd.export.running import running
 from ssd.inference.exported import check_runtime, load_exported
 from ssd.inference.network import Network
 from ssd.inference.runtimes import AUTO, choose_runtime
@@ -13,6 +13,8 @@ from ssd.runs.checkpoint import checkpoint_file, exported_format
 
 if TYPE_CHECKING:
     from ssd.models.detector import SSD
+
+log = logging.getLogger(__name__)
 
 _MLFLOW = ("models:/", "runs:/")
 _PROJECTS = ("torchvision:", "amdegroot:")
@@ -39,7 +41,11 @@ def load_network(
     path = Path(given).expanduser()
     if exported_format(path) is not None:
         check_runtime(path, runtime)
-        return load_exported(path, batch_size)
+        network = load_exported(path, batch_size)
+        log.info("runtime %s in %s (the file's own)", network.runtime, network.precision)
+        return network
+    from ssd.export.running import running  # what exported files do without
+
     choice = choose_runtime(runtime, precision)
 
     if given.startswith(_MLFLOW):
