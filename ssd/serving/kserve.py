@@ -102,13 +102,13 @@ def _images(tensor: InputTensor, binary: memoryview) -> Iterator[Upload]:
         array = _pixels(tensor, binary)
         check_rgb(array, (3, 4), "the input")
         for number, image in enumerate(array if array.ndim == 4 else array[None], start=1):
-            yield Upload(shown_name(None, number), image)
+            yield Upload(str(number), image)
     elif tensor.datatype == "BYTES":
         files = list(_files(tensor, binary))
         if len(files) != int(np.prod(tensor.shape, dtype=object)):
             raise Refused(400, f"the input has {len(files)} elements, not those of its shape {tensor.shape}")
         for number, content in enumerate(files, start=1):
-            yield Upload(shown_name(None, number), content)
+            yield Upload(str(number), content)
     else:
         kind = shown_name(tensor.datatype, 1)
         raise Refused(400, f"the input is {kind}; give BYTES, files in base64, or UINT8, pixels [N, H, W, 3] in RGB")
@@ -175,10 +175,10 @@ def answer(
 
 def _padded(parts: Sequence[NDArray[Any]], shape: tuple[int, ...], kind: type = np.float32) -> list[Any]:
     """In a row, as clients of every language read them."""
-    values = np.zeros(shape, kind)
+    values: NDArray[Any] = np.zeros(shape, kind)
     for row, part in zip(values, parts, strict=True):
         row[: len(part)] = part
-    return values.ravel().tolist()
+    return list(values.ravel().tolist())
 
 
 def server_metadata() -> dict[str, Any]:

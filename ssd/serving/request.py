@@ -54,7 +54,7 @@ class Upload:
         else:
             height, width = encoded_size(self.content, self.name)
         if height * width > max_pixels:
-            raise Refused(413, f"{self.name} has {width} x {height} pixels; at most {max_pixels} are taken")
+            raise Refused(413, f"the image {self.name} has {width} x {height} pixels; at most {max_pixels} are taken")
         if isinstance(self.content, np.ndarray):
             return read_picture(self.content, max_pixels)
         return Picture(decode_image(self.content, self.name, max_pixels, upright=True))
@@ -76,9 +76,9 @@ class Asked:
 
 
 def shown_name(given: str | None, number: int) -> str:
-    """A name from a client, safe to be shown; in its place `image NUMBER`."""
+    """A name from a client, safe to be shown; in its place its number."""
     name = "".join(letter for letter in given or "" if is_writable(letter))[:_LONGEST_NAME]
-    return name or f"image {number}"
+    return name or str(number)
 
 
 def query_threshold(request: Request) -> float | None:

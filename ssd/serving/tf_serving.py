@@ -36,17 +36,17 @@ def _read(body: bytes) -> list[Upload]:
 
 
 def _image(instance: Any, number: int) -> Upload:
-    name = shown_name(None, number)
+    name = f"image {number}"
     if isinstance(instance, dict):
         if len(instance) == 1 and "b64" not in instance:  # {"images": …}: by the name of the one input
             (instance,) = instance.values()
         if isinstance(instance, dict) and set(instance) == {"b64"}:
-            return Upload(name, of_base64(instance["b64"], name))
+            return Upload(str(number), of_base64(instance["b64"], name))
     if not isinstance(instance, list):
         raise Refused(400, f'{name} is neither {{"b64": …}}, a file in base64, nor pixels [H, W, 3]')
     array = pixels(instance, None, name)
     check_rgb(array, (3,), name)
-    return Upload(name, array)
+    return Upload(str(number), array)
 
 
 def answer(found: Sequence[ImageDetections]) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def test_pixels_are_counted_in_tensors_too(client: Client) -> None:
         headers={"Inference-Header-Content-Length": str(len(header))},
     )
     assert response.status_code == 413
-    assert response.json()["error"] == "image 1 has 101 x 1000 pixels; at most 100000 are taken"
+    assert response.json()["error"] == "the image 1 has 101 x 1000 pixels; at most 100000 are taken"
 
 
 def test_a_png_of_16_bits_is_an_image_as_for_a_prediction(client: Client) -> None:
