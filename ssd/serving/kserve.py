@@ -8,6 +8,8 @@ JSON always.
 import struct
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import islice
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from starlette.requests import Request
 from ssd import __version__
 from ssd.prediction.image_detections import ImageDetections
 from ssd.serving.json_body import check_rgb, model_of, of_base64, parsed, pixels
-from ssd.serving.request import Asked, Refused, Upload, query_threshold, shown_name
+from ssd.serving.request import Asked, Refused, Upload, check_count, query_threshold, shown_name, whole_number
 
 INPUT = "images"
 _HEADER = "inference-header-content-length"  # of JSON, where tensors follow it
@@ -57,31 +59,33 @@ class InferRequest(BaseModel):
     outputs: list[WantedOutput] = []
 
 
-async def read(request: Request, model: str) -> Asked:
+async def read(request: Request, model: str, max_images: int) -> Asked:
     """The images of a request.
 
     Raises:
-        Refused: it is not of this protocol, or no images are in it.
+        Refused: it is not of this protocol, or has none or too many images in it.
     """
-    length = request.headers.get(_HEADER)
     body = await request.body()
-    if length is not None and not (length.isdecimal() and int(length) <= len(body)):
-        raise Refused(400, f"the header {_HEADER} must be the length of the JSON in bytes, at most {len(body)}")
-    end = len(body) if length is None else int(length)
-    asked = await parsed(partial(_read, memoryview(body)[end:], model), body[:end])
+    end = len(body)
+    if (given := request.headers.get(_HEADER)) is not None:
+        length = whole_number(given)
+        if length is None or length > len(body):
+            raise Refused(400, f"the header {_HEADER} must be the length of the JSON in bytes, at most {len(body)}")
+        end = length
+    asked = await parsed(partial(_read, memoryview(body)[end:], model, max_images), body[:end])
     if asked.score_threshold is None:
         return Asked(asked.images, query_threshold(request), asked.answer)
     return asked
 
 
-def _read(binary: memoryview, model: str, header: bytes) -> Asked:
+def _read(binary: memoryview, model: str, max_images: int, header: bytes) -> Asked:
     wanted = model_of(InferRequest, header)
     unknown = [output.name for output in wanted.outputs if output.name not in _OUTPUTS]
     if unknown:
         raise Refused(400, f"there is no output {shown_name(unknown[0], 1)!r}; the outputs are {', '.join(_OUTPUTS)}")
     if len(wanted.inputs) != 1:
         raise Refused(400, f"the request has {len(wanted.inputs)} inputs; it must have one, {INPUT!r}")
-    images = list(_images(wanted.inputs[0], binary))
+    images = _images(wanted.inputs[0], binary, max_images)
     names = [output.name for output in wanted.outputs] or list(_OUTPUTS)
     return Asked(images, _threshold(wanted.parameters), partial(answer, model, wanted.id, names))
 
@@ -95,30 +99,32 @@ def _threshold(parameters: dict[str, Any]) -> float | None:
     return float(given)
 
 
-def _images(tensor: InputTensor, binary: memoryview) -> Iterator[Upload]:
+def _images(tensor: InputTensor, binary: memoryview, max_images: int) -> list[Upload]:
     if any(side < 0 for side in tensor.shape):
         raise Refused(400, f"the input's shape is {tensor.shape}; no side may be negative")
+    contents: Sequence[bytes | NDArray[np.uint8]]
     if tensor.datatype == "UINT8":
+        check_count(tensor.shape[0] if len(tensor.shape) == 4 else 1, max_images)
         array = _pixels(tensor, binary)
         check_rgb(array, (3, 4), "the input")
-        for number, image in enumerate(array if array.ndim == 4 else array[None], start=1):
-            yield Upload(str(number), image)
+        contents = list(array) if array.ndim == 4 else [array]
     elif tensor.datatype == "BYTES":
-        files = list(_files(tensor, binary))
-        if len(files) != int(np.prod(tensor.shape, dtype=object)):
-            raise Refused(400, f"the input has {len(files)} elements, not those of its shape {tensor.shape}")
-        for number, content in enumerate(files, start=1):
-            yield Upload(str(number), content)
+        count = prod(tensor.shape)
+        check_count(count, max_images)
+        contents = list(islice(_files(tensor, binary), count + 1))
+        if len(contents) != count:
+            raise Refused(400, f"the input has other elements than the {count} of its shape {tensor.shape}")
     else:
         kind = shown_name(tensor.datatype, 1)
         raise Refused(400, f"the input is {kind}; give BYTES, files in base64, or UINT8, pixels [N, H, W, 3] in RGB")
+    return [Upload(str(number), content) for number, content in enumerate(contents, start=1)]
 
 
 def _pixels(tensor: InputTensor, binary: memoryview) -> NDArray[np.uint8]:
     if tensor.data is not None:
         return pixels(tensor.data, tensor.shape, "the input's data")
     content = _binary(tensor, binary)
-    if len(content) != int(np.prod(tensor.shape, dtype=object)):
+    if len(content) != prod(tensor.shape):
         raise Refused(400, f"the input has {len(content)} bytes, not those of its shape {tensor.shape}")
     return np.frombuffer(content, np.uint8).reshape(tensor.shape)
 
