@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import islice
 from math import prod
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,14 +34,20 @@ _OUTPUTS = {  # name → its type, and its shape of N images with at most K obje
 }
 
 
+class TensorParameters(BaseModel):
+    """Of an input; others are nothing to this server."""
+
+    binary_data_size: int | None = None
+
+
 class InputTensor(BaseModel):
     """An input: BYTES of files in base64, or UINT8 of pixels."""
 
     name: str
-    shape: list[int] = Field(max_length=4)
+    shape: list[Annotated[int, Field(ge=0, le=10**9)]] = Field(max_length=4)
     datatype: str
     data: list[Any] | None = None
-    parameters: dict[str, Any] = {}
+    parameters: TensorParameters = TensorParameters()
 
 
 class WantedOutput(BaseModel):
@@ -50,11 +56,17 @@ class WantedOutput(BaseModel):
     name: str
 
 
+class RequestParameters(BaseModel):
+    """Of the request; others are nothing to this server."""
+
+    score_threshold: float | None = None
+
+
 class InferRequest(BaseModel):
     """The request."""
 
     id: str | None = None
-    parameters: dict[str, Any] = {}
+    parameters: RequestParameters = RequestParameters()
     inputs: list[InputTensor]
     outputs: list[WantedOutput] = []
 
@@ -87,21 +99,10 @@ def _read(binary: memoryview, model: str, max_images: int, header: bytes) -> Ask
         raise Refused(400, f"the request has {len(wanted.inputs)} inputs; it must have one, {INPUT!r}")
     images = _images(wanted.inputs[0], binary, max_images)
     names = [output.name for output in wanted.outputs] or list(_OUTPUTS)
-    return Asked(images, _threshold(wanted.parameters), partial(answer, model, wanted.id, names))
-
-
-def _threshold(parameters: dict[str, Any]) -> float | None:
-    given = parameters.get("score_threshold")
-    if given is None:
-        return None
-    if type(given) not in (int, float):
-        raise Refused(400, "parameters.score_threshold is no number")
-    return float(given)
+    return Asked(images, wanted.parameters.score_threshold, partial(answer, model, wanted.id, names))
 
 
 def _images(tensor: InputTensor, binary: memoryview, max_images: int) -> list[Upload]:
-    if any(side < 0 for side in tensor.shape):
-        raise Refused(400, f"the input's shape is {tensor.shape}; no side may be negative")
     contents: Sequence[bytes | NDArray[np.uint8]]
     if tensor.datatype == "UINT8":
         check_count(tensor.shape[0] if len(tensor.shape) == 4 else 1, max_images)
@@ -145,7 +146,7 @@ def _files(tensor: InputTensor, binary: memoryview) -> Iterator[bytes]:
 
 def _binary(tensor: InputTensor, binary: memoryview) -> memoryview:
     """The one input's data behind the JSON."""
-    if tensor.parameters.get("binary_data_size") != len(binary):
+    if tensor.parameters.binary_data_size != len(binary):
         raise Refused(
             400, "the input has neither data nor parameters.binary_data_size, which must be the bytes after the JSON"
         )
