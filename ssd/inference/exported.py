@@ -122,7 +122,7 @@ class ExportedNetwork(ABC):
         Raises:
             UserError: the score is below the threshold that the file was written with.
         """
-        if score_threshold < self.score_threshold:
+        if np.float32(score_threshold) < np.float32(self.score_threshold):  # as scores and thresholds are kept
             if self.original is not None:
                 return self.original()(images, score_threshold)
             raise UserError(

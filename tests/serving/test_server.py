@@ -76,6 +76,8 @@ def test_alone_it_needs_neither_tensorflow_nor_hydra_nor_mlflow(detector: Path) 
         assert image["objects"][0]["box"] == pytest.approx([0.2 * 64, 0.1 * 48, 0.6 * 64, 0.5 * 48])
         assert image["objects"][0]["fractions"] == pytest.approx(BOXES[0, 0, [1, 0, 3, 2]])
         assert client.get("/v2/models/shapes/ready").status_code == 200
+        least = client.answer("/predict?score_threshold=0.01", FILE)["images"][0]["objects"]  # as the page asks
+        assert least == image["objects"]
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
         assert process.stderr is not None
