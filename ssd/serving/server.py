@@ -33,7 +33,11 @@ def listen(host: str, port: int, prefix: str = "") -> socket.socket:
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=2048)  # type: ignore[arg-type]
+        listening = socket.create_server(address[:2], family=family, backlog=2048)  # type: ignore[arg-type]
+        # Its connections inherit it; asyncio sets it only where it has made the socket. An answer is sent in two parts,
+        # and the second would wait 40 ms for the client to acknowledge the first.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listening
     except OSError as error:
         if error.errno in (errno.EADDRINUSE, errno.EACCES):
             what = "is taken" if error.errno == errno.EADDRINUSE else "is for the system's administrator only"

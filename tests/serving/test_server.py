@@ -192,6 +192,13 @@ def test_the_address_is_one_that_a_browser_takes(host: str, shown: str) -> None:
         assert address_of(listening) == f"http://{shown}:{listening.getsockname()[1]}/"
 
 
+def test_an_answer_on_a_kept_connection_does_not_wait_for_the_client_to_acknowledge() -> None:
+    with listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+
+
 def test_alone_mistakes_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "detector.xml").write_text("<net/>")
     for arguments in (["--port=0"], ["--batch_size=0"]):
