@@ -30,12 +30,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _serve(file: str, score_threshold: float, settings: Settings) -> None:
     from ssd.prediction.detector import Detector
-    from ssd.serving.server import address_of, listen, serve
+    from ssd.serving.server import listen, serve
 
     with listen(settings.host, settings.port, "--") as listening:
         detector = Detector.load(file, score_threshold=score_threshold, batch_size=settings.batch_size)
-        print(f"Serving {file} at {address_of(listening)} (until Ctrl-C)", flush=True)
-        serve(detector, settings, score_threshold, listening)
+        serve(detector, settings, score_threshold, listening, file)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -54,12 +54,22 @@ def address_of(listening: socket.socket) -> str:
     return f"http://{shown}:{port}/"
 
 
-def serve(detector: Detector, settings: Settings, score_threshold: float, listening: socket.socket) -> None:
+def serve(
+    detector: Detector, settings: Settings, score_threshold: float, listening: socket.socket, name: object
+) -> None:
     """Serves until SIGINT or SIGTERM: what has begun by then is finished, what comes later is refused.
 
     A second signal ends it at once.
+
+    Args:
+        detector: made with the settings' batch size, looking at each image as a whole.
+        settings: of the server.
+        score_threshold: the least score where a request names none.
+        listening: from `listen`.
+        name: of the detector, in the line that is printed when all is ready.
     """
     warm_up(detector, settings.batch_size)
+    print(f"Serving {name} at {address_of(listening)} (until Ctrl-C)", flush=True)
     config = uvicorn.Config(
         make_app(detector, settings, score_threshold),
         http="h11",

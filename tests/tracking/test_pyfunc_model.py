@@ -23,7 +23,9 @@ model = mlflow.pyfunc.load_model(sys.argv[2])
 every = model.predict(images, params={"score_threshold": 0.0})
 none = model.predict(images, params={"score_threshold": 1.0})
 refused = []
-for wrong in (None, [[1], [1, 2]], [[1]], [[[[1, 2, 256]]]], "a.jpg", images / 255.0, images.astype("int64"), images[0], images[..., :1], images[:, :0]):
+lists = [[1], [1, 2]], [[1]], [[[[1, 2, 256]]]]
+arrays = images / 255.0, images.astype("int64"), images[0], images[..., :1], images[:, :0]
+for wrong in (None, *lists, "a.jpg", *arrays):
     try:
         model.predict(wrong)
     except Exception as error:
