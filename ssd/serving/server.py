@@ -1,5 +1,6 @@
 """The server's process: its socket, and its end by a signal."""
 
+import asyncio
 import errno
 import signal
 import socket
@@ -17,6 +18,7 @@ from ssd.serving.app import make_app
 from ssd.serving.settings import Settings
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_LAST_REQUESTS = 0.3  # seconds
 _LONGER = 5  # seconds than a request may take, until a stop waits no longer
 
 
@@ -102,6 +104,13 @@ class _Server(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Takes no new connection, and gives those that it has just taken the time to send their request."""
+        for listening in self.servers:
+            listening.close()
+        await asyncio.sleep(_LAST_REQUESTS)
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first asks to stop, the second does not wait."""
