@@ -115,7 +115,7 @@ class ExportedNetwork(ABC):
         Raises:
             UserError: the score is below the threshold that the file was written with.
         """
-        if score_threshold < self.score_threshold:
+        if np.float32(score_threshold) < np.float32(self.score_threshold):  # in which scores are compared
             raise UserError(
                 f"a score_threshold of {score_threshold:g} is below {self.score_threshold:g}, under which an exported "
                 "file gives nothing; raise it, or take the checkpoint"

@@ -94,6 +94,7 @@ def test_detectors_of_programs_load_them(write: Write) -> None:
         assert other.class_names == NAMES
         assert other.image_size == (50, 70)
         np.testing.assert_allclose(other.xyxy, found[0].xyxy, atol=1e-3)
+    assert len(Detector.load(write(FLOAT32[1]), score_threshold=0.01)(picture)) == 5  # the file's own
     with pytest.raises(UserError, match=r"a score_threshold of 0\.005 is below 0\.01, under which an exported file"):
         Detector.load(write(FLOAT32[1]), score_threshold=0.005)(picture)
 
