@@ -26,6 +26,7 @@ from ssd.errors import UserError, nearest
 from ssd.export.matrix import read_variants
 from ssd.prediction.sources import SAVED
 from ssd.runs.best_by import BEST_BY
+from ssd.serving.settings import read_settings
 from ssd.sweep.report.sources import read_source
 
 # key → (tasks that read it, what must be there)
@@ -38,7 +39,10 @@ PATHS: dict[str, tuple[Sequence[str], str]] = {
     "dataset.val_images": (("train", "lr_find", "evaluate", "export", "inspect"), "folder"),
     "dataset.negatives": (("train", "lr_find", "evaluate", "export", "inspect"), "folder"),
     "backbone.weights": (("train", "lr_find"), "file"),
-    "checkpoint": (("train", "lr_find", "evaluate", "predict", "export", "inspect"), "run folder or .keras file"),
+    "checkpoint": (
+        ("train", "lr_find", "evaluate", "predict", "export", "serve", "inspect"),
+        "run folder or .keras file",
+    ),
     "source": (("predict",), "image or folder"),
 }
 
@@ -167,7 +171,9 @@ def _check_task(values: dict[str, Any]) -> None:
     task = values["task"]["name"]
     if task != "train" and values["resume"]:
         raise UserError(f"resume continues a training, and the task is {task}; leave one of the two out")
-    if task in ("evaluate", "predict", "export", "convert") and not (values["checkpoint"] or values["weights"]):
+    if task in ("evaluate", "predict", "export", "serve", "convert") and not (
+        values["checkpoint"] or values["weights"]
+    ):
         raise UserError(
             f"task={task} needs a trained detector; give checkpoint=RUN_FOLDER, for example outputs/latest, or "
             "weights=torchvision:FILE"
@@ -178,6 +184,8 @@ def _check_task(values: dict[str, Any]) -> None:
         _check_prediction(values["task"])
     if task == "export":
         read_variants(values["task"])
+    if task == "serve":
+        read_settings(values["task"], "task.")
     if task == "report" and not values["source"]:
         raise UserError("task=report needs jobs; give source=FOLDER of a sweep, or source=RUN_ID of MLflow")
     if task == "report":

@@ -57,13 +57,22 @@ def layer_outputs(file: Path, images: NDArray[np.uint8]) -> Outputs:
 
 
 def openvino_model(model: SSD) -> ov.Model:
-    """The network: images (B, S, S, 3) uint8 → offsets, logits; its operations are named after their layers.
+    """The network: images (B, S, S, 3) uint8 → offsets, logits; its operations are named after their layers."""
+    return openvino_network(traced(FoldedNetwork(model, "float32"), model))
 
-    The converter moves channels to another place, by which most operations lose their names. So it converts a network
-    that gives the outputs of every layer, and those that are not asked for are left out again.
+
+def traced(network: FoldedNetwork, model: SSD) -> tf.types.experimental.ConcreteFunction:
+    """The graph of a detector's folded network, which has the weights that are in it whenever it is converted.
+
+    The converter moves channels to another place, by which most operations lose their names. So it gets a network that
+    gives the outputs of every layer, of which those that are not asked for are left out again.
     """
-    run = every_layer(FoldedNetwork(model, "float32"))
-    made = ov.convert_model(tf.function(run, input_signature=[images_of(model)]).get_concrete_function())
+    return tf.function(every_layer(network), input_signature=[images_of(model)]).get_concrete_function()
+
+
+def openvino_network(function: tf.types.experimental.ConcreteFunction) -> ov.Model:
+    """What `openvino_model` gives, of what `traced` gave."""
+    made = ov.convert_model(function)
     for output in made.outputs:
         operation = output.get_node().input_value(0).get_node()
         if operation.get_type_name() == "Transpose":

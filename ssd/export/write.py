@@ -51,9 +51,24 @@ def write_export(model: SSD, variant: Variant, source: str, folder: Path, calibr
         folder: of the export.
         calibration: for int8; others do not look at them.
     """
-    metadata = Metadata(
-        variant.format,
-        variant.precision,
+    metadata = metadata_of(model, variant.format, variant.precision, source)
+    file = file_of(variant, folder)
+    _writer(variant)(model, metadata, file, calibration)
+    return file
+
+
+def metadata_of(model: SSD, kind: str, precision: str, source: str) -> Metadata:
+    """What a file of a detector says of it.
+
+    Args:
+        model: the detector.
+        kind: the file's format.
+        precision: that its network computes in.
+        source: what the detector is called.
+    """
+    return Metadata(
+        kind,
+        precision,
         model.class_names,
         model.image_size,
         model.nms.score_threshold,
@@ -62,9 +77,6 @@ def write_export(model: SSD, variant: Variant, source: str, folder: Path, calibr
         model.nms.max_detections,
         source,
     )
-    file = file_of(variant, folder)
-    _writer(variant)(model, metadata, file, calibration)
-    return file
 
 
 def _writer(variant: Variant) -> Callable[[SSD, Metadata, Path, Images], None]:
