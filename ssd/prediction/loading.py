@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ssd.errors import UserError
-from ssd.export.running import running
 from ssd.inference.exported import check_runtime, load_exported
 from ssd.inference.network import Network
 from ssd.inference.runtimes import AUTO, choose_runtime
@@ -40,8 +39,9 @@ def load_network(
     if exported_format(path) is not None:
         check_runtime(path, runtime)
         return load_exported(path, batch_size)
-    choice = choose_runtime(runtime, precision)
+    from ssd.export.running import running  # packages that an exported file does not need
 
+    choice = choose_runtime(runtime, precision)
     if given.startswith(_MLFLOW):
         from ssd.tracking.store import checkpoint_of
 
