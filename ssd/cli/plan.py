@@ -101,7 +101,7 @@ def make_plan(args: Namespace) -> Plan:
         raise UserError(f"hydra.sweep.dir={folder} holds a sweep already; {hint}")
     shown = [job_overrides(job) for job in jobs]
     sweep = StoredSweep(folder, args.overrides, overrides, shown, str(Path.cwd()), config_name, config_dir)
-    return Plan(flags, overrides, folder, is_new_folder, sweep, is_new_sweep=True)
+    return Plan(flags, overrides, folder, is_new_folder, sweep=sweep, is_new_sweep=True)
 
 
 def carry_out(plan: Plan, held: ExitStack) -> list[str]:

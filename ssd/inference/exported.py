@@ -123,7 +123,8 @@ class ExportedNetwork(ABC):
         Raises:
             UserError: the score is below the threshold that the file was written with.
         """
-        if score_threshold < self.score_threshold and self._instead is None:
+        is_lower = np.float32(score_threshold) < np.float32(self.score_threshold)  # as scores and thresholds are kept
+        if is_lower and self._instead is None:
             if self.original is None:
                 raise UserError(
                     f"a score_threshold of {score_threshold:g} is below {self.score_threshold:g}, under which an "

@@ -44,10 +44,9 @@ def load_network(
         network = load_exported(path, batch_size)
         log.info("runtime %s in %s (the file's own)", network.runtime, network.precision)
         return network
-    from ssd.export.running import running  # what exported files do without
+    from ssd.export.running import running  # packages that an exported file does not need
 
     choice = choose_runtime(runtime, precision)
-
     if given.startswith(_MLFLOW):
         from ssd.tracking.store import checkpoint_of
 

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from ssd import __version__
 from ssd.cores import available_cores
@@ -21,7 +21,7 @@ from ssd.serving.batcher import Batcher
 from ssd.serving.metrics import Counted, Metrics
 from ssd.serving.openapi import IMAGES, json_of
 from ssd.serving.page import HEADERS, page
-from ssd.serving.request import Asked, Refused, Upload, limited
+from ssd.serving.request import Asked, Refused, Upload, check_count, limited
 from ssd.serving.settings import Settings
 
 Read = Callable[[Request], Awaitable[Asked]]
@@ -72,7 +72,7 @@ class Service:
             raise Refused(504 if is_read else 408, f"the request {what} in {self._settings.timeout:g} s") from None
         except ClientDisconnect:
             return Response(status_code=_CLOSED)
-        return JSONResponse(asked.answer(found))
+        return await asyncio.to_thread(lambda: JSONResponse(asked.answer(found)))  # thousands of numbers in text
 
     async def _read(self, read: Read, request: Request) -> Asked:
         """A request takes a place as soon as it comes, so that bodies that are on their way are counted, too."""
@@ -84,8 +84,7 @@ class Service:
             self._reading -= 1
         if not asked.images:
             raise Refused(400, "there is no image in the request")
-        if len(asked.images) > self._settings.max_images:
-            raise Refused(413, f"the request has {len(asked.images)} images; at most {self._settings.max_images}")
+        check_count(len(asked.images), self._settings.max_images)
         return asked
 
     async def _detect(self, images: Sequence[Upload], threshold: float | None) -> list[ImageDetections]:
@@ -135,44 +134,52 @@ def make_app(detector: Detector, settings: Settings, score_threshold: float) -> 
 
 
 def _add_predictions(app: FastAPI, service: Service, settings: Settings) -> None:
-    def add(path: str, read: Read, summary: str, body: dict[str, Any]) -> None:
+    def add(read: Read, summary: str, body: dict[str, Any], *paths: str) -> None:
         async def handler(request: Request) -> Response:
             return await service.answer(read, request)
 
-        app.post(path, summary=summary, openapi_extra=body, response_class=JSONResponse)(handler)
+        for path in paths:
+            app.post(path, summary=summary, openapi_extra=body, response_class=JSONResponse)(handler)
 
-    name = settings.model
-    add("/predict", partial(plain.read, max_images=settings.max_images), "Detects in files", IMAGES)
+    most, kserves, tf_servings = settings.max_images, f"/v2/models/{settings.model}", f"/v1/models/{settings.model}"
+    add(partial(plain.read, max_images=most), "Detects in files", IMAGES, "/predict")
     add(
-        f"/v2/models/{name}/infer",
-        partial(kserve.read, model=name),
+        partial(kserve.read, model=settings.model, max_images=most),
         "KServe's protocol v2",
         json_of(kserve.InferRequest),
+        f"{kserves}/infer",
+        f"{kserves}/versions/1/infer",
     )
-    add(f"/v1/models/{name}:predict", tf_serving.read, "TensorFlow Serving", json_of(tf_serving.PredictRequest))
+    add(
+        partial(tf_serving.read, max_images=most),
+        "TensorFlow Serving's protocol",
+        json_of(tf_serving.PredictRequest),
+        f"{tf_servings}:predict",
+        f"{tf_servings}/versions/1:predict",
+    )
 
 
 def _add_states(app: FastAPI, service: Service, model: str) -> None:
     """Health and what the protocols tell of the model: it is loaded before the server listens."""
 
-    @app.get("/healthz")
-    async def healthz() -> Response:
-        return PlainTextResponse(
-            "ok" if service.batcher.is_alive else "stopped", 200 if service.batcher.is_alive else 503
-        )
+    def alive() -> bool:
+        return service.batcher.is_alive
 
-    def add(path: str, what: Callable[[], dict[str, Any]]) -> None:
+    def add(what: Callable[[], dict[str, Any]], *paths: str) -> None:
         async def handler() -> Response:
-            return JSONResponse(what(), 200 if service.batcher.is_alive else 503)
+            return JSONResponse(what(), 200 if alive() else 503)
 
-        app.get(path, response_class=JSONResponse, summary=path)(handler)
+        for path in paths:
+            app.get(path, response_class=JSONResponse, summary=path)(handler)
 
-    add("/v2/health/live", lambda: {"live": service.batcher.is_alive})
-    add("/v2/health/ready", lambda: {"ready": service.batcher.is_alive})
-    add("/v2", kserve.server_metadata)
-    add(f"/v2/models/{model}", partial(kserve.model_metadata, model))
-    add(f"/v2/models/{model}/ready", lambda: {"name": model, "ready": service.batcher.is_alive})
-    add(f"/v1/models/{model}", tf_serving.status)
+    add(lambda: {"status": "ok" if alive() else "stopped"}, "/healthz")
+    add(lambda: {"live": alive()}, "/v2/health/live")
+    add(lambda: {"ready": alive()}, "/v2/health/ready")
+    add(kserve.server_metadata, "/v2")
+    for version in ("", "/versions/1"):
+        add(partial(kserve.model_metadata, model), f"/v2/models/{model}{version}")
+        add(lambda: {"name": model, "ready": alive()}, f"/v2/models/{model}{version}/ready")
+        add(tf_serving.status, f"/v1/models/{model}{version}")
 
 
 def _add_errors(app: FastAPI) -> None:

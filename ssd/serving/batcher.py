@@ -110,9 +110,7 @@ class Batcher:
     def _next_to_decode(self) -> _Job | None:
         """None: there will be no more."""
         with self._changed:
-            self._changed.wait_for(
-                lambda: len(self._decoded) < 2 * self._batch_size if self._waiting else self._closed,
-            )
+            self._changed.wait_for(lambda: self._has_room if self._waiting else self._closed)
             if not self._waiting:
                 return None
             self._decoding += 1
@@ -148,6 +146,10 @@ class Batcher:
             self._detecting = len(batch)
             self._changed.notify_all()
             return batch
+
+    @property
+    def _has_room(self) -> bool:
+        return len(self._decoded) + self._decoding < 2 * self._batch_size
 
     @property
     def _is_more_to_come(self) -> bool:

@@ -8,7 +8,9 @@ JSON always.
 import struct
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any
+from itertools import islice
+from math import prod
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +20,7 @@ from starlette.requests import Request
 from ssd import __version__
 from ssd.prediction.image_detections import ImageDetections
 from ssd.serving.json_body import check_rgb, model_of, of_base64, parsed, pixels
-from ssd.serving.request import Asked, Refused, Upload, query_threshold, shown_name
+from ssd.serving.request import Asked, Refused, Upload, check_count, query_threshold, shown_name, whole_number
 
 INPUT = "images"
 _HEADER = "inference-header-content-length"  # of JSON, where tensors follow it
@@ -32,14 +34,20 @@ _OUTPUTS = {  # name → its type, and its shape of N images with at most K obje
 }
 
 
+class TensorParameters(BaseModel):
+    """Of an input; others are nothing to this server."""
+
+    binary_data_size: int | None = None
+
+
 class InputTensor(BaseModel):
     """An input: BYTES of files in base64, or UINT8 of pixels."""
 
     name: str
-    shape: list[int] = Field(max_length=4)
+    shape: list[Annotated[int, Field(ge=0, le=10**9)]] = Field(max_length=4)
     datatype: str
     data: list[Any] | None = None
-    parameters: dict[str, Any] = {}
+    parameters: TensorParameters = TensorParameters()
 
 
 class WantedOutput(BaseModel):
@@ -48,77 +56,76 @@ class WantedOutput(BaseModel):
     name: str
 
 
+class RequestParameters(BaseModel):
+    """Of the request; others are nothing to this server."""
+
+    score_threshold: float | None = None
+
+
 class InferRequest(BaseModel):
     """The request."""
 
     id: str | None = None
-    parameters: dict[str, Any] = {}
+    parameters: RequestParameters = RequestParameters()
     inputs: list[InputTensor]
     outputs: list[WantedOutput] = []
 
 
-async def read(request: Request, model: str) -> Asked:
+async def read(request: Request, model: str, max_images: int) -> Asked:
     """The images of a request.
 
     Raises:
-        Refused: it is not of this protocol, or no images are in it.
+        Refused: it is not of this protocol, or has none or too many images in it.
     """
-    length = request.headers.get(_HEADER)
     body = await request.body()
-    if length is not None and not (length.isdecimal() and int(length) <= len(body)):
-        raise Refused(400, f"the header {_HEADER} must be the length of the JSON in bytes, at most {len(body)}")
-    end = len(body) if length is None else int(length)
-    asked = await parsed(partial(_read, memoryview(body)[end:], model), body[:end])
+    end = len(body)
+    if (given := request.headers.get(_HEADER)) is not None:
+        length = whole_number(given)
+        if length is None or length > len(body):
+            raise Refused(400, f"the header {_HEADER} must be the length of the JSON in bytes, at most {len(body)}")
+        end = length
+    asked = await parsed(partial(_read, memoryview(body)[end:], model, max_images), body[:end])
     if asked.score_threshold is None:
         return Asked(asked.images, query_threshold(request), asked.answer)
     return asked
 
 
-def _read(binary: memoryview, model: str, header: bytes) -> Asked:
+def _read(binary: memoryview, model: str, max_images: int, header: bytes) -> Asked:
     wanted = model_of(InferRequest, header)
     unknown = [output.name for output in wanted.outputs if output.name not in _OUTPUTS]
     if unknown:
         raise Refused(400, f"there is no output {shown_name(unknown[0], 1)!r}; the outputs are {', '.join(_OUTPUTS)}")
     if len(wanted.inputs) != 1:
         raise Refused(400, f"the request has {len(wanted.inputs)} inputs; it must have one, {INPUT!r}")
-    images = list(_images(wanted.inputs[0], binary))
+    images = _images(wanted.inputs[0], binary, max_images)
     names = [output.name for output in wanted.outputs] or list(_OUTPUTS)
-    return Asked(images, _threshold(wanted.parameters), partial(answer, model, wanted.id, names))
+    return Asked(images, wanted.parameters.score_threshold, partial(answer, model, wanted.id, names))
 
 
-def _threshold(parameters: dict[str, Any]) -> float | None:
-    given = parameters.get("score_threshold")
-    if given is None:
-        return None
-    if type(given) not in (int, float):
-        raise Refused(400, "parameters.score_threshold is no number")
-    return float(given)
-
-
-def _images(tensor: InputTensor, binary: memoryview) -> Iterator[Upload]:
-    if any(side < 0 for side in tensor.shape):
-        raise Refused(400, f"the input's shape is {tensor.shape}; no side may be negative")
+def _images(tensor: InputTensor, binary: memoryview, max_images: int) -> list[Upload]:
+    contents: Sequence[bytes | NDArray[np.uint8]]
     if tensor.datatype == "UINT8":
+        check_count(tensor.shape[0] if len(tensor.shape) == 4 else 1, max_images)
         array = _pixels(tensor, binary)
         check_rgb(array, (3, 4), "the input")
-        for number, image in enumerate(array if array.ndim == 4 else array[None], start=1):
-            yield Upload(shown_name(None, number), image)
+        contents = list(array) if array.ndim == 4 else [array]
     elif tensor.datatype == "BYTES":
-        files = list(_files(tensor, binary))
-        if len(files) != int(np.prod(tensor.shape, dtype=object)):
-            raise Refused(400, f"the input has {len(files)} elements, not those of its shape {tensor.shape}")
-        for number, content in enumerate(files, start=1):
-            yield Upload(shown_name(None, number), content)
+        count = prod(tensor.shape)
+        check_count(count, max_images)
+        contents = list(islice(_files(tensor, binary), count + 1))
+        if len(contents) != count:
+            raise Refused(400, f"the input has other elements than the {count} of its shape {tensor.shape}")
     else:
         kind = shown_name(tensor.datatype, 1)
         raise Refused(400, f"the input is {kind}; give BYTES, files in base64, or UINT8, pixels [N, H, W, 3] in RGB")
+    return [Upload(str(number), content) for number, content in enumerate(contents, start=1)]
 
 
 def _pixels(tensor: InputTensor, binary: memoryview) -> NDArray[np.uint8]:
     if tensor.data is not None:
         return pixels(tensor.data, tensor.shape, "the input's data")
     content = _binary(tensor, binary)
-    if len(content) != int(np.prod(tensor.shape, dtype=object)):
+    if len(content) != prod(tensor.shape):
         raise Refused(400, f"the input has {len(content)} bytes, not those of its shape {tensor.shape}")
     return np.frombuffer(content, np.uint8).reshape(tensor.shape)
 
@@ -139,7 +146,7 @@ def _files(tensor: InputTensor, binary: memoryview) -> Iterator[bytes]:
 
 def _binary(tensor: InputTensor, binary: memoryview) -> memoryview:
     """The one input's data behind the JSON."""
-    if tensor.parameters.get("binary_data_size") != len(binary):
+    if tensor.parameters.binary_data_size != len(binary):
         raise Refused(
             400, "the input has neither data nor parameters.binary_data_size, which must be the bytes after the JSON"
         )
@@ -175,10 +182,10 @@ def answer(
 
 def _padded(parts: Sequence[NDArray[Any]], shape: tuple[int, ...], kind: type = np.float32) -> list[Any]:
     """In a row, as clients of every language read them."""
-    values = np.zeros(shape, kind)
+    values: NDArray[Any] = np.zeros(shape, kind)
     for row, part in zip(values, parts, strict=True):
         row[: len(part)] = part
-    return values.ravel().tolist()
+    return list(values.ravel().tolist())
 
 
 def server_metadata() -> dict[str, Any]:

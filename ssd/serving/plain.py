@@ -22,7 +22,7 @@ async def read(request: Request, max_images: int) -> Asked:
         images = await _files(request, max_images)
     else:
         body = await request.body()
-        images = [Upload(shown_name(None, 1), body)] if body else []
+        images = [Upload("1", body)] if body else []
     return Asked(images, query_threshold(request), partial(answer, images))
 
 
@@ -38,7 +38,7 @@ async def _files(request: Request, max_images: int) -> list[Upload]:
         form = await parser.parse()
     except MultiPartException as error:
         raise Refused(400, f"the form cannot be read: {error.message}") from error
-    images = []
+    images: list[Upload] = []
     for field, part in form.multi_items():
         if not isinstance(part, UploadFile):
             raise Refused(400, f"the form's field {shown_name(field, 1)!r} is no file; send only images, as files")

@@ -54,7 +54,7 @@ class Upload:
         else:
             height, width = encoded_size(self.content, self.name)
         if height * width > max_pixels:
-            raise Refused(413, f"{self.name} has {width} x {height} pixels; at most {max_pixels} are taken")
+            raise Refused(413, f"the image {self.name} has {width} x {height} pixels; at most {max_pixels} are taken")
         if isinstance(self.content, np.ndarray):
             return read_picture(self.content, max_pixels)
         return Picture(decode_image(self.content, self.name, max_pixels, upright=True))
@@ -76,9 +76,24 @@ class Asked:
 
 
 def shown_name(given: str | None, number: int) -> str:
-    """A name from a client, safe to be shown; in its place `image NUMBER`."""
+    """A name from a client, safe to be shown; in its place its number."""
     name = "".join(letter for letter in given or "" if is_writable(letter))[:_LONGEST_NAME]
-    return name or f"image {number}"
+    return name or str(number)
+
+
+def whole_number(text: str) -> int | None:
+    """The number that a header has; None where it has none, or one that no body is as long as."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
+
+
+def check_count(images: int, max_images: int) -> None:
+    """Refuses more images than a request may have, before anything is made of each.
+
+    Raises:
+        Refused: saying how many there are.
+    """
+    if images > max_images:
+        raise Refused(413, f"the request has {images} images; at most {max_images} are taken")
 
 
 def query_threshold(request: Request) -> float | None:
@@ -101,8 +116,7 @@ def limited(request: Request, max_bytes: int) -> Request:
         Refused: it says so itself.
     """
     too_many = Refused(413, f"the request has more than {max_bytes} bytes; send fewer or smaller images")
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > max_bytes:
+    if (whole_number(request.headers.get("content-length", "")) or 0) > max_bytes:
         raise too_many
     taken = 0
 

@@ -1,6 +1,7 @@
 """What is too large, too slow or too much is refused, and others go on."""
 
 import io
+import json
 import socket
 import struct
 import threading
@@ -84,7 +85,7 @@ def test_pixels_are_counted_in_tensors_too(client: Client) -> None:
         headers={"Inference-Header-Content-Length": str(len(header))},
     )
     assert response.status_code == 413
-    assert response.json()["error"] == "image 1 has 101 x 1000 pixels; at most 100000 are taken"
+    assert response.json()["error"] == "the image 1 has 101 x 1000 pixels; at most 100000 are taken"
 
 
 def test_a_png_of_16_bits_is_an_image_as_for_a_prediction(client: Client) -> None:
@@ -112,7 +113,25 @@ def test_images_of_a_request_are_limited(client: Client) -> None:
     assert len(client.answer("/predict", files=four[:3])["images"]) == 3
     assert "Too many files" in client.post("/predict", files=four).json()["error"]
     response = client.post("/v1/models/detector:predict", json={"instances": [{"b64": in_base64(FILE)}] * 4})
-    assert (response.status_code, response.json()["error"]) == (413, "the request has 4 images; at most 3")
+    assert (response.status_code, response.json()["error"]) == (413, "the request has 4 images; at most 3 are taken")
+
+
+def test_as_many_images_as_bytes_are_refused_before_anything_is_made_of_them(client: Client) -> None:
+    def refused(tensor: dict[str, object], content: bytes) -> None:
+        tensor = {"name": "images", "parameters": {"binary_data_size": len(content)}} | tensor
+        header = json.dumps({"inputs": [tensor]}).encode()
+        headers = {"Inference-Header-Content-Length": str(len(header))}
+        response = client.post("/v2/models/detector/infer", header + content, headers=headers)
+        assert (response.status_code, "images; at most 3 are taken" in response.text) == (413, True)
+
+    refused({"datatype": "UINT8", "shape": [200_000, 1, 1, 3]}, bytes(600_000))
+    refused({"datatype": "BYTES", "shape": [200_000]}, bytes(800_000))
+    refused({"datatype": "BYTES", "shape": [300_000], "data": [""] * 200_000, "parameters": {}}, b"")
+    response = client.post("/v1/models/detector:predict", json={"instances": [0] * 200_000})
+    assert (response.status_code, response.json()["error"]) == (
+        413,
+        "the request has 200000 images; at most 3 are taken",
+    )
 
 
 def test_one_bad_file_refuses_its_own_request_alone(client: Client) -> None:
