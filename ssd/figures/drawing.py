@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from ssd.errors import UserError
 from ssd.figures.colours import class_colours, readable_on
 from ssd.figures.strokes import Rectangle, Stroke, outline
 from ssd.figures.text import drawable
@@ -79,10 +80,14 @@ def draw_tags(canvas: Image.Image, tags: Sequence[Tag], font_size: int) -> None:
 
 @lru_cache
 def font(size: int) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which matplotlib brings along and which has letters of most alphabets."""
+    """DejaVu Sans, which matplotlib brings along and which has letters of most alphabets.
+
+    Raises:
+        UserError: matplotlib is not installed.
+    """
     found = find_spec("matplotlib")  # whose import takes a while
-    assert found is not None, "a dependency"
-    assert found.origin is not None, "its __init__.py"
+    if found is None or found.origin is None:
+        raise UserError("drawing takes its letters from matplotlib, which is not installed: pip install matplotlib")
     return ImageFont.truetype(Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf", size)
 
 
