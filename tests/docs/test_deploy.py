@@ -46,11 +46,11 @@ def test_with_nothing_of_this_project(file: Path, printed: Printed, tmp_path: Pa
     Image.fromarray(PIXELS).save(tmp_path / "photo.png", exif=exif)
     expected = Detector.load(file, score_threshold=0.5)(tmp_path / "photo.png")
     assert len(expected) > 0
-    names = ("xmin", "ymin", "xmax", "ymax")
-    boxes = [" ".join(f"{name} {side:.0f}" for name, side in zip(names, one.box, strict=True)) for one in expected]
-    found = [line.split(maxsplit=2) for line in printed("own.py", file, tmp_path / "photo.png")]
-    assert [(name, box) for name, _, box in found] == list(zip(expected.names, boxes, strict=True))
-    np.testing.assert_allclose([float(score) for _, score, _ in found], expected.scores, atol=2e-3)
+    found = [line.split() for line in printed("own.py", file, tmp_path / "photo.png")]
+    assert [words[0] for words in found] == expected.names
+    assert [words[2::2] for words in found] == [["xmin", "ymin", "xmax", "ymax"]] * len(expected)
+    np.testing.assert_allclose([float(words[1]) for words in found], expected.scores, atol=2e-3)
+    np.testing.assert_allclose([np.float32(words[3::2]) for words in found], expected.xyxy, atol=0.6)
 
 
 def test_camera(file: Path, printed: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
