@@ -49,8 +49,8 @@ from ssd.prediction.pictures import read_picture
 
 CLASSES = tuple(f"class {number}" for number in range(20))  # as many as VOC
 SCORES_ABOVE = 500  # of an image
-TURNS = 5
-SECONDS = 1.5
+TURNS = 3
+SECONDS = 1.0
 LATENCIES = 200  # images
 BATCH = 8
 MOST_CALIBRATED = 100  # images that int8 takes its ranges from
@@ -85,7 +85,9 @@ def main() -> None:
         exports = {variant: export(model, variant, given.work / network, files) for variant in VARIANTS}
         if not given.prepare:
             contenders = ours(model, exports, files) | {name: in_peer(*peer) for name, peer in peers.items()}
-            Console(width=130).print(rates_table(network, in_turns(contenders)), parts_table(model, exports, files))
+            console = Console(width=150)
+            console.print(rates_table(network, in_turns(contenders)))
+            console.print(parts_table(model, exports, files))
         for peer, _ in peers.values():
             peer.close()
 

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,8 +23,8 @@ def running(
 ) -> "KerasNetwork | ExportedNetwork":
     """The network, ready to run; one log line says what runs it and why.
 
-    A converted one gives nothing below the detector's own threshold: where auto has chosen it, Keras answers what is
-    asked for lower scores.
+    A converted one gives nothing below the detector's own threshold: where auto has chosen it, Keras takes over as soon
+    as lower scores are asked for.
 
     Args:
         choice: of `choose_runtime`.
@@ -47,7 +46,7 @@ def running(
         return _in_keras(in_keras(policy, f"auto: {unfit}"), batch_size, load)
     if choice.is_auto:
         instead = in_keras(policy, f"auto: for scores below {network.score_threshold:g}")
-        network.original = cache(lambda: _in_keras(instead, batch_size, load))
+        network.original = lambda: _in_keras(instead, batch_size, load)
     return network
 
 

@@ -115,6 +115,7 @@ class ExportedNetwork(ABC):
         self.nms_iou = metadata.nms_iou
         self.max_detections = metadata.max_detections
         self.original: Callable[[], Network] | None = None  # where its detector is at hand, for scores that it lacks
+        self._instead: Network | None = None  # from when these are asked for
 
     def __call__(self, images: NDArray[np.uint8], score_threshold: float) -> list[Detections]:
         """Detections of each of (B, S, S, 3) uint8 RGB images, of at least this score; any B from 1 on.
@@ -122,13 +123,16 @@ class ExportedNetwork(ABC):
         Raises:
             UserError: the score is below the threshold that the file was written with.
         """
-        if np.float32(score_threshold) < np.float32(self.score_threshold):  # as scores and thresholds are kept
-            if self.original is not None:
-                return self.original()(images, score_threshold)
-            raise UserError(
-                f"a score_threshold of {score_threshold:g} is below {self.score_threshold:g}, under which an exported "
-                "file gives nothing; raise it, or take the checkpoint with runtime=keras"
-            )
+        is_lower = np.float32(score_threshold) < np.float32(self.score_threshold)  # as scores and thresholds are kept
+        if is_lower and self._instead is None:
+            if self.original is None:
+                raise UserError(
+                    f"a score_threshold of {score_threshold:g} is below {self.score_threshold:g}, under which an "
+                    "exported file gives nothing; raise it, or take the checkpoint with runtime=keras"
+                )
+            self._instead = self.original()
+        if self._instead is not None:
+            return self._instead(images, score_threshold)
         return [found.above(score_threshold) for found in self._detect(images)]
 
     def begin(self, images: Any) -> Any:

@@ -16,7 +16,7 @@ from ssd.serving.settings import Settings, read_settings
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line and gives the exit status: 0 after SIGINT or SIGTERM, 2 for a mistake."""
-    args = _parser().parse_args(argv)
+    args = command_line().parse_args(argv)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     try:
         _serve(args.file, args.score_threshold, read_settings(vars(args), "--"))
@@ -30,15 +30,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _serve(file: str, score_threshold: float, settings: Settings) -> None:
     from ssd.prediction.detector import Detector
-    from ssd.serving.server import address_of, listen, serve
+    from ssd.serving.server import listen, serve
 
     with listen(settings.host, settings.port, "--") as listening:
         detector = Detector.load(file, score_threshold=score_threshold, batch_size=settings.batch_size)
-        print(f"Serving {file} at {address_of(listening)} (until Ctrl-C)", flush=True)
-        serve(detector, settings, score_threshold, listening)
+        serve(detector, settings, score_threshold, listening, file)
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """What it takes: the settings of task=serve."""
     parser = argparse.ArgumentParser(
         prog="python -m ssd.serving", formatter_class=argparse.ArgumentDefaultsHelpFormatter, allow_abbrev=False
     )

@@ -1,5 +1,6 @@
 """The server's process: its socket, and its end by a signal."""
 
+import asyncio
 import errno
 import signal
 import socket
@@ -17,6 +18,7 @@ from ssd.serving.app import make_app
 from ssd.serving.settings import Settings
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_LAST_REQUESTS = 0.3  # seconds
 _LONGER = 5  # seconds than a request may take, until a stop waits no longer
 
 
@@ -33,7 +35,11 @@ def listen(host: str, port: int, prefix: str = "") -> socket.socket:
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=2048)  # type: ignore[arg-type]
+        listening = socket.create_server(address[:2], family=family, backlog=2048)  # type: ignore[arg-type]
+        # Its connections inherit it; asyncio sets it only where it has made the socket. An answer is sent in two parts,
+        # and the second would wait 40 ms for the client to acknowledge the first.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listening
     except OSError as error:
         if error.errno in (errno.EADDRINUSE, errno.EACCES):
             what = "is taken" if error.errno == errno.EADDRINUSE else "is for the system's administrator only"
@@ -50,12 +56,22 @@ def address_of(listening: socket.socket) -> str:
     return f"http://{shown}:{port}/"
 
 
-def serve(detector: Detector, settings: Settings, score_threshold: float, listening: socket.socket) -> None:
+def serve(
+    detector: Detector, settings: Settings, score_threshold: float, listening: socket.socket, name: object
+) -> None:
     """Serves until SIGINT or SIGTERM: what has begun by then is finished, what comes later is refused.
 
     A second signal ends it at once.
+
+    Args:
+        detector: made with the settings' batch size, looking at each image as a whole.
+        settings: of the server.
+        score_threshold: the least score where a request names none.
+        listening: from `listen`.
+        name: of the detector, in the line that is printed when all is ready.
     """
     warm_up(detector, settings.batch_size)
+    print(f"Serving {name} at {address_of(listening)} (until Ctrl-C)", flush=True)
     config = uvicorn.Config(
         make_app(detector, settings, score_threshold),
         http="h11",
@@ -88,6 +104,13 @@ class _Server(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Takes no new connection, and gives those that it has just taken the time to send their request."""
+        for listening in self.servers:
+            listening.close()
+        await asyncio.sleep(_LAST_REQUESTS)
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first asks to stop, the second does not wait."""

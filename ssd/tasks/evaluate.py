@@ -12,11 +12,13 @@ from omegaconf import DictConfig
 from ssd.console import waiting
 from ssd.data.damage import warn_of_damage
 from ssd.data.digest import dataset_label
+from ssd.data.pipeline import Batches
 from ssd.data.problems import SKIP
 from ssd.data.sample import Dataset, Splits
 from ssd.data.sound import with_sound_images
 from ssd.device import choose_precision, set_memory_growth
 from ssd.errors import UserError
+from ssd.evaluation.runtime import for_validation
 from ssd.evaluation.validation import validate
 from ssd.experiment import build, describe, publish
 from ssd.experiment.skipped import write_skipped
@@ -26,7 +28,7 @@ from ssd.figures.class_table import class_table
 from ssd.figures.validation_sheet import ValidationSheet
 from ssd.inference.exported import ExportedNetwork
 from ssd.inference.keras_network import KerasNetwork
-from ssd.inference.runtimes import KERAS, choose_runtime, in_keras
+from ssd.inference.runtimes import AUTO, KERAS, choose_runtime, in_keras
 from ssd.models.detector import SSD
 from ssd.runs.best_by import metric_of
 from ssd.runs.checkpoint import checkpoint_file
@@ -49,7 +51,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
     dataset = with_classes(splits.val, model.class_names)
     batches = build.build_val_batches(cfg, dataset, model.image_size)
     with waiting("making the network ready"):
-        network = _network(cfg, model, batches.batch_size)
+        network = _network(cfg, model, batches)
     data = dataset_label(dataset)
     with publish.tracker(cfg, folder, model, data) as tracker:
         ran = {"precision": network.precision, "runtime": network.runtime}
@@ -80,14 +82,16 @@ def run(cfg: DictConfig, folder: Path) -> float:
     return evaluation.metrics.get(metric_of(cfg.training.best_by), 0.0)
 
 
-def _network(cfg: DictConfig, model: SSD, batch_size: int) -> KerasNetwork | ExportedNetwork:
-    """What runs the detector."""
-    choice = choose_runtime(cfg.runtime.name, cfg.precision.name)
+def _network(cfg: DictConfig, model: SSD, batches: Batches) -> KerasNetwork | ExportedNetwork:
+    """What runs the detector: with auto as in the validations of a training, which found the same."""
+    runtime = cfg.runtime.name
     policy, why = choose_precision(cfg.precision.name, model)
+    choice = choose_runtime(runtime, policy if runtime == AUTO else cfg.precision.name)
+    choice = for_validation(choice, policy, model, min(len(batches.dataset), batches.batch_size * len(batches)))
     if choice.runtime == KERAS:
         choice = in_keras(policy, f"{choice.why}; {why}")
     checkpoint = None if cfg.checkpoint is None else checkpoint_file(cfg.checkpoint)
-    return running(choice, policy, batch_size, lambda: model, checkpoint)
+    return running(choice, policy, batches.batch_size, lambda: model, checkpoint)
 
 
 def with_classes(dataset: Dataset, class_names: tuple[str, ...]) -> Dataset:

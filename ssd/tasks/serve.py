@@ -6,7 +6,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ssd.console import waiting
 from ssd.prediction.detector import Detector
-from ssd.serving.server import address_of, listen, serve
+from ssd.serving.server import listen, serve
 from ssd.serving.settings import read_settings
 from ssd.tasks.predict import load
 
@@ -22,7 +22,5 @@ def run(cfg: DictConfig, folder: Path) -> float:
         with waiting("loading the detector"):
             network = load(cfg, settings.batch_size)
         detector = Detector(network, score_threshold=cfg.score_threshold, batch_size=settings.batch_size)
-        what = cfg.checkpoint or cfg.weights
-        print(f"Serving {what} at {address_of(listening)} (until Ctrl-C)", flush=True)
-        serve(detector, settings, cfg.score_threshold, listening)
+        serve(detector, settings, cfg.score_threshold, listening, cfg.checkpoint or cfg.weights)
     return 0.0

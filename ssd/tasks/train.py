@@ -164,7 +164,8 @@ def _trainer(
 ) -> Trainer:
     """The parts of the training."""
     encode_targets, loss = build.build_target_encoder(cfg, model), build.build_loss(cfg)
-    choice = choose_validation_runtime(cfg.runtime.name, model, val_batches.batch_size * len(val_batches))
+    images = min(len(splits.val), val_batches.batch_size * len(val_batches))
+    choice = choose_validation_runtime(cfg.runtime.name, model, images)
     log.info("validations run in %s", choice.in_words())
     network = validation_network(choice, model, val_batches.batch_size)
     diagnostics = Diagnostics(model, folder, begin.epoch) if cfg.training.diagnostics else None

@@ -2,22 +2,19 @@
 
 from typing import Protocol
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from ssd.data.pipeline import Batch, Batches
 from ssd.errors import UserError
+from ssd.evaluation.runtime import for_validation
 from ssd.evaluation.validation import Outputs, Validated, Validation, validate
 from ssd.inference.folding import policy_of
 from ssd.inference.keras_network import KerasNetwork
-from ssd.inference.runtimes import AUTO, KERAS, OPENVINO, Choice, choose_runtime, in_keras
+from ssd.inference.runtimes import AUTO, KERAS, OPENVINO, Choice, choose_runtime
 from ssd.models.detector import SSD
 from ssd.training.loss import Losses, MultiBoxLoss
 from ssd.training.targets import TargetEncoder
-
-# Converting an SSD on MobileNet takes a second or two, then an image takes 4 to 9 ms less (docs/measurements.md).
-_WORTH_CONVERTING = 500  # images of a validation
 
 
 class Refreshed(Validated, Protocol):
@@ -79,11 +76,7 @@ class Validator:
 
 
 def choose_validation_runtime(runtime: str, model: SSD, images: int) -> Choice:
-    """What validates a model while it is trained: Keras or OpenVINO, in the precision of the training.
-
-    Weights change from one validation to the next, and OpenVINO has to be given them anew. That pays for networks of
-    depthwise convolutions, which it runs about twice as fast, on enough images; others are at the processor's peak in
-    Keras. It depends on nothing that a clock says: a resumed training goes on as it began.
+    """What validates a model while it is trained, in the precision of the training.
 
     Args:
         runtime: a name in `Runtime`.
@@ -96,14 +89,7 @@ def choose_validation_runtime(runtime: str, model: SSD, images: int) -> Choice:
     if runtime not in (AUTO, KERAS, OPENVINO):
         raise UserError(f"runtime={runtime} is not for trainings: choose auto, keras or openvino for their validations")
     policy = policy_of(model)
-    choice = choose_runtime(runtime, policy)
-    if not choice.is_auto:
-        return choice
-    if not any(isinstance(layer, keras.layers.DepthwiseConv2D) for layer in model.layers):
-        return in_keras(policy, "auto: OpenVINO is no faster at ordinary convolutions than a conversion costs")
-    if images < _WORTH_CONVERTING:
-        return in_keras(policy, f"auto: {images} images are too few to convert the network for every time")
-    return choice
+    return for_validation(choose_runtime(runtime, policy), policy, model, images)
 
 
 def validation_network(choice: Choice, model: SSD, batch_size: int) -> Refreshed:

@@ -1,7 +1,6 @@
 """A server of detections in a thread of this process, and pictures for it."""
 
 import base64
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from helpers.fake_network import FakeNetwork, drawn
 from ssd.inference.detections import Detections
 from ssd.prediction.detector import Detector
 from ssd.serving.app import make_app
+from ssd.serving.server import listen
 from ssd.serving.settings import Settings, read_settings
 
 A = drawn(48, 64, red=((8, 6, 24, 30),), blue=((32, 30, 60, 45),))
@@ -89,7 +89,7 @@ def serving(network: FakeNetwork | None = None, score_threshold: float = 0.5, **
     detector = Detector(network or FakeNetwork(), score_threshold=score_threshold, batch_size=wanted.batch_size)
     config = uvicorn.Config(make_app(detector, wanted, score_threshold), log_config=None, ws="none")
     server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with listen("127.0.0.1", 0) as listening:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         until(lambda: server.started)

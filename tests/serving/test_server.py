@@ -25,8 +25,10 @@ from ssd.cli.main import main
 from ssd.environment import ROOT
 from ssd.errors import UserError
 from ssd.serving import server
+from ssd.serving.__main__ import command_line
 from ssd.serving.__main__ import main as serve_alone
 from ssd.serving.server import address_of, listen
+from ssd.serving.settings import read_settings
 
 FILE = encoded(A)
 # What a small image does not have.
@@ -123,7 +125,7 @@ def test_none_is_lost_when_it_stops_under_load(detector: Path) -> None:
                 try:
                     statuses.append(client.post("/predict", FILE).status_code)
                 except requests.ConnectionError as error:
-                    if "refused" not in str(error) and "reset" not in str(error).lower():  # reset: never accepted
+                    if "refused" not in str(error) and "reset" not in str(error):  # reset: it was never taken
                         cut.append(error)
                     return
 
@@ -192,6 +194,13 @@ def test_the_address_is_one_that_a_browser_takes(host: str, shown: str) -> None:
         assert address_of(listening) == f"http://{shown}:{listening.getsockname()[1]}/"
 
 
+def test_an_answer_on_a_kept_connection_does_not_wait_for_the_client_to_acknowledge() -> None:
+    with listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+
+
 def test_alone_mistakes_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "detector.xml").write_text("<net/>")
     for arguments in (["--port=0"], ["--batch_size=0"]):
@@ -207,6 +216,21 @@ def test_a_second_signal_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (one.should_exit, one.force_exit) == (True, False)
     one.handle_exit(signal.SIGTERM, None)
     assert one.force_exit
+
+
+def test_the_image_is_started_by_what_there_is() -> None:
+    """By the command's own parser, without a shell between the process and its signals, and not as root."""
+    lines = (ROOT / "ssd" / "serving" / "Dockerfile").read_text().splitlines()
+    said = {line.split(" ", 1)[0]: line.split(" ", 1)[1] for line in lines if " " in line}
+    assert json.loads(said["ENTRYPOINT"]) == ["python", "-m", "ssd.serving"]
+    args = vars(command_line().parse_args(json.loads(said["CMD"])))
+    assert (read_settings(args).host, read_settings(args).port) == ("0.0.0.0", int(said["EXPOSE"]))
+    assert said["USER"] != "root"
+    copied = [word for line in lines if line.startswith("COPY ") for word in line.split()[1:-1]]
+    ignored = (ROOT / "ssd" / "serving" / "Dockerfile.dockerignore").read_text().splitlines()
+    for path in copied:
+        assert (ROOT / path).exists()
+        assert f"!{path.split('/')[0]}" in ignored
 
 
 def test_what_the_image_installs_is_pinned_and_part_of_the_project() -> None:

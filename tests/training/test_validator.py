@@ -83,10 +83,10 @@ def test_auto_goes_by_the_network_and_the_number_of_images(processor: None) -> N
     def chosen(model: SSD, images: int, runtime: str = "auto") -> str:
         return choose_validation_runtime(runtime, model, images).in_words()
 
-    few = "keras in float32 (auto: 499 images are too few to convert the network for every time)"
+    few = "keras in float32 (auto: 499 images are too few to convert the network for)"
     assert chosen(with_depthwise(), 499) == few
     assert chosen(with_depthwise(), 500) == "openvino in float32 (auto: no GPU here)"
-    assert chosen(make_detector(), 5000).startswith("keras in float32 (auto: OpenVINO is no faster")
+    assert chosen(make_detector(), 5000).startswith("keras in float32 (auto: openvino is hardly faster")
     assert chosen(make_detector(), 1, "openvino") == "openvino in float32 (as configured)"
     assert chosen(with_depthwise(), 5000, "keras") == "keras in float32 (as configured)"
 
