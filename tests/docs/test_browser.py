@@ -98,7 +98,7 @@ def test_the_page_finds_the_same(
     for picture in pictures(tmp_path):
         page.value("document.querySelector('ol').replaceChildren()")
         page.choose_files("[type=file]", picture)
-        page.until("document.querySelector('li')")
+        page.until("document.querySelector('li') !== null")
         expected = detector(picture)
         found = page.value(
             "import('./detector.js').then(({ loadDetector }) => loadDetector('detector.onnx'))"
