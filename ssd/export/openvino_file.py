@@ -19,6 +19,8 @@ from ssd.inference.openvino_network import read_metadata, read_model, settings
 from ssd.models.box_coder import MAX_LOG_SCALE, BoxCoder
 from ssd.models.detector import SSD, NMSSettings
 
+ENTRANCES = {name: f"decoding/{name}" for name in OUTPUTS}  # operations that take the network's outputs
+
 
 def write_openvino(model: SSD, metadata: Metadata, file: Path, calibration: Iterable[NDArray[np.uint8]]) -> None:
     """Writes FILE.xml and its weights in FILE.bin: images → boxes, labels, scores, count (see `Decoder`).
@@ -106,7 +108,7 @@ def with_decoding(network: ov.Model, coder: BoxCoder, nms: NMSSettings) -> ov.Mo
 def _nms(network: ov.Model, coder: BoxCoder, nms: NMSSettings) -> ov.Node:
     """The rows (N, 6) label with background, score, box; and how many of them each image has."""
     offsets, logits = (_output(network, name) for name in OUTPUTS)
-    scaled = ops.multiply(offsets, _floats(coder.variances))
+    scaled = ops.multiply(offsets, _floats(coder.variances), name=ENTRANCES["offsets"])
     shift, log_size = (ops.gather(scaled, _ints(columns), _ints(2)) for columns in ([0, 1], [2, 3]))
     sizes = _floats(coder.priors[:, 2:])
     center = ops.add(ops.multiply(shift, sizes), _floats(coder.priors[:, :2]))
@@ -114,7 +116,7 @@ def _nms(network: ov.Model, coder: BoxCoder, nms: NMSSettings) -> ov.Node:
     corners = ops.concat([ops.subtract(center, half), ops.add(center, half)], 2)
     return ops.multiclass_nms(
         ops.clamp(corners, 0.0, 1.0),
-        ops.transpose(ops.softmax(logits, 2), _ints([0, 2, 1])),
+        ops.transpose(ops.softmax(logits, 2, name=ENTRANCES["logits"]), _ints([0, 2, 1])),
         sort_result_type="score",
         sort_result_across_batch=False,
         output_type="i32",

@@ -64,7 +64,18 @@ def home(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterato
         patch.setenv("HOME", str(folder))
         patch.setattr(sys, "argv", ["run.py"])
         patch.setattr(BasicSweeper, "split_arguments", staticmethod(with_each_value))
-        for task in ("train", "lr_find", "evaluate", "predict", "export", "convert", "inspect", "report", "ui"):
+        for task in (
+            "train",
+            "lr_find",
+            "evaluate",
+            "predict",
+            "export",
+            "benchmark",
+            "convert",
+            "inspect",
+            "report",
+            "ui",
+        ):
             module = ModuleType(f"ssd.tasks.{task}")
             module.run = run  # type: ignore[attr-defined]
             patch.setitem(sys.modules, module.__name__, module)
