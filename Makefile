@@ -5,6 +5,7 @@
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
 INSTALLED := .venv/.installed
+WEB := .venv/onnxruntime-web
 
 .PHONY: setup demo test clean
 
@@ -13,7 +14,7 @@ setup: $(INSTALLED)
 demo: setup
 	$(PYTHON) run.py experiment=demo
 
-test: setup
+test: setup $(WEB)
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
@@ -37,6 +38,13 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  exit 1; }
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
+
+# By npm, for the test of docs/browser, which says so and is skipped without it.
+$(WEB): | $(INSTALLED)
+	@part=$$(mktemp -d) && cd "$$part" && mkdir web && npm pack --silent --fetch-retries=0 onnxruntime-web@1.30.0 >/dev/null 2>&1 && \
+	  tar -xzf onnxruntime-web-1.30.0.tgz --strip-components=2 -C web \
+	    package/dist/ort.wasm.bundle.min.mjs package/dist/ort-wasm-simd-threaded.wasm && \
+	  mv web "$(CURDIR)/$@" || echo "no onnxruntime-web by npm: the page of docs/browser is not tested"
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache *.egg-info

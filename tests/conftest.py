@@ -65,6 +65,17 @@ def quick_composition() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _own_conversions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """None in the user's cache folder; and what one test has converted, others need not."""
+    from ssd.export import converted
+
+    place = tmp_path_factory.mktemp("converted")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(converted, "cache_folder", lambda: place)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _absl_closes_no_file_of_pytests() -> None:
     """TensorFlow's logging keeps the stderr of the test that imported it, and closes it when Hydra sets up logging."""

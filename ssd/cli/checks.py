@@ -28,6 +28,7 @@ from ssd.export.matrix import read_variants
 from ssd.prediction.sources import SAVED
 from ssd.runs.best_by import BEST_BY
 from ssd.runs.checkpoint import checkpoint_file
+from ssd.serving.settings import read_settings
 from ssd.sweep.report.sources import read_source
 
 # key → (tasks that read it, what must be there)
@@ -41,7 +42,7 @@ PATHS: dict[str, tuple[Sequence[str], str]] = {
     "dataset.negatives": (("train", "lr_find", "evaluate", "export", "benchmark", "inspect"), "folder"),
     "backbone.weights": (("train", "lr_find"), "file"),
     "checkpoint": (
-        ("train", "lr_find", "evaluate", "predict", "export", "benchmark", "inspect"),
+        ("train", "lr_find", "evaluate", "predict", "export", "benchmark", "serve", "inspect"),
         "run folder or .keras file",
     ),
     "source": (("predict",), "image or folder"),
@@ -172,7 +173,9 @@ def _check_task(values: dict[str, Any]) -> None:
     task = values["task"]["name"]
     if task != "train" and values["resume"]:
         raise UserError(f"resume continues a training, and the task is {task}; leave one of the two out")
-    if task in ("evaluate", "predict", "export", "convert") and not (values["checkpoint"] or values["weights"]):
+    if task in ("evaluate", "predict", "export", "serve", "convert") and not (
+        values["checkpoint"] or values["weights"]
+    ):
         raise UserError(
             f"task={task} needs a trained detector; give checkpoint=RUN_FOLDER, for example outputs/latest, or "
             "weights=torchvision:FILE"
@@ -189,6 +192,8 @@ def _check_task(values: dict[str, Any]) -> None:
         read_variants(values["task"])
     if task == "benchmark":
         _check_benchmark(values["task"])
+    if task == "serve":
+        read_settings(values["task"], "task.")
     if task == "report" and not values["source"]:
         raise UserError("task=report needs jobs; give source=FOLDER of a sweep, or source=RUN_ID of MLflow")
     if task == "report":

@@ -45,7 +45,7 @@ def with_earlier_run(overrides: Sequence[str], multirun: bool, config_dir: str |
 
     `checkpoint=` of a training names weights to start from, and brings the settings of their network alone, as
     `weights=` does; of evaluating, exporting and inspecting, all that the run was started with and is known to be
-    harmless (`replay`). Of a prediction, which needs the checkpoint alone, it brings the name.
+    harmless (`replay`). Of predicting and serving, which need the checkpoint alone, it brings the name.
 
     Raises:
         UserError: a folder that is no run, a resume without anything to go on from, or several of them in a multirun;
@@ -75,7 +75,7 @@ def with_earlier_run(overrides: Sequence[str], multirun: bool, config_dir: str |
         if folder is not None and task in ("train", "lr_find"):
             network = without(network_of(folder, given, config_dir), given)
             return [*replayed(network, folder, trusts(given)), *overrides]
-        if task == "predict":
+        if task in ("predict", "serve"):
             name = [f"name={quote(_name_of(checkpoint.resolve(), folder))}"]
             return [*(replayed(name, folder, trusts(given)) if folder is not None else name), *overrides]
     return list(overrides)

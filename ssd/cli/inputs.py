@@ -44,10 +44,10 @@ def look_at_inputs(jobs: Sequence[DictConfig]) -> None:
 
 
 def _look_at_detector(checkpoint: str, task: str) -> None:
-    """An exported file is for predicting alone, and says what is wrong with it when it is loaded."""
+    """An exported file is for predicting and serving alone, and says what is wrong with it when it is loaded."""
     if (kind := exported_format(Path(checkpoint))) is None:
         check_checkpoint(checkpoint)
-    elif task != "predict":
+    elif task not in ("predict", "serve"):
         raise UserError(
             f"checkpoint={checkpoint} is an exported detector ({kind}), which task={task} cannot use; give the run "
             "folder or the .keras file that it was made of"

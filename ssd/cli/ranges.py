@@ -41,7 +41,7 @@ RANGES: dict[str, Rule] = {
     "task.steps": (lambda v: 2 <= v <= 100_000, "must be between 2 and 100000"),
     "task.lowest": _POSITIVE,
     "task.highest": _POSITIVE,
-    "task.port": (lambda v: 1 <= v <= 65535, "must be between 1 and 65535"),
+    "task.port": (lambda v: 0 <= v <= 65535, "must be between 0 and 65535"),
     "backbone.alpha": (lambda v: 0 < v <= 10, "must be above 0 and at most 10"),
     "detector.image_size": (lambda v: 32 <= v <= 4096, "must be between 32 and 4096 pixels"),
     "detector.object_prior": _INSIDE,

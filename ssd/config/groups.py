@@ -82,6 +82,22 @@ class BenchmarkConfig(TaskConfig):
 
 
 @dataclass
+class ServeConfig(TaskConfig):
+    """conf/task/serve.yaml; the same as `ssd.serving.settings.Settings`, which has their limits."""
+
+    host: str = "127.0.0.1"  # address to listen at; 0.0.0.0: of every network
+    port: int = 8000  # 0: any that is free
+    model: str = "detector"  # its name in addresses: /v2/models/detector/infer
+    batch_size: int = 8  # images that pass the network together; 1: each is answered soonest
+    max_wait_ms: float = 5.0  # that an image waits at most for others to pass with it
+    queue: int = 64  # images that may be at work or wait; of more the answer is 503
+    max_images: int = 16  # of a request
+    max_megabytes: float = 32.0  # of a request
+    max_pixels: int = 50_000_000  # of an image, height times width; refused before it is decoded
+    timeout: float = 30.0  # seconds that a request may take, from its first byte to the answer
+
+
+@dataclass
 class VGG16Config:
     """conf/backbone/vgg16.yaml."""
 
@@ -304,6 +320,7 @@ MEMBERS: dict[str, dict[str, type]] = {
         "predict": PredictConfig,
         "export": ExportConfig,
         "benchmark": BenchmarkConfig,
+        "serve": ServeConfig,
         "lr_find": RateTestConfig,
     },
     "backbone": {

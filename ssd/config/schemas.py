@@ -14,6 +14,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
 from ssd.config.groups import MEMBERS
+from ssd.config.runtime import Runtime
 from ssd.runs.best_by import DEFAULT
 
 
@@ -183,8 +184,11 @@ class Config:
     seed: int = 0
     score_threshold: float = 0.5  # of what is drawn, written and counted in precision and recall; never used for mAP
     precision: Precision = Precision.auto
+    runtime: Runtime = Runtime.auto
     gpu_memory_growth: bool = True
-    checkpoint: str | None = None  # a run folder, a .keras file, to predict also an exported one; train: its weights
+    checkpoint: str | None = (
+        None  # a run folder, a .keras file, to predict or serve an exported one, too; train: its weights
+    )
     weights: str | None = None  # instead of checkpoint, another project's: torchvision:FILE | amdegroot:FILE
     start: str | None = None  # why a training starts from its weights, where the program has chosen them and says so
     chosen: list[str] = field(default_factory=list)  # what training=auto chose and why

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssd.data.sample import Annotation, Picture, Sample
+from ssd.data.transforms import CopyPaste
 from ssd.errors import UserError, first_line
 
 MIN_PIXELS = 1.0  # a box cut down to less than this area shows nothing of its object
@@ -26,7 +27,7 @@ class Augmentation:
         transforms: any transforms of albumentations that work on an image, or an image and its boxes, in this order.
 
     Attributes:
-        pictures: of which a result is made, at most: more than one where there is a mosaic.
+        pictures: of which a result is made, at most: more than one where others lend something (`Mosaic`, `CopyPaste`).
 
     Raises:
         UserError: one of them is something else.
@@ -41,8 +42,8 @@ class Augmentation:
                 )
         self._transforms = list(transforms)
         self._own = threading.local()
-        self._mosaics = [transform for transform in _flat(self._transforms) if isinstance(transform, alb.Mosaic)]
-        self.pictures = 1 + max((prod(mosaic.grid_yx) - 1 for mosaic in self._mosaics), default=0)
+        self._borrowing = [one for one in _flat(self._transforms) if isinstance(one, alb.Mosaic | CopyPaste)]
+        self.pictures = 1 + max((_borrowed(one) for one in self._borrowing), default=0)
 
     def __reduce__(self) -> tuple[type["Augmentation"], tuple[Any, ...]]:
         """Sent to another process without the copies that its threads have."""
@@ -53,7 +54,7 @@ class Augmentation:
 
         Args:
             sample: with any number of objects. Difficult and crowd objects are treated like all others. A mosaic is
-                made of it and others of its data set, which follow from the seed.
+                made of it and others of its data set, which follow from the seed; objects are pasted from such a one.
             seed: run seed, epoch, index of the image.
 
         Returns:
@@ -85,8 +86,8 @@ class Augmentation:
         return Sample(image, annotation_after(annotation, result["bboxes"], *image.shape[:2]))
 
     def _others(self, sample: Picture, seed: tuple[int, int, int]) -> tuple[dict[str, list[Any]], Annotation]:
-        """Pictures for the mosaics, as these take them; and the annotation of all, whose rows the boxes name."""
-        if not self._mosaics:
+        """Pictures to borrow from, as transforms take them; and the annotation of all, whose rows the boxes name."""
+        if not self._borrowing:
             return {}, sample.annotation
         numbers = np.random.default_rng([*(part % 2**64 for part in seed), 1]).integers(2**31, size=self.pictures - 1)
         given, annotation = [], sample.annotation
@@ -96,7 +97,7 @@ class Augmentation:
             boxes[:, 4] += len(annotation.boxes)
             given.append({"image": other.image, "bboxes": boxes})
             annotation = _joined(annotation, other.annotation)
-        return {mosaic.metadata_key: given for mosaic in self._mosaics}, annotation
+        return {transform.metadata_key: given for transform in self._borrowing}, annotation
 
     def _compose(self) -> alb.Compose:
         """This thread's own copy of the transforms: they keep their random state and parameters inside them."""
@@ -118,6 +119,11 @@ def _flat(transforms: Iterable[alb.BasicTransform | alb.BaseCompose]) -> Iterato
             yield from _flat(transform.transforms)
         else:
             yield transform
+
+
+def _borrowed(transform: alb.Mosaic | CopyPaste) -> int:
+    """Of how many other pictures a transform takes something."""
+    return prod(transform.grid_yx) - 1 if isinstance(transform, alb.Mosaic) else 1
 
 
 def _joined(first: Annotation, second: Annotation) -> Annotation:

@@ -1,18 +1,19 @@
 """A pass over a split, the same in a training and in task=evaluate."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
-import tensorflow as tf
+import numpy as np
 
 from ssd import interrupts
 from ssd.console import counting
 from ssd.data.pipeline import Batch, Batches
 from ssd.evaluation.evaluate import Evaluation, evaluate
 from ssd.inference.detections import Detections
-from ssd.inference.keras_network import KerasNetwork, Outputs
+
+Outputs = Mapping[str, Any]  # "offsets" (B, P, 4) and "logits" (B, P, C + 1), where the network tells them
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -26,8 +27,18 @@ class Validation:
     detections: list[Detections]
 
 
+class Validated(Protocol):
+    """A network as a validation runs it: a batch is begun, and ended while the next one runs."""
+
+    def begin(self, images: Any) -> Any:
+        """What `end` takes, for (B, S, S, 3) uint8 RGB images."""
+
+    def end(self, begun: Any) -> tuple[Outputs, list[Detections]]:
+        """The network's outputs, and the detections of each image, above the detector's own threshold."""
+
+
 def validate(
-    network: KerasNetwork,
+    network: Validated,
     batches: Batches,
     score_threshold: float,
     observe: Callable[[Batch, Outputs], None] | None = None,
@@ -38,7 +49,7 @@ def validate(
     a signal, also within `interrupts.deferred`, it stops before the next batch.
 
     Args:
-        network: of the detector, whose weights of this moment it takes over.
+        network: of the detector.
         batches: not shuffled; rows with index -1 are padding and count for nothing.
         score_threshold: for precision, recall and the confusion matrix.
         observe: called with every batch and the network's outputs for it, in order.
@@ -46,22 +57,22 @@ def validate(
     Raises:
         KeyboardInterrupt: a signal has come.
     """
-    network.refresh()
 
-    def run_network() -> Iterator[tuple[Batch, Outputs]]:
+    def begin() -> Iterator[tuple[Batch, Any]]:
         for batch in batches.epoch(0):
             interrupts.check()
-            yield batch, network.outputs(batch["image"])
+            yield batch, network.begin(batch["image"])
 
-    def decode(of_batch: tuple[Batch, Outputs]) -> list[Detections]:
-        batch, outputs = of_batch
+    def end(of_batch: tuple[Batch, Any]) -> list[Detections]:
+        batch, begun = of_batch
+        outputs, detections = network.end(begun)
         if observe is not None:
             observe(batch, outputs)
-        return network.decode(outputs)[: int(tf.math.count_nonzero(batch["index"] >= 0))]
+        return detections[: np.count_nonzero(batch["index"].numpy() >= 0)]
 
     detections: list[Detections] = []
     with counting("validating", len(batches)) as advance:
-        for found in one_behind(decode, run_network()):
+        for found in one_behind(end, begin()):
             detections += found
             advance()
     dataset = batches.dataset

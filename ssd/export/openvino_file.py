@@ -22,17 +22,20 @@ from ssd.models.detector import SSD, NMSSettings
 ENTRANCES = {name: f"decoding/{name}" for name in OUTPUTS}  # operations that take the network's outputs
 
 
-def write_openvino(model: SSD, metadata: Metadata, file: Path, calibration: Iterable[NDArray[np.uint8]]) -> None:
+def write_openvino(
+    model: SSD, folded: FoldedNetwork, metadata: Metadata, file: Path, calibration: Iterable[NDArray[np.uint8]]
+) -> None:
     """Writes FILE.xml and its weights in FILE.bin: images → boxes, labels, scores, count (see `Decoder`).
 
     Args:
         model: the detector.
+        folded: its network in float32.
         metadata: whose precision is float32; bfloat16 and float16, with weights in float16 and the first also with
             arithmetic in bfloat16; or int8.
         file: to write.
         calibration: (1, S, S, 3) images, for int8.
     """
-    made = openvino_model(model)
+    made = openvino_network(traced(folded, model))
     if metadata.precision == "int8":
         made = _quantized(made, calibration)
     made = with_decoding(made, model.box_coder, model.nms)
@@ -58,14 +61,18 @@ def layer_outputs(file: Path, images: NDArray[np.uint8]) -> Outputs:
     return {layer: np.asarray(values[number], np.float32) for number, layer in enumerate(operations)}
 
 
-def openvino_model(model: SSD) -> ov.Model:
-    """The network: images (B, S, S, 3) uint8 → offsets, logits; its operations are named after their layers.
+def traced(network: FoldedNetwork, model: SSD) -> tf.types.experimental.ConcreteFunction:
+    """The graph of a detector's folded network, which has the weights that are in it whenever it is converted.
 
-    The converter moves channels to another place, by which most operations lose their names. So it converts a network
-    that gives the outputs of every layer, and those that are not asked for are left out again.
+    The converter moves channels to another place, by which most operations lose their names. So it gets a network that
+    gives the outputs of every layer, of which those that are not asked for are left out again.
     """
-    run = every_layer(FoldedNetwork(model, "float32"))
-    made = ov.convert_model(tf.function(run, input_signature=[images_of(model)]).get_concrete_function())
+    return tf.function(every_layer(network), input_signature=[images_of(model)]).get_concrete_function()
+
+
+def openvino_network(function: tf.types.experimental.ConcreteFunction) -> ov.Model:
+    """Of what `traced` gave: (B, S, S, 3) uint8 → offsets, logits; its operations are named after their layers."""
+    made = ov.convert_model(function)
     for output in made.outputs:
         operation = output.get_node().input_value(0).get_node()
         if operation.get_type_name() == "Transpose":

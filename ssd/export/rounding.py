@@ -7,7 +7,8 @@ remains on average goes into the bias. All quantizers here take |largest weight|
 so they find weights that lie on their grid and leave them there.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import keras
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from ssd.inference.folding import FoldedNetwork
 
 _LARGEST = 127
+_IMAGES = 48  # each of which has thousands of positions
 _DAMPING = 1e-3  # of the mean variance: inputs that never vary take no errors of others
 
 Array = NDArray[np.float64]
@@ -49,15 +51,25 @@ class _Inputs:
         return self.products / self.count - mean[:, :, None] * mean[:, None, :]
 
 
-def round_weights(network: FoldedNetwork, images: Iterable[NDArray[np.uint8]]) -> None:
-    """Rounds the kernels of a network's depthwise and 1x1 convolutions, and corrects their biases.
+@contextmanager
+def rounded_weights(network: FoldedNetwork, images: Sequence[NDArray[np.uint8]]) -> Iterator[None]:
+    """Within the block the kernels of a network's depthwise and 1x1 convolutions are rounded, their biases corrected.
 
     Larger kernels stay as they are: their sums are of so many products that errors of rounding cancel out.
 
     Args:
-        network: whose weights are changed.
-        images: (B, S, S, 3) each, to look at what comes to each layer.
+        network: whose weights are others within the block.
+        images: (1, S, S, 3) each, of which some are looked at for what comes to each layer.
     """
+    given = network.keras_model.get_weights()  # it may be the detector itself
+    _round(network, images[:: -(-len(images) // _IMAGES)])
+    try:
+        yield
+    finally:
+        network.keras_model.set_weights(given)
+
+
+def _round(network: FoldedNetwork, images: Iterable[NDArray[np.uint8]]) -> None:
     layers = [layer for layer in network.keras_model.layers if _is_rounded(layer)]
     for layer, inputs in zip(layers, _inputs(network.keras_model, layers, images), strict=True):
         kernel = layer.kernel.numpy()
@@ -78,7 +90,9 @@ def nearest_outputs(weights: Array, covariance: Array) -> Array:
         covariance: (G, n, n) of the inputs of each group.
     """
     size = weights.shape[-1]
-    damped = covariance + _DAMPING * (np.trace(covariance, axis1=1, axis2=2) / size + 1e-12)[:, None, None] * np.eye(size)
+    damped = covariance + _DAMPING * (np.trace(covariance, axis1=1, axis2=2) / size + 1e-12)[:, None, None] * np.eye(
+        size
+    )
     upper = np.swapaxes(np.linalg.cholesky(np.linalg.inv(damped)), 1, 2)
     largest = np.abs(weights).max(axis=-1)
     step = np.where(largest > 0, largest, 1.0) / _LARGEST
@@ -134,7 +148,7 @@ def _inputs(
 
 
 def _moments(layer: keras.layers.Layer, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Means over all positions of a batch: of what a layer's weights are multiplied with (G, n), and of its products."""
+    """Of what a layer's weights are multiplied with, means over all positions: (G, n), and of its products."""
     height, width = layer.kernel_size
     patches = tf.image.extract_patches(
         values,

@@ -1,6 +1,7 @@
 """One file of a detector, in any format; and what its layers give, where it has to be explained."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,12 @@ from numpy.typing import NDArray
 from ssd.errors import UserError
 from ssd.export.blame import Outputs
 from ssd.export.matrix import CALIBRATED, Variant
+from ssd.export.rounding import rounded_weights
 from ssd.inference.exported import Metadata, not_installed
+from ssd.inference.folding import FoldedNetwork
 from ssd.models.detector import SSD
 
-Images = Iterable[NDArray[np.uint8]]  # (1, S, S, 3) each
+Images = Sequence[NDArray[np.uint8]]  # (1, S, S, 3) each
 
 _FILES = {
     "saved_model": "saved_model",
@@ -51,9 +54,27 @@ def write_export(model: SSD, variant: Variant, source: str, folder: Path, calibr
         folder: of the export.
         calibration: for int8; others do not look at them.
     """
-    metadata = Metadata(
-        variant.format,
-        variant.precision,
+    metadata = metadata_of(model, variant.format, variant.precision, source)
+    file = file_of(variant, folder)
+    write = _writer(variant)
+    network = FoldedNetwork(model, "float32")
+    with rounded_weights(network, calibration) if variant.precision in CALIBRATED else nullcontext():
+        write(model, network, metadata, file, calibration)
+    return file
+
+
+def metadata_of(model: SSD, kind: str, precision: str, source: str) -> Metadata:
+    """What a file of a detector says of it.
+
+    Args:
+        model: the detector.
+        kind: the file's format.
+        precision: that its network computes in.
+        source: what the detector is called.
+    """
+    return Metadata(
+        kind,
+        precision,
         model.class_names,
         model.image_size,
         model.nms.score_threshold,
@@ -62,12 +83,9 @@ def write_export(model: SSD, variant: Variant, source: str, folder: Path, calibr
         model.nms.max_detections,
         source,
     )
-    file = file_of(variant, folder)
-    _writer(variant)(model, metadata, file, calibration)
-    return file
 
 
-def _writer(variant: Variant) -> Callable[[SSD, Metadata, Path, Images], None]:
+def _writer(variant: Variant) -> Callable[[SSD, FoldedNetwork, Metadata, Path, Images], None]:
     """The function that writes a format; what it needs is imported only for it."""
     if variant.format == "onnx":
         from ssd.export.onnx_file import write_onnx
@@ -83,7 +101,7 @@ def _writer(variant: Variant) -> Callable[[SSD, Metadata, Path, Images], None]:
         return write_litert
     from ssd.export.saved_model import write_saved_model
 
-    return lambda model, metadata, file, _: write_saved_model(model, metadata, file)
+    return lambda model, _network, metadata, file, _images: write_saved_model(model, metadata, file)
 
 
 def layer_outputs(model: SSD, variant: Variant, file: Path, images: NDArray[np.uint8]) -> Outputs:

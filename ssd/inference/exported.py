@@ -5,7 +5,7 @@ A file of this kind is all that is needed to detect with it: images of the netwo
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from importlib import import_module
 from pathlib import Path
@@ -14,12 +14,16 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ssd.config.runtime import Runtime
 from ssd.errors import UserError, first_line
 from ssd.inference.detections import Detections
+from ssd.inference.network import Network
 from ssd.runs.checkpoint import exported_format
 
 KEY = "ssd"  # of the metadata, in files that have several
 LAYOUT = 1  # of the metadata
+RUNTIMES = {"onnx": "onnxruntime", "openvino": "openvino", "litert": "litert"}  # of formats; of others:
+TENSORFLOW = "tensorflow"
 _READERS = {
     "onnx": "ssd.inference.onnx_network:OnnxNetwork",
     "openvino": "ssd.inference.openvino_network:OpenVinoNetwork",
@@ -103,11 +107,15 @@ class ExportedNetwork(ABC):
 
     def __init__(self, metadata: Metadata) -> None:
         self.metadata = metadata
+        self.runtime = RUNTIMES.get(metadata.format, TENSORFLOW)
+        self.precision = metadata.precision
         self.class_names = metadata.class_names
         self.image_size = metadata.image_size
         self.score_threshold = metadata.score_threshold
         self.nms_iou = metadata.nms_iou
         self.max_detections = metadata.max_detections
+        self.original: Callable[[], Network] | None = None  # where its detector is at hand, for scores that it lacks
+        self._instead: Network | None = None  # from when these are asked for
 
     def __call__(self, images: NDArray[np.uint8], score_threshold: float) -> list[Detections]:
         """Detections of each of (B, S, S, 3) uint8 RGB images, of at least this score; any B from 1 on.
@@ -115,12 +123,25 @@ class ExportedNetwork(ABC):
         Raises:
             UserError: the score is below the threshold that the file was written with.
         """
-        if score_threshold < self.score_threshold:
-            raise UserError(
-                f"a score_threshold of {score_threshold:g} is below {self.score_threshold:g}, under which an exported "
-                "file gives nothing; raise it, or take the checkpoint"
-            )
+        is_lower = np.float32(score_threshold) < np.float32(self.score_threshold)  # as scores and thresholds are kept
+        if is_lower and self._instead is None:
+            if self.original is None:
+                raise UserError(
+                    f"a score_threshold of {score_threshold:g} is below {self.score_threshold:g}, under which an "
+                    "exported file gives nothing; raise it, or take the checkpoint with runtime=keras"
+                )
+            self._instead = self.original()
+        if self._instead is not None:
+            return self._instead(images, score_threshold)
         return [found.above(score_threshold) for found in self._detect(images)]
+
+    def begin(self, images: Any) -> Any:
+        """What `end` takes, for (B, S, S, 3) uint8 images of NumPy or TensorFlow; the network may run meanwhile."""
+        return np.asarray(images)
+
+    def end(self, begun: Any) -> tuple[dict[str, NDArray[Any]], list[Detections]]:
+        """Other outputs of the network, where the file tells any, and all that it finds in each image."""
+        return {}, self._detect(begun)
 
     @abstractmethod
     def _detect(self, images: NDArray[np.uint8]) -> list[Detections]:
@@ -154,6 +175,21 @@ def load_exported(path: Path, batch_size: int) -> ExportedNetwork:
         raise UserError(not_installed(error, str(path))) from error
     network: ExportedNetwork = reader.read(path, batch_size)
     return network
+
+
+def check_runtime(path: Path, runtime: str) -> None:
+    """Refuses a runtime that is not that of an exported file.
+
+    Args:
+        path: of which `exported_format` knows the format.
+        runtime: a name in `Runtime`.
+
+    Raises:
+        UserError: naming both.
+    """
+    own = RUNTIMES.get(str(exported_format(path)), TENSORFLOW)
+    if runtime not in (Runtime.auto.value, own):
+        raise UserError(f"{path} runs in {own}, not in {runtime}; leave runtime={runtime} out, or give the checkpoint")
 
 
 def not_installed(error: ModuleNotFoundError, what: str) -> str:

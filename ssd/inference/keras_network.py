@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from ssd.inference.decoder import Decoder, to_detections
 from ssd.inference.detections import Detections
-from ssd.inference.folding import FoldedNetwork
+from ssd.inference.folding import FoldedNetwork, policy_of
 from ssd.models.detector import SSD
 
 Outputs = dict[str, tf.Tensor]
@@ -22,6 +22,8 @@ class KerasNetwork:
     """
 
     def __init__(self, model: SSD, batch_size: int = 8, policy: str | None = None) -> None:
+        self.runtime = "keras"
+        self.precision = policy or policy_of(model)
         self.class_names = model.class_names
         self.image_size = model.image_size
         self.score_threshold = model.nms.score_threshold
@@ -56,6 +58,14 @@ class KerasNetwork:
         if score_threshold is not None:  # the decoder's is one that a score must exceed
             least = max(0.0, float(np.nextafter(np.float32(score_threshold), np.float32(-1))))
         return to_detections(self._decode(outputs["offsets"], outputs["logits"], tf.constant(least, tf.float32)))
+
+    def begin(self, images: tf.Tensor) -> Outputs:
+        """See `ssd.evaluation.validation.Validated`."""
+        return self.outputs(images)
+
+    def end(self, begun: Outputs) -> tuple[Outputs, list[Detections]]:
+        """See `ssd.evaluation.validation.Validated`."""
+        return begun, self.decode(begun)
 
     def graph(self, images: tf.Tensor) -> tf.Graph:
         """The network that `outputs` runs for images of this shape."""

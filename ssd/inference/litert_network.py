@@ -2,6 +2,7 @@
 
 import zipfile
 from pathlib import Path
+from threading import Lock
 from typing import Any, Self
 
 import numpy as np
@@ -32,6 +33,7 @@ class LiteRTNetwork(ExportedNetwork):
         super().__init__(metadata)
         self._interpreter = interpreter
         self._decoder = decoder
+        self._alone = Lock()  # an interpreter works for one thread at a time
         self._runner = interpreter.get_signature_runner()
         details = self._runner.get_output_details()
         self._scales = {name: detail["quantization"] for name, detail in details.items()}
@@ -53,7 +55,8 @@ class LiteRTNetwork(ExportedNetwork):
         return [self._of_one(images[index : index + 1]) for index in range(len(images))]
 
     def _of_one(self, image: NDArray[np.uint8]) -> Detections:
-        found = self._runner(images=image)
+        with self._alone:
+            found = self._runner(images=image)
         if self._decoder is None:
             return to_list(*(found[name] for name in DETECTIONS))[0]
         return self._decoder(*(_real(found[name][0], self._scales[name]) for name in ("offsets", "logits")))

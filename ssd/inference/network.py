@@ -9,7 +9,7 @@ from ssd.inference.detections import Detections
 
 
 class Network(Protocol):
-    """Images of the network's own size in, detections out.
+    """Images of the network's own size in, detections out. It may be called from several threads at once.
 
     Attributes:
         class_names: in label order, without background.

@@ -1,7 +1,10 @@
 """A detector in OpenVINO's format, run by OpenVINO on the processor."""
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Self
+from queue import SimpleQueue
+from threading import Lock
+from typing import Any, Self
 
 import numpy as np
 import openvino as ov
@@ -14,22 +17,29 @@ from ssd.inference.exported import KEY, ExportedNetwork, Metadata, not_exported,
 
 _OUTPUTS = ("boxes", "labels", "scores", "count")
 
+Values = dict[str, NDArray[Any]]  # the outputs for one image, by name
+
 
 class OpenVinoNetwork(ExportedNetwork):
     """See `ExportedNetwork`. Images pass one by one, several of them side by side, which is faster than in batches.
 
+    An image that comes alone has all cores to itself, which several cores answer sooner than one. For that the network
+    is compiled once more, when images come alone for the second time in a row.
+
     Args:
-        model: with the outputs boxes, labels, scores and count.
+        model: with the outputs boxes, labels, scores and count; others are told with them.
         metadata: of the detector.
-        batch_size: the number of images that will be passed in one call, mostly: one is to be answered soon, of
-            several as many as can be in a second.
+        batch_size: the number of images that will be passed in one call, mostly.
     """
 
     def __init__(self, model: ov.Model, metadata: Metadata, batch_size: int) -> None:
         super().__init__(metadata)
         model.reshape([1, metadata.image_size, metadata.image_size, 3])
-        self._compiled = ov.Core().compile_model(model, "CPU", settings(metadata.precision, batch_size))
-        self._queue = ov.AsyncInferQueue(self._compiled)
+        self._model = model
+        self._lock = Lock()
+        self._compiled: dict[bool, _Compiled] = {}  # by whether it is for images that come alone
+        self._came_alone = batch_size == 1
+        self._for(batch_size)
 
     @classmethod
     def read(cls, file: Path, batch_size: int) -> Self:
@@ -37,17 +47,69 @@ class OpenVinoNetwork(ExportedNetwork):
         model = read_model(file)
         return cls(model, read_metadata(model, file), batch_size)
 
+    def begin(self, images: Any) -> list[Future[Values]]:
+        """See `ExportedNetwork.begin`."""
+        every = np.asarray(images)
+        compiled = self._for(len(every))
+        return [compiled.threads.submit(compiled.run, every[row : row + 1]) for row in range(len(every))]
+
+    def end(self, begun: list[Future[Values]]) -> tuple[Values, list[Detections]]:
+        """See `ExportedNetwork.end`; the values are those of the outputs, (B, …)."""
+        return _together([future.result() for future in begun])
+
     def _detect(self, images: NDArray[np.uint8]) -> list[Detections]:
-        found: list[list[Detections]] = [[] for _ in images]
+        if len(images) == 1:
+            return _together([self._for(1).run(images)])[1]
+        return self.end(self.begin(images))[1]
 
-        def keep(request: ov.InferRequest, index: int) -> None:
-            found[index] = to_list(*(request.get_tensor(name).data for name in _OUTPUTS))
+    def _for(self, images: int) -> "_Compiled":
+        """What runs so many images that come together."""
+        with self._lock:
+            alone = images == 1 and self._came_alone
+            self._came_alone = images == 1
+            if alone not in self._compiled:
+                self._compiled[alone] = _Compiled(
+                    self._model, settings(self.metadata.precision, 1 if alone else images)
+                )
+            return self._compiled[alone]
 
-        self._queue.set_callback(keep)
-        for index in range(len(images)):
-            self._queue.start_async({0: images[index : index + 1]}, index)
-        self._queue.wait_all()
-        return [one for (one,) in found]
+
+class _Compiled:
+    """A network for one image, and the threads that run it.
+
+    Attributes:
+        threads: one more than images run side by side, so that one is ready when another is done.
+    """
+
+    def __init__(self, model: ov.Model, options: dict[str, object]) -> None:
+        compiled = ov.Core().compile_model(model, "CPU", options)
+        self._names = [output.get_any_name() for output in compiled.outputs]
+        count = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS") + 1
+        self._idle = SimpleQueue[ov.InferRequest]()
+        for _ in range(count):
+            self._idle.put(compiled.create_infer_request())
+        self.threads = ThreadPoolExecutor(count, thread_name_prefix="openvino")
+
+    def run(self, image: NDArray[np.uint8]) -> Values:
+        """The outputs for (1, S, S, 3)."""
+        request = self._idle.get()
+        try:
+            request.start_async([image], share_inputs=True)
+            request.wait()
+            return {name: request.get_output_tensor(row).data.copy() for row, name in enumerate(self._names)}
+        finally:
+            self._idle.put(request)
+
+
+def _together(every: list[Values]) -> tuple[Values, list[Detections]]:
+    """Of images that passed one by one."""
+    values = {name: np.concatenate([one[name] for one in every]) for name in every[0]}
+    return values, to_list(*(values[name] for name in _OUTPUTS))
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether this processor has instructions for bfloat16."""
+    return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def read_model(file: Path) -> ov.Model:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from ssd.data.images import MAX_PIXELS
 from ssd.errors import UserError
+from ssd.inference.detections import Detections
 from ssd.inference.network import Network
 from ssd.inference.views import Views, detect
 from ssd.prediction.flow import ahead
@@ -68,7 +69,7 @@ class Detector:
         self._read = partial(read_picture, max_pixels=max_pixels)
 
     @classmethod
-    def load(cls, where: str | os.PathLike[str], **settings: Any) -> "Detector":
+    def load(cls, where: str | os.PathLike[str], *, runtime: str = "auto", **settings: Any) -> "Detector":
         """A trained detector, from wherever it lies.
 
         Args:
@@ -76,12 +77,14 @@ class Detector:
                 (.onnx, .xml, .tflite, or the folder of a SavedModel), `models:/NAME@ALIAS`,
                 `models:/NAME/VERSION` or `runs:/ID/model` of MLflow (its address as MLflow itself knows it:
                 MLFLOW_TRACKING_URI), or `torchvision:FILE`, `torchvision:NAME`, `amdegroot:FILE` (docs/pretrained.md).
+            runtime: what runs the network: keras, openvino, onnxruntime, litert; auto takes OpenVINO on a processor and
+                Keras on a GPU (docs/predict.md). An exported file has its own.
             settings: score_threshold, class_thresholds, flip, tile, tile_overlap, batch_size, max_pixels: of the class.
 
         Raises:
             UserError: there is no detector there, or a setting is wrong.
         """
-        return cls(load_network(where, settings.get("batch_size", 8)), **settings)
+        return cls(load_network(where, settings.get("batch_size", 8), runtime), **settings)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -108,7 +111,7 @@ class Detector:
             UserError: an image that cannot be read, is too large or none at all.
         """
         if _is_one(images):
-            return next(self.stream([images], score_threshold))  # type: ignore[list-item]
+            return next(self.detect_in([self._read(images)], score_threshold, batch_size=1))
         return list(self.stream(images, score_threshold))  # type: ignore[arg-type]
 
     def stream(self, images: Iterable[ImageLike], score_threshold: float | None = None) -> Iterator[ImageDetections]:
@@ -123,11 +126,19 @@ class Detector:
     def detect_in(
         self, pictures: Iterable[Picture], score_threshold: float | None = None, batch_size: int | None = None
     ) -> Iterator[ImageDetections]:
-        """`stream` of decoded images; with a `batch_size` of 1 each is answered before the next is taken."""
+        """`stream` of decoded images; with a `batch_size` of 1 each is answered before the next is taken.
+
+        Of several the next batch is resized, and has begun to pass the network, before the one before is done.
+        """
         thresholds = self._thresholds(score_threshold)
-        for part in _parts(pictures, batch_size or self._batch_size):
+        least, size = float(thresholds.min()), batch_size or self._batch_size
+
+        def found_in(part: list[Picture]) -> tuple[list[Picture], list[Detections]]:
             images = [picture.image for picture in part]
-            every = detect(self.network, images, self._views, float(thresholds.min()), self._batch_size)
+            return part, detect(self.network, images, self._views, least, self._batch_size)
+
+        parts = _parts(pictures, size)
+        for part, every in map(found_in, parts) if size == 1 else ahead(found_in, parts, threads=2, depth=2):
             for picture, found in zip(part, every, strict=True):
                 sure = found[found.scores >= thresholds[found.labels]]
                 yield ImageDetections(

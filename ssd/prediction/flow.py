@@ -19,18 +19,29 @@ def ahead(function: Callable[[T], R], items: Iterable[T], threads: int, depth: i
         depth: items at most that are begun and not yet given to the caller, at least 1.
 
     Raises:
-        BaseException: whatever `items` or `function` raises, in the caller's thread and in its turn, once no call is
-            running.
+        BaseException: whatever `items` or `function` raises, in the caller's thread, once no call is running; an
+            `Exception` in its turn, behind the results of what came before.
     """
     begun: deque[Future[R]] = deque()
+    failure: Exception | None = None
     with ThreadPoolExecutor(threads, thread_name_prefix="ahead") as pool:
         try:
-            for item in items:
-                begun.append(pool.submit(function, item))
-                if len(begun) >= depth:
-                    yield begun.popleft().result()
+            left = iter(items)
+            while failure is None:
+                try:
+                    item = next(left)
+                except StopIteration:
+                    break
+                except Exception as error:
+                    failure = error
+                else:
+                    begun.append(pool.submit(function, item))
+                    if len(begun) >= depth:
+                        yield begun.popleft().result()
             while begun:
                 yield begun.popleft().result()
+            if failure is not None:
+                raise failure
         finally:
             for future in begun:
                 future.cancel()

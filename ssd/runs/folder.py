@@ -6,8 +6,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 log = logging.getLogger(__name__)
 
 # Of a run; a folder that has one of the first two is a run's.
@@ -54,6 +52,8 @@ def run_of(checkpoint: Path) -> Path | None:
 
 def as_typed(overrides: list[str]) -> list[str]:
     """A job's overrides, a list of OmegaConf's, with their interpolations as they are: to iterate resolves them."""
+    from omegaconf import OmegaConf  # which a server of an exported file does without
+
     lines: Any = OmegaConf.to_container(overrides, resolve=False)  # type: ignore[arg-type]
     return [str(line) for line in lines]
 

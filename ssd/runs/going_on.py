@@ -34,7 +34,7 @@ from ssd.runs.results import readable_results
 from ssd.runs.started import called_from, config_of
 
 # What a continued training may change and stays the same experiment; of these sections and keys all.
-_FREE = ("task", "tracking", "pipeline", "sweep", "name", "gpu_memory_growth", "score_threshold")
+_FREE = ("task", "tracking", "pipeline", "sweep", "name", "gpu_memory_growth", "score_threshold", "runtime")
 _FREE_KEYS = (
     "training.epochs",
     "training.minutes",

@@ -12,18 +12,24 @@ from omegaconf import DictConfig
 from ssd.console import waiting
 from ssd.data.damage import warn_of_damage
 from ssd.data.digest import dataset_label
+from ssd.data.pipeline import Batches
 from ssd.data.problems import SKIP
 from ssd.data.sample import Dataset, Splits
 from ssd.data.sound import with_sound_images
 from ssd.device import choose_precision, set_memory_growth
 from ssd.errors import UserError
+from ssd.evaluation.runtime import for_validation
 from ssd.evaluation.validation import validate
 from ssd.experiment import build, describe, publish
 from ssd.experiment.skipped import write_skipped
 from ssd.experiment.splits import build_splits, on_error_of
+from ssd.export.running import running
 from ssd.figures.class_table import class_table
 from ssd.figures.validation_sheet import ValidationSheet
+from ssd.inference.exported import ExportedNetwork
 from ssd.inference.keras_network import KerasNetwork
+from ssd.inference.runtimes import AUTO, KERAS, choose_runtime, in_keras
+from ssd.models.detector import SSD
 from ssd.runs.best_by import metric_of
 from ssd.runs.checkpoint import checkpoint_file
 from ssd.runs.folder import IMAGE_MEMORY
@@ -44,13 +50,13 @@ def run(cfg: DictConfig, folder: Path) -> float:
     write_skipped(folder, splits.problems)
     dataset = with_classes(splits.val, model.class_names)
     batches = build.build_val_batches(cfg, dataset, model.image_size)
-    policy, why = choose_precision(cfg.precision.name, model)
-    log.info("precision %s (%s)", policy, why)
+    with waiting("making the network ready"):
+        network = _network(cfg, model, batches)
     data = dataset_label(dataset)
     with publish.tracker(cfg, folder, model, data) as tracker:
-        tracker.log_config(describe.params(cfg, model, data) | {"precision": policy})
+        ran = {"precision": network.precision, "runtime": network.runtime}
+        tracker.log_config(describe.params(cfg, model, data) | ran)
         publish.log_data(tracker, {"validation": dataset})
-        network = KerasNetwork(model, policy=policy)
         start = monotonic()
         validation = validate(network, batches, cfg.score_threshold)
         minutes = (monotonic() - start) / 60
@@ -74,6 +80,18 @@ def run(cfg: DictConfig, folder: Path) -> float:
         rich.print(class_table(evaluation, dataset.name))
         publish.say_where(folder, pictures, tracker)
     return evaluation.metrics.get(metric_of(cfg.training.best_by), 0.0)
+
+
+def _network(cfg: DictConfig, model: SSD, batches: Batches) -> KerasNetwork | ExportedNetwork:
+    """What runs the detector: with auto as in the validations of a training, which found the same."""
+    runtime = cfg.runtime.name
+    policy, why = choose_precision(cfg.precision.name, model)
+    choice = choose_runtime(runtime, policy if runtime == AUTO else cfg.precision.name)
+    choice = for_validation(choice, policy, model, min(len(batches.dataset), batches.batch_size * len(batches)))
+    if choice.runtime == KERAS:
+        choice = in_keras(policy, f"{choice.why}; {why}")
+    checkpoint = None if cfg.checkpoint is None else checkpoint_file(cfg.checkpoint)
+    return running(choice, policy, batches.batch_size, lambda: model, checkpoint)
 
 
 def with_classes(dataset: Dataset, class_names: tuple[str, ...]) -> Dataset:

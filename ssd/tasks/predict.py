@@ -14,7 +14,9 @@ from ssd.data.damage import say_damaged
 from ssd.data.images import MAX_PIXELS
 from ssd.data.suffixes import say_unread
 from ssd.errors import FaultyDataError
+from ssd.export.running import running
 from ssd.inference.network import Network
+from ssd.inference.runtimes import choose_runtime, may_have_gpu
 from ssd.prediction.detector import Detector
 from ssd.prediction.loading import load_network
 from ssd.prediction.passes import Pass
@@ -30,7 +32,6 @@ from ssd.prediction.sources import (
     unread_files,
 )
 from ssd.prediction.writers import TABLES, check_free, detections_json
-from ssd.runs.checkpoint import exported_format
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ def _detector(cfg: DictConfig, images: int | None) -> Detector:
     has_views = cfg.task.flip or cfg.task.tiles is not None
     batch_size = BATCH_SIZE if images is None or has_views else min(BATCH_SIZE, images)
     return Detector(
-        _network(cfg, batch_size),
+        load(cfg, batch_size),
         score_threshold=cfg.score_threshold,
         class_thresholds=cfg.task.class_thresholds,
         flip=cfg.task.flip,
@@ -99,19 +100,25 @@ def _detector(cfg: DictConfig, images: int | None) -> Detector:
     )
 
 
-def _network(cfg: DictConfig, batch_size: int) -> Network:
-    if cfg.checkpoint is not None and exported_format(Path(cfg.checkpoint)) is not None:
-        return load_network(cfg.checkpoint, batch_size)  # without TensorFlow, where the file does not need it
-    from ssd.device import set_memory_growth
+def load(cfg: DictConfig, batch_size: int) -> Network:
+    """The network that a configuration names: for task=serve, too.
 
-    set_memory_growth(cfg.gpu_memory_growth)
+    Args:
+        cfg: whose `checkpoint` or `weights` it is, in its `runtime` and `precision`.
+        batch_size: the number of images that will be passed in one call, mostly.
+    """
+    runtime, precision = cfg.runtime.name, cfg.precision.name
+    if may_have_gpu():
+        from ssd.device import set_memory_growth  # TensorFlow, which is imported only where it is needed
+
+        set_memory_growth(cfg.gpu_memory_growth)
     if cfg.checkpoint is not None:
-        return load_network(cfg.checkpoint, batch_size)
+        return load_network(cfg.checkpoint, batch_size, runtime, precision)
     # whose settings may be the user's; it takes seconds to import all that a training needs
     from ssd.experiment.build import load_trained
-    from ssd.inference.keras_network import KerasNetwork
 
-    return KerasNetwork(load_trained(cfg), batch_size)
+    choice = choose_runtime(runtime, precision)
+    return running(choice, precision, batch_size, lambda: load_trained(cfg), None)
 
 
 def _in_a_sentence(failures: list[Failure], images: int, folder: Path) -> str:

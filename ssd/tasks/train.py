@@ -43,7 +43,7 @@ from ssd.training.diagnostics import Diagnostics
 from ssd.training.history import History
 from ssd.training.loop import Trainer
 from ssd.training.step import make_train_step
-from ssd.training.validator import Validator
+from ssd.training.validator import Validator, choose_validation_runtime, validation_network
 from ssd.weights.transfer import transfer
 
 log = logging.getLogger(__name__)
@@ -164,6 +164,10 @@ def _trainer(
 ) -> Trainer:
     """The parts of the training."""
     encode_targets, loss = build.build_target_encoder(cfg, model), build.build_loss(cfg)
+    images = min(len(splits.val), val_batches.batch_size * len(val_batches))
+    choice = choose_validation_runtime(cfg.runtime.name, model, images)
+    log.info("validations run in %s", choice.in_words())
+    network = validation_network(choice, model, val_batches.batch_size)
     diagnostics = Diagnostics(model, folder, begin.epoch) if cfg.training.diagnostics else None
     return Trainer(
         model=model,
@@ -171,7 +175,7 @@ def _trainer(
         begin=begin,
         train_step=make_train_step(model, optimizer, encode_targets, loss, has_gpu(), diagnostics),
         batches=batches,
-        validator=Validator(model, encode_targets, loss, val_batches, cfg.score_threshold),
+        validator=Validator(model, encode_targets, loss, val_batches, cfg.score_threshold, network),
         epochs=cfg.training.epochs,
         clock=clock,
         evaluate_every=cfg.training.evaluate_every,
@@ -199,6 +203,7 @@ def _finish(
     trainer.checkpoints.restore_best(best)  # into the network that is compiled already
     epoch = int(history.best["epoch"])
     log.info("evaluating the best checkpoint, of epoch %d", epoch)
+    trainer.validator.network.refresh()
     validation = validate(trainer.validator.network, trainer.validator.batches, cfg.score_threshold)
     evaluation = validation.evaluation
     curves = folder / PLOTS / "curves.png"

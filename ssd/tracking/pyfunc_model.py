@@ -8,6 +8,7 @@ Used through MLflow, with a batch of images of any size as uint8 RGB::
 A program of its own: nothing in the project imports it.
 """
 
+from base64 import b64decode
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
 from ssd import Detector
-from ssd.errors import kind_of
+from ssd.errors import UserError, kind_of
 from ssd.tracking.signature import COLUMNS
 
 
@@ -36,7 +37,8 @@ class PyfuncDetector(PythonModel):
 
         Args:
             context: unused here, given by MLflow.
-            model_input: (N, H, W, 3) uint8 RGB, upright: pixels do not say how a camera was held.
+            model_input: (N, H, W, 3) uint8 RGB, upright: pixels do not say how a camera was held. Or a list as MLflow's
+                server makes of JSON: the same numbers, or files as text in base64, which are turned as their EXIF says.
             params: score_threshold, the least score of a row.
 
         Returns:
@@ -48,21 +50,49 @@ class PyfuncDetector(PythonModel):
         threshold = float((params or {}).get("score_threshold", 0.5))
         if not 0 <= threshold <= 1:
             raise MlflowException.invalid_parameter_value(f"score_threshold={threshold} must be between 0 and 1")
-        if (wrong := what_is_wrong(model_input)) is not None:
+        images = of_json(model_input)
+        if (wrong := what_is_wrong(images)) is not None:
             raise MlflowException.invalid_parameter_value(f"{wrong}; give a numpy array (N, H, W, 3) of uint8, RGB")
-        if len(model_input) == 0:
+        if len(images) == 0:
             return pd.DataFrame(columns=list(COLUMNS))
+        try:
+            every = self.detector(images, threshold)
+        except UserError as error:  # a file
+            raise MlflowException.invalid_parameter_value(str(error)) from error
         rows = [
             (image, one.class_name, one.label, one.score, ymin, xmin, ymax, xmax)
-            for image, found in enumerate(self.detector(model_input, threshold))
+            for image, found in enumerate(every)
             for one in found
             for xmin, ymin, xmax, ymax in [one.box]
         ]
         return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
+def of_json(given: Any) -> Any:
+    """Lists of JSON as what they stand for: files in base64 as their bytes, numbers as an array; else as it is.
+
+    Raises:
+        MlflowException: text that is not in base64.
+    """
+    if not isinstance(given, list):
+        return given
+    if given and all(isinstance(one, str) for one in given):
+        try:
+            return [b64decode(one, validate=True) for one in given]
+        except ValueError as error:
+            raise MlflowException.invalid_parameter_value(f"the images are text, but not base64 ({error})") from error
+    try:
+        array = np.asarray(given)
+    except ValueError:  # rows of different lengths
+        return given
+    is_pixels = array.dtype.kind in "iu" and array.size > 0 and array.min() >= 0 and array.max() <= 255
+    return array.astype(np.uint8) if is_pixels else array
+
+
 def what_is_wrong(images: Any) -> str | None:
     """Says why something is no batch of images, without showing its pixels; None where it is one."""
+    if isinstance(images, list) and images and all(isinstance(one, bytes) for one in images):
+        return None
     if not isinstance(images, np.ndarray):
         return f"the images are {kind_of(images)}"
     if images.dtype != np.uint8:

@@ -4,6 +4,8 @@ Keras 3 writes a step of Adam as separate operations, each of which reads and wr
 training step that is a quarter on a CPU. Formulas, state and its order are Keras'.
 """
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -77,10 +79,18 @@ def fused(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
     """The same optimizer, not built yet, with fused updates where it is one of Keras' that have them; else itself."""
     kind = type(optimizer)
     if kind in (keras.optimizers.Adam, keras.optimizers.AdamW) and not optimizer.amsgrad:
-        return FusedAdam.from_config(optimizer.get_config())
+        return FusedAdam.from_config(_settings(optimizer))
     if kind is keras.optimizers.SGD and optimizer.momentum:
-        return FusedSGD.from_config(optimizer.get_config())
+        return FusedSGD.from_config(_settings(optimizer))
     return optimizer
+
+
+def _settings(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
+    """The config of an optimizer with its schedule itself, not a copy: one by time looks at the training's clock."""
+    schedule = optimizer._learning_rate
+    if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+        return {**optimizer.get_config(), "learning_rate": schedule}
+    return dict(optimizer.get_config())
 
 
 def at_share_of_the_rate(

@@ -74,6 +74,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterato
             "convert",
             "inspect",
             "report",
+            "serve",
             "ui",
         ):
             module = ModuleType(f"ssd.tasks.{task}")

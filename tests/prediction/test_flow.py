@@ -46,3 +46,14 @@ def test_an_error_comes_in_its_turn() -> None:
     assert [next(results), next(results)] == [0, 1]
     with pytest.raises(ValueError, match="two"):
         next(results)
+
+
+def test_what_the_items_raise_comes_behind_the_results_of_those_before() -> None:
+    def items() -> Iterator[int]:
+        yield from range(3)
+        raise ValueError("no fourth")
+
+    results = ahead(lambda item: item, items(), threads=2, depth=10)
+    assert [next(results), next(results), next(results)] == [0, 1, 2]
+    with pytest.raises(ValueError, match="no fourth"):
+        next(results)

@@ -10,6 +10,8 @@ import pytest
 from helpers.fake_detector import make_detector
 from ssd import Detector
 from ssd.errors import UserError
+from ssd.export.matrix import Variant
+from ssd.export.write import write_export
 from ssd.runs.folder import BEST
 from ssd.tracking.tracker import Tracker
 
@@ -42,6 +44,33 @@ def test_a_run_folder_and_a_checkpoint(run_folder: Path) -> None:
     assert [found.scores.tolist() for found in above] == [
         [score for score in found.scores.tolist() if score >= np.float32(median)] for found in every
     ]
+
+
+def test_the_runtime_can_be_chosen_and_a_file_has_its_own(run_folder: Path) -> None:
+    loaded = {name: Detector.load(run_folder, runtime=name, score_threshold=0.1) for name in ("keras", "openvino")}
+    assert {name: getattr(detector.network, "runtime", "") for name, detector in loaded.items()} == {
+        "keras": "keras",
+        "openvino": "openvino",
+    }
+    for one, other in zip(*(detector(list(IMAGES)) for detector in loaded.values()), strict=True):
+        assert one.scores[0] == pytest.approx(other.scores[0], abs=0.01)  # which may be in bfloat16
+    with pytest.raises(UserError, match="runtime=tensorrt is not known; choose one of: auto, keras, openvino"):
+        Detector.load(run_folder, runtime="tensorrt")
+    file = write_export(make_detector(), Variant("openvino", "float32"), "run", run_folder / "exports", [])
+    assert len(Detector.load(file, runtime="openvino", score_threshold=0.1)(IMAGES[0])) > 0
+    with pytest.raises(UserError, match=r"detector\.xml runs in openvino, not in keras; leave runtime=keras out"):
+        Detector.load(file, runtime="keras")
+
+
+def test_images_alone_and_together_are_found_the_same(run_folder: Path) -> None:
+    file = write_export(make_detector(), Variant("openvino", "float32"), "run", run_folder / "exports", [])
+    detector = Detector.load(file, score_threshold=0.1)
+    together = detector(list(np.tile(IMAGES, (7, 1, 1, 1))))  # more than two batches
+    alone = [detector(image) for image in IMAGES]  # the first as it was compiled, the others by themselves
+    for one, other in zip(together, [*alone] * 7, strict=True):
+        np.testing.assert_array_equal(one.labels, other.labels)
+        np.testing.assert_allclose(one.boxes, other.boxes, atol=1e-5)
+        np.testing.assert_allclose(one.scores, other.scores, atol=1e-5)
 
 
 def test_a_model_of_mlflow(

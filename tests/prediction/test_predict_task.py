@@ -40,7 +40,7 @@ def predict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Predict:
     work = tmp_path / "work"
     write_detector(work / "run" / BEST)
     monkeypatch.chdir(work)
-    monkeypatch.setattr("ssd.tasks.predict.load_network", lambda checkpoint, batch_size: FakeNetwork())
+    monkeypatch.setattr("ssd.tasks.predict.load_network", lambda *_: FakeNetwork())
 
     def run(source: object, *overrides: str) -> tuple[int, Path]:
         try:
@@ -316,7 +316,7 @@ def test_a_video_by_http_is_read_frame_by_frame(
     address, folder = served
     video(folder / "film.avi", 5, code="MJPG")
     network = FakeNetwork()
-    monkeypatch.setattr("ssd.tasks.predict.load_network", lambda checkpoint, batch_size: network)
+    monkeypatch.setattr("ssd.tasks.predict.load_network", lambda *_: network)
     status, results = predict(f"{address}/film.avi")
     assert status == 0
     assert network.calls == [1] * 5
@@ -338,7 +338,7 @@ def test_a_signal_ends_a_stream_with_all_files_closed(
                 os.kill(os.getpid(), signal.SIGINT)
             return super().__call__(images, score_threshold)
 
-    monkeypatch.setattr("ssd.tasks.predict.load_network", lambda checkpoint, batch_size: Interrupting())
+    monkeypatch.setattr("ssd.tasks.predict.load_network", lambda *_: Interrupting())
     status, results = predict(file)
     assert status == 130
     assert not interrupts.received

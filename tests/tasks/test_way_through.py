@@ -165,6 +165,18 @@ def test_evaluating_the_checkpoint_gives_the_same_numbers(work, trained):
     assert (work / "outputs" / "latest").resolve() == trained  # only a training is the latest run
 
 
+def test_evaluating_in_another_runtime(work, trained):
+    found = {}
+    for runtime in ("keras", "openvino"):
+        folder = work / runtime
+        chosen = [f"runtime={runtime}", "precision=float32", "tracking.enabled=false", "task.pictures=0"]
+        assert main([CONFIG_DIR, "task=evaluate", f"checkpoint={trained}", *chosen, f"hydra.run.dir={folder}"]) == 0
+        assert f"runtime {runtime} in float32 (as configured" in (folder / "run.log").read_text()
+        found[runtime] = json.loads((folder / "metrics.json").read_text())
+    for name in ("mAP50", "mAP50_07", "mAP"):
+        assert found["openvino"][name] == pytest.approx(found["keras"][name], abs=1e-4)
+
+
 def test_predicting_a_folder_leaves_the_images_alone(work, trained):
     source = work / "photos"
     (source / "deep").mkdir(parents=True)

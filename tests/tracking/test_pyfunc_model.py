@@ -23,7 +23,9 @@ model = mlflow.pyfunc.load_model(sys.argv[2])
 every = model.predict(images, params={"score_threshold": 0.0})
 none = model.predict(images, params={"score_threshold": 1.0})
 refused = []
-for wrong in (None, [[1]], "a.jpg", images / 255.0, images.astype("int64"), images[0], images[..., :1], images[:, :0]):
+lists = [[1], [1, 2]], [[1]], [[[[1, 2, 256]]]]
+arrays = images / 255.0, images.astype("int64"), images[0], images[..., :1], images[:, :0]
+for wrong in (None, *lists, "a.jpg", *arrays):
     try:
         model.predict(wrong)
     except Exception as error:
@@ -32,6 +34,28 @@ try:
     model.predict(images, params={"score_threshold": float("nan")})
 except Exception as error:
     refused.append(str(error))
+for wrong in (["a.jpg"], ["QUJD"]):
+    try:
+        model.predict(wrong)
+    except Exception as error:
+        print(error, file=sys.stderr)
+from mlflow.pyfunc.scoring_server import init
+from starlette.requests import Request
+import asyncio, base64, cv2
+async def invoked(inputs):
+    body = json.dumps({"inputs": inputs, "params": {"score_threshold": 0.0}}).encode()
+    scope = {"type": "http", "method": "POST", "path": "/invocations", "query_string": b"", "http_version": "1.1",
+             "scheme": "http", "server": ("x", 80), "headers": [(b"content-type", b"application/json")]}
+    said = []
+    async def receive():
+        return {"type": "http.request", "body": body, "more_body": False}
+    async def send(message):
+        said.append(message)
+    await init(model)(scope, receive, send)
+    return json.loads(b"".join(message.get("body", b"") for message in said))["predictions"]
+files = [base64.b64encode(cv2.imencode(".png", image[..., ::-1])[1].tobytes()).decode() for image in images]
+for inputs in (images.tolist(), files):
+    assert asyncio.run(invoked(inputs)) == every.to_dict("records"), inputs[0][:9]
 assert list(model.predict(images[:0]).columns) == list(none.columns)
 print(json.dumps(refused))
 print(json.dumps([every.to_dict("records"), list(none.columns), len(none), sys.modules["ssd"].__file__]))
@@ -60,6 +84,8 @@ def test_the_logged_model_detects_in_another_process(
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "UserWarning" not in done.stderr
+    assert "the images are text, but not base64" in done.stderr
+    assert "The image of 3 bytes cannot be read" in done.stderr
     refused, (rows, columns, above_one, source) = map(json.loads, done.stdout.splitlines()[-2:])
     assert refused == [
         *(
@@ -67,6 +93,8 @@ def test_the_logged_model_detects_in_another_process(
             for wrong in (
                 "are None",
                 "are a list",
+                "have the shape (1, 1)",
+                "are of type int64",
                 "are a str",
                 "are of type float64",
                 "are of type int64",

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from ssd.training import clock as module
 from ssd.training.clock import FINISH, Clock
+from ssd.training.optimizers import at_share_of_the_rate, fused
 from ssd.training.schedules import by_time, cosine, step
 
 
@@ -78,19 +79,23 @@ def test_the_warm_up_counts_steps_and_what_follows_the_time() -> None:
     assert [float(schedule(step)) for step in (5, 50)] == pytest.approx([0.0375, 0.05])
 
 
-def test_the_rate_of_a_compiled_step_follows_the_clock() -> None:
-    share = tf.Variable(0.0)
-    optimizer = keras.optimizers.SGD(by_time(cosine(1.0, 1000, 0.0, 0, 1.0), 1000, share))
-    weight = keras.Variable([0.0])
+@pytest.mark.parametrize("kind", [keras.optimizers.Adam, keras.optimizers.SGD])
+def test_the_rate_of_a_compiled_step_follows_the_clock(kind: type[keras.optimizers.Optimizer]) -> None:
+    share, weight = tf.Variable(0.0), keras.Variable([0.0])
+    momentum = {"momentum": 1e-9} if kind is keras.optimizers.SGD else {}  # Adam's steps are of the rate
+    made = kind(by_time(cosine(1.0, 1000, 0.0, 0, 1.0), 1000, share), **momentum)
+    optimizer = at_share_of_the_rate(fused(made), [weight], 0.5)  # as a training makes it
     optimizer.build([weight])
     train = tf.function(lambda: optimizer.apply([tf.constant([1.0])], [weight]))
     train()
+    assert weight.numpy() == pytest.approx([-0.5], abs=1e-5)
     share.assign(0.5)
     train()
-    assert weight.numpy() == pytest.approx([-1.5])
+    assert weight.numpy() == pytest.approx([-0.75], abs=1e-5)
+    assert float(optimizer.learning_rate) == pytest.approx(0.5)
     share.assign(1.0)
     train()
-    assert weight.numpy() == pytest.approx([-1.5])
+    assert weight.numpy() == pytest.approx([-0.75], abs=1e-5)
 
 
 def test_a_schedule_by_time_can_be_stored() -> None:
