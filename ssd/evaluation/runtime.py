@@ -4,7 +4,7 @@ import keras
 
 from ssd.inference.runtimes import Choice, in_keras
 
-# Giving OpenVINO new weights takes a second, then an image takes 5 to 8 ms less (SSD on MobileNet, docs/measurements.md).
+# Giving OpenVINO new weights takes a second, then an image takes 5 to 8 ms less (MobileNetV2, docs/measurements.md).
 _WORTH_CONVERTING = 500  # images
 
 
