@@ -86,9 +86,12 @@ def serve(
 
 
 def warm_up(detector: Detector, batch_size: int) -> None:
-    """One image and a batch: what is compiled or laid out for them is then, and not in the first request."""
+    """A batch and images alone: what is compiled for them is now, and not in a request.
+
+    OpenVINO's network is compiled for those that come alone when the second one does.
+    """
     side = detector.network.image_size
-    for count in sorted({1, batch_size}):
+    for count in (batch_size, 1, 1):
         detector(np.zeros((count, side, side, 3), np.uint8))
 
 
