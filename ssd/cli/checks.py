@@ -21,26 +21,28 @@ from ssd.cli.names import check_names, check_store
 from ssd.cli.ranges import check_ranges, value_at
 from ssd.config.groups import FolderConfig
 from ssd.config.schemas import Priors
+from ssd.cores import available_cores
 from ssd.data.problems import RAISE, SKIP
 from ssd.errors import UserError, nearest
 from ssd.export.matrix import read_variants
 from ssd.prediction.sources import SAVED
 from ssd.runs.best_by import BEST_BY
+from ssd.runs.checkpoint import checkpoint_file
 from ssd.serving.settings import read_settings
 from ssd.sweep.report.sources import read_source
 
 # key → (tasks that read it, what must be there)
 PATHS: dict[str, tuple[Sequence[str], str]] = {
-    "dataset.path": (("train", "lr_find", "evaluate", "export", "inspect"), "folder"),
-    "dataset.archives": (("train", "lr_find", "evaluate", "export", "inspect"), "folder"),
-    "dataset.train_annotations": (("train", "lr_find", "evaluate", "export", "inspect"), "file"),
-    "dataset.train_images": (("train", "lr_find", "evaluate", "export", "inspect"), "folder"),
-    "dataset.val_annotations": (("train", "lr_find", "evaluate", "export", "inspect"), "file"),
-    "dataset.val_images": (("train", "lr_find", "evaluate", "export", "inspect"), "folder"),
-    "dataset.negatives": (("train", "lr_find", "evaluate", "export", "inspect"), "folder"),
+    "dataset.path": (("train", "lr_find", "evaluate", "export", "benchmark", "inspect"), "folder"),
+    "dataset.archives": (("train", "lr_find", "evaluate", "export", "benchmark", "inspect"), "folder"),
+    "dataset.train_annotations": (("train", "lr_find", "evaluate", "export", "benchmark", "inspect"), "file"),
+    "dataset.train_images": (("train", "lr_find", "evaluate", "export", "benchmark", "inspect"), "folder"),
+    "dataset.val_annotations": (("train", "lr_find", "evaluate", "export", "benchmark", "inspect"), "file"),
+    "dataset.val_images": (("train", "lr_find", "evaluate", "export", "benchmark", "inspect"), "folder"),
+    "dataset.negatives": (("train", "lr_find", "evaluate", "export", "benchmark", "inspect"), "folder"),
     "backbone.weights": (("train", "lr_find"), "file"),
     "checkpoint": (
-        ("train", "lr_find", "evaluate", "predict", "export", "serve", "inspect"),
+        ("train", "lr_find", "evaluate", "predict", "export", "benchmark", "serve", "inspect"),
         "run folder or .keras file",
     ),
     "source": (("predict",), "image or folder"),
@@ -144,7 +146,7 @@ def _check_levels(values: dict[str, Any]) -> None:
 def _check_threshold(values: dict[str, Any]) -> None:
     """Precision and recall are of detections that mAP has too; a prediction lowers the decoder's own threshold."""
     shown, decoded = values["score_threshold"], values["detector"]["score_threshold"]
-    if values["task"]["name"] in ("train", "evaluate", "export") and shown < decoded:
+    if values["task"]["name"] in ("train", "evaluate", "export", "benchmark") and shown < decoded:
         raise UserError(
             f"score_threshold={shown:g} is below detector.score_threshold={decoded:g}, under which nothing is decoded; "
             "raise the one or lower the other"
@@ -182,8 +184,14 @@ def _check_task(values: dict[str, Any]) -> None:
         raise UserError("task=predict needs images; give source=IMAGE or source=FOLDER")
     if task == "predict":
         _check_prediction(values["task"])
-    if task == "export":
+    if task == "benchmark" and not values["checkpoint"]:
+        raise UserError(
+            "task=benchmark needs a trained detector; give checkpoint=RUN_FOLDER, for example outputs/latest"
+        )
+    if task == "export" or (task == "benchmark" and values["task"]["format"] is not None):
         read_variants(values["task"])
+    if task == "benchmark":
+        _check_benchmark(values["task"])
     if task == "serve":
         read_settings(values["task"], "task.")
     if task == "report" and not values["source"]:
@@ -206,6 +214,13 @@ def _check_task(values: dict[str, Any]) -> None:
         raise UserError("task.lowest must be below task.highest, the rate that the steps rise to")
     if values["checkpoint"] and values["weights"]:
         raise UserError("checkpoint and weights both name the detector to start from; leave one of the two out")
+
+
+def _check_benchmark(task: dict[str, Any]) -> None:
+    if (most := max(task["threads"] or [1])) > (cores := available_cores()):
+        raise UserError(f"task.threads has {most}, but this process may use {cores} cores; give at most {cores}")
+    for place in task["others"]:
+        checkpoint_file(place)
 
 
 def _check_prediction(task: dict[str, Any]) -> None:

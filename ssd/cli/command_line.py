@@ -34,6 +34,7 @@ ALIASES = {
 }
 
 
+_EXPORTS = ("task=export", "task=benchmark")
 _EXPORTED_AS = ("format", "precision")
 
 
@@ -96,8 +97,8 @@ def _check_key(line: str) -> None:
 
 
 def _of_task(lines: Sequence[str]) -> list[str]:
-    """The overrides, of which those that an export is asked for by are its own: `format=onnx precision=int8`."""
-    if "task=export" not in lines:
+    """The overrides, of which those that exports are asked for by are its own: `format=onnx precision=int8`."""
+    if not any(task in lines for task in _EXPORTS):
         return list(lines)
     return [f"task.{line}" if key_of(line) in _EXPORTED_AS else line for line in lines]
 

@@ -68,7 +68,7 @@ def with_earlier_run(overrides: Sequence[str], multirun: bool, config_dir: str |
         # resolved, because outputs/latest will point elsewhere as soon as another training starts
         overrides = [*without(overrides, ("checkpoint",)), f"checkpoint={quote(str(checkpoint.resolve()))}"]
         folder = run_of(checkpoint.resolve())
-        if folder is not None and task in ("evaluate", "export", "inspect"):
+        if folder is not None and task in ("evaluate", "export", "benchmark", "inspect"):
             _check_config_dir(folder, config_dir)
             stored = without(_stored(folder, given), _STARTED_FROM)
             return [*(line for line in stored if _is_read_by(task, line)), *overrides]

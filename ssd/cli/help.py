@@ -19,6 +19,7 @@ Trains, evaluates and uses SSD object detectors (TensorFlow, Hydra, MLflow).
   python run.py task=lr_find dataset=...                     a learning rate for that training, with its picture
   python run.py task=predict checkpoint=outputs/latest source=photo.jpg       or source=FOLDER
   python run.py task=export checkpoint=outputs/latest format=onnx precision=int8    for other runtimes, checked
+  python run.py task=benchmark checkpoint=outputs/latest     how fast it is in each of its formats, beside its mAP
   python run.py task=serve checkpoint=outputs/latest         HTTP on this machine: KServe, TensorFlow Serving, a page
   python run.py weights=torchvision:FILE.pth dataset=...     fine-tune somebody else's trained detector
   python run.py -m sweeps=backbones                          the grid in sweeps/backbones.yaml

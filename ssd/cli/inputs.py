@@ -34,7 +34,9 @@ def look_at_inputs(jobs: Sequence[DictConfig]) -> None:
             from ssd.data.folder.convert import beside, check_target  # numpy and OpenCV
 
             check_target(beside(job.dataset.path, kind), kind)
-    reading = [job for job in jobs if job.task.name in ("train", "lr_find", "evaluate", "export", "inspect")]
+    reading = [
+        job for job in jobs if job.task.name in ("train", "lr_find", "evaluate", "export", "benchmark", "inspect")
+    ]
     with waiting("reading the annotations"):
         from ssd.experiment.splits import read_ahead  # numpy and OpenCV, which a mistake in a key need not wait for
 

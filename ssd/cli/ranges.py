@@ -36,6 +36,8 @@ RANGES: dict[str, Rule] = {
     "task.tiles": (lambda v: 32 <= v <= 100_000, "must be between 32 and 100000 pixels"),
     "task.tile_overlap": (lambda v: 0 <= v <= 0.9, "must be between 0 and 0.9"),
     "task.calibration_images": (lambda v: 1 <= v <= 100_000, "must be between 1 and 100000"),
+    "task.images": (lambda v: 1 <= v <= 10_000, "must be between 1 and 10000"),
+    "task.seconds": (lambda v: 0 < v <= 3600, "must be above 0 and at most 3600"),
     "task.steps": (lambda v: 2 <= v <= 100_000, "must be between 2 and 100000"),
     "task.lowest": _POSITIVE,
     "task.highest": _POSITIVE,
@@ -89,6 +91,8 @@ LISTS: dict[str, Rule] = {
         ),
         "must have squeeze, filters, kernel and stride between 1 and 65536 and no negative padding",
     ),
+    "task.batch_sizes": (lambda v: v and all(1 <= b <= 1024 for b in v), "must hold numbers between 1 and 1024"),
+    "task.threads": (lambda v: v and all(t >= 1 for t in v), "must hold numbers of at least 1"),
     "schedule.boundaries": (
         lambda v: all(a < b for a, b in pairwise([0, *v, 1])),
         "must be growing fractions of the training, between 0 and 1",

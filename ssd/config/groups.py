@@ -68,6 +68,20 @@ class ExportConfig(TaskConfig):
 
 
 @dataclass
+class BenchmarkConfig(TaskConfig):
+    """conf/task/benchmark.yaml."""
+
+    format: Any = None  # null: what has been exported; as of task=export: these, exported where they are missing
+    precision: Any = "float32"  # of them: as of task=export
+    calibration_images: int = 300  # of an export that is missing, as of task=export
+    batch_sizes: list[int] = field(default_factory=lambda: [1, 8])  # images that pass together
+    threads: list[int] | None = None  # of a process; null: one for each core
+    others: list[str] = field(default_factory=list)  # run folders of other detectors, measured with what they have
+    images: int = 32  # of the validation split, that times are measured with
+    seconds: float = 2.0  # that each of latency and throughput is measured for, and at most three times that
+
+
+@dataclass
 class ServeConfig(TaskConfig):
     """conf/task/serve.yaml; the same as `ssd.serving.settings.Settings`, which has their limits."""
 
@@ -305,6 +319,7 @@ MEMBERS: dict[str, dict[str, type]] = {
         "evaluate": EvaluateConfig,
         "predict": PredictConfig,
         "export": ExportConfig,
+        "benchmark": BenchmarkConfig,
         "serve": ServeConfig,
         "lr_find": RateTestConfig,
     },

@@ -139,7 +139,7 @@ def _recorded(cfg: DictConfig) -> str | None:
     if not _is_folder(cfg):
         return None
     run = Path(cfg.resume) if cfg.resume is not None else None
-    if cfg.task.name in ("evaluate", "export", "inspect") and cfg.checkpoint is not None:
+    if cfg.task.name in ("evaluate", "export", "benchmark", "inspect") and cfg.checkpoint is not None:
         run = run_of(Path(cfg.checkpoint))
     file = run / SPLIT if run is not None else None
     return str(file.resolve()) if file is not None and file.is_file() else None

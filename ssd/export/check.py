@@ -50,6 +50,7 @@ class Original:
         metrics: of `METRICS`, where the data set has objects.
         nms: its settings.
         least: score from which on a detection is a sure one.
+        checkpoint: the `digest_of` of its file, where it is one.
     """
 
     detections: list[Detections]
@@ -57,6 +58,7 @@ class Original:
     metrics: dict[str, float]
     nms: NMSSettings
     least: float
+    checkpoint: str | None
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,9 @@ from ssd.runs.files import whole
 _BEST_SCORES = "TOPK_V2"  # has two outputs, and is known to the quantizer by its kind only
 
 
-def write_litert(model: SSD, metadata: Metadata, file: Path, calibration: Iterable[NDArray[np.uint8]]) -> None:
+def write_litert(
+    model: SSD, folded: FoldedNetwork, metadata: Metadata, file: Path, calibration: Iterable[NDArray[np.uint8]]
+) -> None:
     """Writes a file for one image: images → location, category, score, number of detections.
 
     Decoding is in LiteRT's built-in operations, and NMS is its own `TFLite_Detection_PostProcess`. In full_int8 every
@@ -32,6 +34,7 @@ def write_litert(model: SSD, metadata: Metadata, file: Path, calibration: Iterab
 
     Args:
         model: the detector.
+        folded: its network in float32.
         metadata: whose precision is float32; float16, of the weights, and of arithmetic where a device has it; int8, of
             the network's weights and arithmetic; or full_int8.
         file: to write.
@@ -39,9 +42,9 @@ def write_litert(model: SSD, metadata: Metadata, file: Path, calibration: Iterab
     """
     logging.getLogger("absl").setLevel(logging.ERROR)
     if metadata.precision == "full_int8":
-        content = _full_int8(model, calibration)
+        content = _full_int8(model, folded, calibration)
     else:
-        content = _with_detections(model, metadata.precision, calibration)
+        content = _with_detections(model, folded, metadata.precision, calibration)
     with whole(file) as part:
         part.write_bytes(finished(content, metadata, model.box_coder))
 
@@ -69,8 +72,10 @@ def _constants(model: ModelT) -> list[tuple[int, int]]:
     ]
 
 
-def _with_detections(model: SSD, precision: str, calibration: Iterable[NDArray[np.uint8]]) -> bytes:
-    frozen = _frozen(model, tf.uint8)
+def _with_detections(
+    model: SSD, folded: FoldedNetwork, precision: str, calibration: Iterable[NDArray[np.uint8]]
+) -> bytes:
+    frozen = _frozen(folded, model.image_size, tf.uint8)
 
     def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
         return detections(model, *frozen(images))
@@ -99,8 +104,8 @@ def _with_detections(model: SSD, precision: str, calibration: Iterable[NDArray[n
     )
 
 
-def _full_int8(model: SSD, calibration: Iterable[NDArray[np.uint8]]) -> bytes:
-    frozen = _frozen(model, tf.float32)  # from which the converter makes integers, too
+def _full_int8(model: SSD, folded: FoldedNetwork, calibration: Iterable[NDArray[np.uint8]]) -> bytes:
+    frozen = _frozen(folded, model.image_size, tf.float32)  # from which the converter makes integers, too
     converter = _converter(
         lambda images: dict(zip(OUTPUTS, frozen(images), strict=True)),
         tf.TensorSpec((1, model.image_size, model.image_size, 3), tf.float32, name="images"),
@@ -113,15 +118,15 @@ def _full_int8(model: SSD, calibration: Iterable[NDArray[np.uint8]]) -> bytes:
     return bytes(converter.convert())
 
 
-def _frozen(model: SSD, dtype: tf.DType) -> Callable[[tf.Tensor], list[tf.Tensor]]:
+def _frozen(folded: FoldedNetwork, size: int, dtype: tf.DType) -> Callable[[tf.Tensor], list[tf.Tensor]]:
     """The network with its weights as constants: (1, S, S, 3) images → [offsets, logits]."""
-    run = every_layer(FoldedNetwork(model, "float32"))
+    run = every_layer(folded)
 
     def outputs(images: tf.Tensor) -> list[tf.Tensor]:
         values = run(images)
         return [values[name] for name in OUTPUTS]
 
-    images = tf.TensorSpec((1, model.image_size, model.image_size, 3), dtype, name="images")
+    images = tf.TensorSpec((1, size, size, 3), dtype, name="images")
     concrete = tf.function(outputs, input_signature=[images]).get_concrete_function()
     frozen: Callable[[tf.Tensor], list[tf.Tensor]] = convert_variables_to_constants_v2(concrete)
     return frozen

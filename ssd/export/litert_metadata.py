@@ -41,7 +41,7 @@ def finished(content: bytes, metadata: Metadata, coder: BoxCoder) -> bytes:
         _add(model, _object_detector(metadata))
     else:
         files[PRIORS] = _npy(np.hstack([coder.priors, np.broadcast_to(coder.variances, coder.priors.shape)]))
-    return _packed(model) + _zipped(files)
+    return packed(model) + _zipped(files)
 
 
 def parsed(content: bytes) -> ModelT:
@@ -65,7 +65,8 @@ class _Builder(flatbuffers.Builder):
         return super().StartVector(elemSize, numElems, _ALIGNED if elemSize == 1 else alignment)
 
 
-def _packed(model: ModelT) -> bytes:
+def packed(model: ModelT) -> bytes:
+    """As the content of a file, without what lies behind it."""
     builder = _Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())

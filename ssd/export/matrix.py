@@ -33,6 +33,11 @@ class Variant(NamedTuple):
         return f"{self.format}_{self.precision}"
 
 
+def every_variant() -> list[Variant]:
+    """All that can be written."""
+    return [Variant(kind, precision) for kind, precisions in PRECISIONS.items() for precision in precisions]
+
+
 def read_variants(task: Mapping[str, Any]) -> list[Variant]:
     """All that `task.format` and `task.precision` ask for, each a name, a list of names or "all".
 

@@ -18,6 +18,7 @@ from ssd.export.blame import Outputs
 from ssd.export.onnx_decoding import OPSET, decoding_graph
 from ssd.export.serving import OUTPUTS, images_of, layer_of, network_function
 from ssd.inference.exported import KEY, Metadata
+from ssd.inference.folding import FoldedNetwork
 from ssd.inference.onnx_network import open_session
 from ssd.models.detector import SSD
 from ssd.models.layers import L2Norm, Preprocess
@@ -26,16 +27,19 @@ from ssd.runs.files import whole
 _NO_RESULTS = ("QuantizeLinear", "DequantizeLinear")  # around what a layer gives, also of its weights
 
 
-def write_onnx(model: SSD, metadata: Metadata, file: Path, calibration: Iterable[NDArray[np.uint8]]) -> None:
+def write_onnx(
+    model: SSD, folded: FoldedNetwork, metadata: Metadata, file: Path, calibration: Iterable[NDArray[np.uint8]]
+) -> None:
     """Writes a file with one input, images, and the outputs boxes, labels, scores and count (see `Decoder`).
 
     Args:
         model: the detector.
+        folded: its network in float32.
         metadata: whose precision is float32; float16, of the network's weights and arithmetic; or int8.
         file: to write.
         calibration: (1, S, S, 3) images, for int8.
     """
-    network = _network(model)
+    network = _network(folded, model)
     if metadata.precision == "float16":
         network = _in_half(network, model)
     elif metadata.precision == "int8":
@@ -65,10 +69,11 @@ def layer_outputs(file: Path, images: NDArray[np.uint8]) -> Outputs:
     return {layer: np.asarray(value, np.float32) for layer, value in zip(tensors, values, strict=True)}
 
 
-def _network(model: SSD) -> onnx.ModelProto:
+def _network(folded: FoldedNetwork, model: SSD) -> onnx.ModelProto:
     """Images (B, S, S, 3) uint8 → offsets, logits."""
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    network, _ = tf2onnx.convert.from_function(network_function(model), input_signature=[images_of(model)], opset=OPSET)
+    function = network_function(folded, model)
+    network, _ = tf2onnx.convert.from_function(function, input_signature=[images_of(model)], opset=OPSET)
     del network.opset_import[1:]  # of operations that are not used
     network.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "B"
     return network

@@ -19,18 +19,23 @@ from ssd.inference.openvino_network import read_metadata, read_model, settings
 from ssd.models.box_coder import MAX_LOG_SCALE, BoxCoder
 from ssd.models.detector import SSD, NMSSettings
 
+ENTRANCES = {name: f"decoding/{name}" for name in OUTPUTS}  # operations that take the network's outputs
 
-def write_openvino(model: SSD, metadata: Metadata, file: Path, calibration: Iterable[NDArray[np.uint8]]) -> None:
+
+def write_openvino(
+    model: SSD, folded: FoldedNetwork, metadata: Metadata, file: Path, calibration: Iterable[NDArray[np.uint8]]
+) -> None:
     """Writes FILE.xml and its weights in FILE.bin: images → boxes, labels, scores, count (see `Decoder`).
 
     Args:
         model: the detector.
+        folded: its network in float32.
         metadata: whose precision is float32; bfloat16 and float16, with weights in float16 and the first also with
             arithmetic in bfloat16; or int8.
         file: to write.
         calibration: (1, S, S, 3) images, for int8.
     """
-    made = openvino_model(model)
+    made = openvino_network(traced(folded, model))
     if metadata.precision == "int8":
         made = _quantized(made, calibration)
     made = with_decoding(made, model.box_coder, model.nms)
@@ -56,11 +61,6 @@ def layer_outputs(file: Path, images: NDArray[np.uint8]) -> Outputs:
     return {layer: np.asarray(values[number], np.float32) for number, layer in enumerate(operations)}
 
 
-def openvino_model(model: SSD) -> ov.Model:
-    """The network: images (B, S, S, 3) uint8 → offsets, logits; its operations are named after their layers."""
-    return openvino_network(traced(FoldedNetwork(model, "float32"), model))
-
-
 def traced(network: FoldedNetwork, model: SSD) -> tf.types.experimental.ConcreteFunction:
     """The graph of a detector's folded network, which has the weights that are in it whenever it is converted.
 
@@ -71,7 +71,7 @@ def traced(network: FoldedNetwork, model: SSD) -> tf.types.experimental.Concrete
 
 
 def openvino_network(function: tf.types.experimental.ConcreteFunction) -> ov.Model:
-    """What `openvino_model` gives, of what `traced` gave."""
+    """Of what `traced` gave: (B, S, S, 3) uint8 → offsets, logits; its operations are named after their layers."""
     made = ov.convert_model(function)
     for output in made.outputs:
         operation = output.get_node().input_value(0).get_node()
@@ -115,7 +115,7 @@ def with_decoding(network: ov.Model, coder: BoxCoder, nms: NMSSettings) -> ov.Mo
 def _nms(network: ov.Model, coder: BoxCoder, nms: NMSSettings) -> ov.Node:
     """The rows (N, 6) label with background, score, box; and how many of them each image has."""
     offsets, logits = (_output(network, name) for name in OUTPUTS)
-    scaled = ops.multiply(offsets, _floats(coder.variances))
+    scaled = ops.multiply(offsets, _floats(coder.variances), name=ENTRANCES["offsets"])
     shift, log_size = (ops.gather(scaled, _ints(columns), _ints(2)) for columns in ([0, 1], [2, 3]))
     sizes = _floats(coder.priors[:, 2:])
     center = ops.add(ops.multiply(shift, sizes), _floats(coder.priors[:, :2]))
@@ -123,7 +123,7 @@ def _nms(network: ov.Model, coder: BoxCoder, nms: NMSSettings) -> ov.Node:
     corners = ops.concat([ops.subtract(center, half), ops.add(center, half)], 2)
     return ops.multiclass_nms(
         ops.clamp(corners, 0.0, 1.0),
-        ops.transpose(ops.softmax(logits, 2), _ints([0, 2, 1])),
+        ops.transpose(ops.softmax(logits, 2, name=ENTRANCES["logits"]), _ints([0, 2, 1])),
         sort_result_type="score",
         sort_result_across_batch=False,
         output_type="i32",

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ssd.data.digest import annotation_digest
 from ssd.export.blame import Layer
 from ssd.export.check import METRICS, TOLERANCES, Check, Original
 from ssd.export.matrix import Variant
@@ -71,8 +72,10 @@ class Exported:
             "file": self.file.name,
             "megabytes": self.megabytes,
             "seconds": self.seconds,
+            "checkpoint": original.checkpoint,
             "images": len(original.detections),
             "dataset": original.dataset.name,
+            "digest": annotation_digest(original.dataset),
             "tolerance": TOLERANCES[self.variant.precision]._asdict(),
             "differences": asdict(self.check.differences),
             "metrics": self.check.metrics,

@@ -45,9 +45,9 @@ def every_layer(network: FoldedNetwork) -> Network:
     return run
 
 
-def network_function(model: SSD) -> tf.types.experimental.PolymorphicFunction:
-    """The network in float32, batch norms folded: (B, S, S, 3) images → offsets (B, P, 4), logits (B, P, C + 1)."""
-    run = every_layer(FoldedNetwork(model, "float32"))
+def network_function(network: FoldedNetwork, model: SSD) -> tf.types.experimental.PolymorphicFunction:
+    """A detector's folded network: (B, S, S, 3) images → offsets (B, P, 4), logits (B, P, C + 1)."""
+    run = every_layer(network)
 
     def outputs(images: tf.Tensor) -> dict[str, tf.Tensor]:
         values = run(images)

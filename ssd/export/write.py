@@ -1,6 +1,7 @@
 """One file of a detector, in any format; and what its layers give, where it has to be explained."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,12 @@ from numpy.typing import NDArray
 from ssd.errors import UserError
 from ssd.export.blame import Outputs
 from ssd.export.matrix import CALIBRATED, Variant
+from ssd.export.rounding import rounded_weights
 from ssd.inference.exported import Metadata, not_installed
+from ssd.inference.folding import FoldedNetwork
 from ssd.models.detector import SSD
 
-Images = Iterable[NDArray[np.uint8]]  # (1, S, S, 3) each
+Images = Sequence[NDArray[np.uint8]]  # (1, S, S, 3) each
 
 _FILES = {
     "saved_model": "saved_model",
@@ -53,7 +56,10 @@ def write_export(model: SSD, variant: Variant, source: str, folder: Path, calibr
     """
     metadata = metadata_of(model, variant.format, variant.precision, source)
     file = file_of(variant, folder)
-    _writer(variant)(model, metadata, file, calibration)
+    write = _writer(variant)
+    network = FoldedNetwork(model, "float32")
+    with rounded_weights(network, calibration) if variant.precision in CALIBRATED else nullcontext():
+        write(model, network, metadata, file, calibration)
     return file
 
 
@@ -79,7 +85,7 @@ def metadata_of(model: SSD, kind: str, precision: str, source: str) -> Metadata:
     )
 
 
-def _writer(variant: Variant) -> Callable[[SSD, Metadata, Path, Images], None]:
+def _writer(variant: Variant) -> Callable[[SSD, FoldedNetwork, Metadata, Path, Images], None]:
     """The function that writes a format; what it needs is imported only for it."""
     if variant.format == "onnx":
         from ssd.export.onnx_file import write_onnx
@@ -95,7 +101,7 @@ def _writer(variant: Variant) -> Callable[[SSD, Metadata, Path, Images], None]:
         return write_litert
     from ssd.export.saved_model import write_saved_model
 
-    return lambda model, metadata, file, _: write_saved_model(model, metadata, file)
+    return lambda model, _network, metadata, file, _images: write_saved_model(model, metadata, file)
 
 
 def layer_outputs(model: SSD, variant: Variant, file: Path, images: NDArray[np.uint8]) -> Outputs:

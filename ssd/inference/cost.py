@@ -4,17 +4,16 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf, prod
-from time import perf_counter, process_time
+from time import perf_counter
 
 import cv2
 import numpy as np
-import psutil
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from ssd.cores import available_cores
 from ssd.errors import UserError
 from ssd.inference.keras_network import KerasNetwork
+from ssd.inference.load import clock, others
 from ssd.models.detector import SSD
 
 TURNS = 24  # of each detector, in which nothing else disturbs
@@ -84,10 +83,9 @@ def shortest_seconds(actions: Sequence[Callable[[], object]]) -> list[float]:
                 "other processes keep the machine too busy to measure latency; try again when they are done"
             )
         for action, found in zip(actions, quiet, strict=True):
-            before = _times()
+            before = clock()
             shortest = _turn(action)
-            wall, busy, own = (now - then for now, then in zip(_times(), before, strict=True))
-            if busy - own <= DISTURBED * wall * available_cores():
+            if others(before, clock()) <= DISTURBED:
                 found.append(shortest)
     return [min(found) for found in quiet]
 
@@ -101,12 +99,6 @@ def _turn(action: Callable[[], object]) -> float:
         shortest = min(shortest, (now := perf_counter()) - start)
         start = now
     return shortest
-
-
-def _times() -> tuple[float, float, float]:
-    """Seconds on the clock, of all cores that were busy, and of this process on them."""
-    cores = psutil.cpu_times()
-    return perf_counter(), sum(cores) - cores.idle - getattr(cores, "iowait", 0.0), process_time()
 
 
 def count_flops(graph: tf.Graph) -> int:

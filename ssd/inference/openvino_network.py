@@ -89,6 +89,7 @@ class _Compiled:
         for _ in range(count):
             self._idle.put(compiled.create_infer_request())
         self.threads = ThreadPoolExecutor(count, thread_name_prefix="openvino")
+        self.run(np.zeros(compiled.input(0).shape, np.uint8))  # two threads in what its binding does once wait for ever
 
     def run(self, image: NDArray[np.uint8]) -> Values:
         """The outputs for (1, S, S, 3)."""

@@ -1,5 +1,6 @@
 """Finding and judging a checkpoint without reading its weights: nothing heavy is imported."""
 
+import hashlib
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -35,6 +36,12 @@ def exported_format(path: Path) -> str | None:
     if path.is_dir():
         return "saved_model" if (path / "saved_model.pb").is_file() else None
     return _EXPORTED.get(path.suffix.lower()) if path.is_file() else None
+
+
+def digest_of(file: Path) -> str:
+    """SHA-256 of a checkpoint's file, in hexadecimal, by which an export knows what it was made of."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def check_checkpoint(checkpoint: str | Path) -> None:

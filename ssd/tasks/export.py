@@ -32,7 +32,7 @@ from ssd.inference.exported import load_exported
 from ssd.inference.keras_network import KerasNetwork
 from ssd.inference.network import Network
 from ssd.models.detector import SSD
-from ssd.runs.checkpoint import checkpoint_file
+from ssd.runs.checkpoint import checkpoint_file, digest_of
 from ssd.runs.files import write_text
 from ssd.runs.folder import reserve, run_of
 from ssd.tasks.evaluate import with_classes
@@ -62,9 +62,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
     data = dataset_label(dataset)
     with publish.tracker(cfg, folder, model, data) as tracker:
         tracker.log_config(describe.params(cfg, model, data) | {"precision": ",".join(v.name for v in variants)})
-        original = _original(cfg, model, dataset, batches)
-        calibration = _calibration(cfg, splits.train, model) if _is_calibrated(variants) else []
-        exports = [_export(cfg, folder, model, variant, original, batches, calibration) for variant in variants]
+        exports, original = write_exports(cfg, folder, model, variants, splits.train, batches)
         write_text(folder / MARKDOWN, overview(exports, original, describe.command_line()))
         _track(tracker, exports, original, folder)
     rich.print(export_table([one.row(original) for one in exports], dataset.name))
@@ -77,6 +75,24 @@ def run(cfg: DictConfig, folder: Path) -> float:
     return float(len(exports))
 
 
+def write_exports(
+    cfg: DictConfig, folder: Path, model: SSD, variants: list[Variant], train: Dataset, batches: Batches
+) -> tuple[list[Exported], Original]:
+    """Writes and checks each variant, in the folder of the detector's run, else in `folder`.
+
+    Args:
+        cfg: of a task that has `task.calibration_images`.
+        folder: of the task's run.
+        model: the detector.
+        variants: to write.
+        train: that int8 is calibrated on.
+        batches: of the images that the files are checked on, with the detector's classes.
+    """
+    original = _original(cfg, model, batches)
+    calibration = _calibration(cfg, train, model) if _is_calibrated(variants) else []
+    return [_export(cfg, folder, model, variant, original, batches, calibration) for variant in variants], original
+
+
 def _images(batches: Batches) -> Iterator[NDArray[np.uint8]]:
     """(B, S, S, 3) of a data set, in its order."""
     for batch in batches.epoch(0):
@@ -84,8 +100,8 @@ def _images(batches: Batches) -> Iterator[NDArray[np.uint8]]:
         yield batch["image"].numpy()[batch["index"].numpy() >= 0]
 
 
-def _found(network: Network, batches: Batches, what: str) -> list[Detections]:
-    """All that a network finds in a data set."""
+def found_by(network: Network, batches: Batches, what: str) -> list[Detections]:
+    """All that a network finds in a data set, while it says what it does."""
     with counting(what, len(batches)) as advance:
 
         def counted() -> Iterator[NDArray[np.uint8]]:
@@ -96,11 +112,12 @@ def _found(network: Network, batches: Batches, what: str) -> list[Detections]:
         return look(network, counted())
 
 
-def _original(cfg: DictConfig, model: SSD, dataset: Dataset, batches: Batches) -> Original:
+def _original(cfg: DictConfig, model: SSD, batches: Batches) -> Original:
     network = KerasNetwork(model, policy="float32")
-    detections = _found(network, batches, "detecting with the original")
-    metrics = judge(detections, dataset, cfg.score_threshold)
-    return Original(detections, dataset, metrics, model.nms, cfg.score_threshold)
+    detections = found_by(network, batches, "detecting with the original")
+    metrics = judge(detections, batches.dataset, cfg.score_threshold)
+    checkpoint = digest_of(checkpoint_file(cfg.checkpoint)) if cfg.checkpoint is not None else None
+    return Original(detections, batches.dataset, metrics, model.nms, cfg.score_threshold, checkpoint)
 
 
 def _is_calibrated(variants: list[Variant]) -> bool:
@@ -133,7 +150,7 @@ def _export(
         file = write_export(model, variant, source, place, calibration)
     seconds = monotonic() - start
     network = load_exported(file, batches.batch_size)
-    checked = check(original, _found(network, batches, f"checking {variant.name}"), variant.precision)
+    checked = check(original, found_by(network, batches, f"checking {variant.name}"), variant.precision)
     layers, blamed = _blame(model, variant, file, batches, checked)
     exported = Exported(variant, file, _megabytes(place), seconds, checked, blamed, layers)
     exported.write(original)

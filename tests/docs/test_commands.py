@@ -73,6 +73,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterato
             "evaluate",
             "predict",
             "export",
+            "benchmark",
             "convert",
             "inspect",
             "report",

@@ -11,6 +11,7 @@ from helpers.fake_detector import make_detector
 from ssd.cli.compose import compose_jobs, without_hydra
 from ssd.errors import UserError
 from ssd.experiment.build import build_detector
+from ssd.inference import load
 from ssd.inference.cost import count_flops, latencies, measure_cost, shortest_seconds
 
 layers = keras.layers
@@ -118,17 +119,17 @@ class Clock:
 
         return run
 
-    def times(self) -> tuple[float, float, float]:
-        """On the clock, of the core, of this process."""
-        return self.now, self.now + self.others, self.now
+    def read(self) -> load.Clock:
+        """With all of the time that was not others' as this process' own."""
+        return load.Clock(wall=self.now, busy=self.now + self.others, own=self.now)
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     found = Clock()
     monkeypatch.setattr("ssd.inference.cost.perf_counter", lambda: found.now)
-    monkeypatch.setattr("ssd.inference.cost._times", found.times)
-    monkeypatch.setattr("ssd.inference.cost.available_cores", lambda: 1)
+    monkeypatch.setattr("ssd.inference.cost.clock", found.read)
+    monkeypatch.setattr("ssd.inference.load.available_cores", lambda: 1)
     monkeypatch.setattr("ssd.inference.cost.TURNS", 2)
     return found
 
