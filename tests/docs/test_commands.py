@@ -51,7 +51,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
         for checkpoint in (BEST, LAST):
             write_detector(folder / checkpoint)
         exported = folder / "exports" / "openvino_float32" / "detector.xml"
-        exported.parent.mkdir(parents=True)
+        exported.parent.mkdir(parents=True, exist_ok=True)
         exported.touch()
         point_latest(Path("outputs", "latest"), folder)
         (folder / METRICS).write_text('{"mAP": 0.5}')
