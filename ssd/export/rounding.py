@@ -53,18 +53,27 @@ class _Inputs:
         return self.products / self.count - mean[:, :, None] * mean[:, None, :]
 
 
-@contextmanager
-def rounded_weights(network: FoldedNetwork, images: Sequence[NDArray[np.uint8]]) -> Iterator[None]:
-    """Within the block the kernels of a network's depthwise and 1x1 convolutions are rounded, their biases corrected.
+def rounded_weights(network: FoldedNetwork, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+    """All weights of a network, with rounded kernels of depthwise and 1x1 convolutions, whose biases are corrected.
 
     Larger kernels stay as they are: their sums are of so many products that errors of rounding cancel out.
 
     Args:
-        network: whose weights are others within the block.
+        network: which keeps its own.
         images: (1, S, S, 3) each, of which some are looked at for what comes to each layer.
     """
-    given = network.keras_model.get_weights()  # it may be the detector itself
+    given = network.keras_model.get_weights()
     _round(network, images[:: -(-len(images) // _IMAGES)])
+    rounded: list[NDArray[np.float32]] = network.keras_model.get_weights()
+    network.keras_model.set_weights(given)
+    return rounded
+
+
+@contextmanager
+def weighted(network: FoldedNetwork, weights: list[NDArray[np.float32]]) -> Iterator[None]:
+    """Within the block a network, which may be the detector itself, has other weights."""
+    given = network.keras_model.get_weights()
+    network.keras_model.set_weights(weights)
     try:
         yield
     finally:

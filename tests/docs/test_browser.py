@@ -17,6 +17,7 @@ from helpers.chromium import PROGRAM, Page, chromium
 from helpers.fake_detector import make_detector
 from ssd import Detector
 from ssd.environment import ROOT
+from ssd.export.calibration import calibrate
 from ssd.export.matrix import Variant
 from ssd.export.write import write_export
 
@@ -81,7 +82,7 @@ def exported(folder: Path, precision: str) -> Path:
     model = make_detector()
     model.class_names = ("Größe 1", 'a "b", c')
     images = np.random.default_rng(1).integers(0, 256, (4, 1, 32, 32, 3), dtype=np.uint8)
-    return write_export(model, Variant("onnx", precision), "a/run", folder, list(images))
+    return write_export(model, Variant("onnx", precision), "a/run", folder, calibrate(model, list(images)))
 
 
 @needs_browser

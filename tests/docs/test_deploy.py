@@ -24,7 +24,7 @@ Printed = Callable[..., list[str]]
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("litert")
-    return write_export(make_detector(), Variant("litert", "float32"), "a/run", folder, [])
+    return write_export(make_detector(), Variant("litert", "float32"), "a/run", folder)
 
 
 @pytest.fixture
