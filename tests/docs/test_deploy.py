@@ -51,7 +51,8 @@ def test_with_nothing_of_this_project(file: Path, printed: Printed, tmp_path: Pa
     assert [words[0] for words in found] == expected.names
     assert [words[2::2] for words in found] == [["xmin", "ymin", "xmax", "ymax"]] * len(expected)
     np.testing.assert_allclose([float(words[1]) for words in found], expected.scores, atol=2e-3)
-    np.testing.assert_allclose([np.float32(words[3::2]) for words in found], expected.xyxy, atol=0.6)
+    boxes = [[float(side) for side in words[3::2]] for words in found]
+    np.testing.assert_allclose(boxes, expected.xyxy, atol=0.6)
 
 
 def test_camera(file: Path, printed: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
