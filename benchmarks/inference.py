@@ -36,6 +36,7 @@ from ssd import Detector
 from ssd.cli.compose import compose_jobs, without_hydra
 from ssd.experiment.build import build_detector
 from ssd.experiment.published import load_published
+from ssd.export.calibration import calibrate
 from ssd.export.matrix import Variant
 from ssd.export.openvino_file import with_decoding
 from ssd.export.serving import OUTPUTS
@@ -53,7 +54,7 @@ TURNS = 3
 SECONDS = 1.0
 LATENCIES = 200  # images
 BATCH = 8
-MOST_CALIBRATED = 100  # images that int8 takes its ranges from
+MOST_CALIBRATED = 30  # images that int8 takes its ranges from
 PEERS = {
     "ssdlite320_mobilenet_v3_large": ["float32_1", "float32_8", "bfloat16_8"],
     "ssd300_vgg16": ["float32_1", "bfloat16_1"],
@@ -133,7 +134,7 @@ def export(model: SSD, variant: Variant, work: Path, files: Sequence[str]) -> Pa
     file = file_of(variant, folder)
     if not file.exists():
         images = shown(files[:MOST_CALIBRATED], model.image_size)
-        write_export(model, variant, "benchmark", folder, [image[None] for image in images])
+        write_export(model, variant, "benchmark", folder, calibrate(model, [image[None] for image in images]))
     return file
 
 

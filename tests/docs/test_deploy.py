@@ -25,7 +25,7 @@ Printed = Callable[..., list[str]]
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = make_detector()
     model.get_layer("class_head_0").bias.assign(np.tile([0.0, 1.0, 0.7], 4))  # surer than 0.5
-    return write_export(model, Variant("litert", "float32"), "a/run", tmp_path_factory.mktemp("litert"), [])
+    return write_export(model, Variant("litert", "float32"), "a/run", tmp_path_factory.mktemp("litert"))
 
 
 @pytest.fixture
