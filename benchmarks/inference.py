@@ -36,6 +36,7 @@ from ssd import Detector
 from ssd.cli.compose import compose_jobs, without_hydra
 from ssd.experiment.build import build_detector
 from ssd.experiment.published import load_published
+from ssd.export.calibration import calibrate
 from ssd.export.matrix import Variant
 from ssd.export.openvino_file import with_decoding
 from ssd.export.serving import OUTPUTS
@@ -133,7 +134,7 @@ def export(model: SSD, variant: Variant, work: Path, files: Sequence[str]) -> Pa
     file = file_of(variant, folder)
     if not file.exists():
         images = shown(files[:MOST_CALIBRATED], model.image_size)
-        write_export(model, variant, "benchmark", folder, [image[None] for image in images])
+        write_export(model, variant, "benchmark", folder, calibrate(model, [image[None] for image in images]))
     return file
 
 

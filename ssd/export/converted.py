@@ -73,7 +73,7 @@ def converted(variant: Variant, load: Callable[[], "SSD"], checkpoint: Path | No
 
     model, start = load(), monotonic()
     with TemporaryDirectory(prefix="ssd-converted-", ignore_cleanup_errors=True) as place:
-        made = write_export(model, variant, str(checkpoint or model.name), Path(place, variant.name), [])
+        made = write_export(model, variant, str(checkpoint or model.name), Path(place, variant.name))
         seconds = monotonic() - start
         if entry is not None and _is_reproducible(model):
             _keep(made.parent, entry)

@@ -10,6 +10,7 @@ so they find weights that lie on their grid and leave them there.
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import keras
 import numpy as np
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from ssd.inference.folding import FoldedNetwork
 
 _LARGEST = 127
+_TINY = 1e-12
 _IMAGES = 48  # each of which has thousands of positions
 _DAMPING = 1e-3  # of the mean variance: inputs that never vary take no errors of others
 
@@ -51,18 +53,27 @@ class _Inputs:
         return self.products / self.count - mean[:, :, None] * mean[:, None, :]
 
 
-@contextmanager
-def rounded_weights(network: FoldedNetwork, images: Sequence[NDArray[np.uint8]]) -> Iterator[None]:
-    """Within the block the kernels of a network's depthwise and 1x1 convolutions are rounded, their biases corrected.
+def rounded_weights(network: FoldedNetwork, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+    """All weights of a network, with rounded kernels of depthwise and 1x1 convolutions, whose biases are corrected.
 
     Larger kernels stay as they are: their sums are of so many products that errors of rounding cancel out.
 
     Args:
-        network: whose weights are others within the block.
+        network: which keeps its own.
         images: (1, S, S, 3) each, of which some are looked at for what comes to each layer.
     """
-    given = network.keras_model.get_weights()  # it may be the detector itself
+    given = network.keras_model.get_weights()
     _round(network, images[:: -(-len(images) // _IMAGES)])
+    rounded: list[NDArray[np.float32]] = network.keras_model.get_weights()
+    network.keras_model.set_weights(given)
+    return rounded
+
+
+@contextmanager
+def weighted(network: FoldedNetwork, weights: list[NDArray[np.float32]]) -> Iterator[None]:
+    """Within the block a network, which may be the detector itself, has other weights."""
+    given = network.keras_model.get_weights()
+    network.keras_model.set_weights(weights)
     try:
         yield
     finally:
@@ -70,7 +81,8 @@ def rounded_weights(network: FoldedNetwork, images: Sequence[NDArray[np.uint8]])
 
 
 def _round(network: FoldedNetwork, images: Iterable[NDArray[np.uint8]]) -> None:
-    layers = [layer for layer in network.keras_model.layers if _is_rounded(layer)]
+    if not (layers := [layer for layer in network.keras_model.layers if _is_rounded(layer)]):
+        return
     for layer, inputs in zip(layers, _inputs(network.keras_model, layers, images), strict=True):
         kernel = layer.kernel.numpy()
         weights = _to_groups(layer, kernel)
@@ -90,10 +102,10 @@ def nearest_outputs(weights: Array, covariance: Array) -> Array:
         covariance: (G, n, n) of the inputs of each group.
     """
     size = weights.shape[-1]
-    damped = covariance + _DAMPING * (np.trace(covariance, axis1=1, axis2=2) / size + 1e-12)[:, None, None] * np.eye(
-        size
-    )
-    upper = np.swapaxes(np.linalg.cholesky(np.linalg.inv(damped)), 1, 2)
+    variances, directions = np.linalg.eigh(covariance)
+    damping = _DAMPING * np.maximum(variances.mean(axis=-1, keepdims=True), _TINY)
+    scaled = directions / np.sqrt(np.maximum(variances, 0) + damping)[:, None, :]
+    upper = np.swapaxes(np.linalg.cholesky(scaled @ np.swapaxes(scaled, 1, 2)), 1, 2)  # of the inverse
     largest = np.abs(weights).max(axis=-1)
     step = np.where(largest > 0, largest, 1.0) / _LARGEST
     is_largest = np.abs(weights) == largest[..., None]
@@ -129,11 +141,12 @@ def _inputs(
     network: keras.Model, layers: list[keras.layers.Layer], images: Iterable[NDArray[np.uint8]]
 ) -> list[_Inputs]:
     """What comes to each layer."""
-    inner = keras.Model(network.inputs, [layer.input for layer in layers])
+    until_layers = keras.Model(network.inputs, {layer.name: layer.input for layer in layers})
 
-    @tf.function
+    @partial(tf.function, autograph=False)
     def look(batch: tf.Tensor) -> list[tuple[tf.Tensor, tf.Tensor]]:
-        return [_moments(layer, values) for layer, values in zip(layers, inner(batch, training=False), strict=True)]
+        values = until_layers(batch, training=False)
+        return [_moments(layer, values[layer.name]) for layer in layers]
 
     found: list[_Inputs] | None = None
     for batch in images:

@@ -1,7 +1,6 @@
 """One file of a detector, in any format; and what its layers give, where it has to be explained."""
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +8,9 @@ from numpy.typing import NDArray
 
 from ssd.errors import UserError
 from ssd.export.blame import Outputs
+from ssd.export.calibration import Calibration
 from ssd.export.matrix import CALIBRATED, Variant
-from ssd.export.rounding import rounded_weights
+from ssd.export.rounding import weighted
 from ssd.inference.exported import Metadata, not_installed
 from ssd.inference.folding import FoldedNetwork
 from ssd.models.detector import SSD
@@ -44,7 +44,9 @@ def check_installed(variant: Variant) -> None:
         raise UserError(not_installed(error, f"task.format={variant.format}")) from error
 
 
-def write_export(model: SSD, variant: Variant, source: str, folder: Path, calibration: Images) -> Path:
+def write_export(
+    model: SSD, variant: Variant, source: str, folder: Path, calibration: Calibration | None = None
+) -> Path:
     """Writes a detector as a file of another runtime, and gives its place.
 
     Args:
@@ -52,14 +54,17 @@ def write_export(model: SSD, variant: Variant, source: str, folder: Path, calibr
         variant: format and precision.
         source: what the detector is called, for the metadata.
         folder: of the export.
-        calibration: for int8; others do not look at them.
+        calibration: of the detector, which int8 needs.
     """
     metadata = metadata_of(model, variant.format, variant.precision, source)
     file = file_of(variant, folder)
     write = _writer(variant)
     network = FoldedNetwork(model, "float32")
-    with rounded_weights(network, calibration) if variant.precision in CALIBRATED else nullcontext():
-        write(model, network, metadata, file, calibration)
+    if calibration is None or variant.precision not in CALIBRATED:
+        write(model, network, metadata, file, [])
+    else:
+        with weighted(network, calibration.weights):
+            write(model, network, metadata, file, calibration.images)
     return file
 
 

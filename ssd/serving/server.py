@@ -69,7 +69,12 @@ def serve(
         score_threshold: the least score where a request names none.
         listening: from `listen`.
         name: of the detector, in the line that is printed when all is ready.
+
+    Raises:
+        UserError: the score is one that the detector does not go down to.
     """
+    if score_threshold < (least := detector.network.score_threshold):
+        raise UserError(f"score_threshold={score_threshold:g} is below the detector's own, {least:g}; raise it")
     warm_up(detector, settings.batch_size)
     print(f"Serving {name} at {address_of(listening)} (until Ctrl-C)", flush=True)
     config = uvicorn.Config(

@@ -21,7 +21,7 @@ from ssd.errors import FaultyDataError
 from ssd.experiment import build, describe, publish
 from ssd.experiment.splits import build_splits
 from ssd.export.blame import Layer, blame, verdict
-from ssd.export.calibration import calibration_set
+from ssd.export.calibration import Calibration, calibrate, calibration_set
 from ssd.export.check import Check, Original, check, judge, look
 from ssd.export.matrix import CALIBRATED, Variant, read_variants
 from ssd.export.report import MARKDOWN, Exported, overview
@@ -89,7 +89,7 @@ def write_exports(
         batches: of the images that the files are checked on, with the detector's classes.
     """
     original = _original(cfg, model, batches)
-    calibration = _calibration(cfg, train, model) if _is_calibrated(variants) else []
+    calibration = _calibration(cfg, train, model) if _is_calibrated(variants) else None
     return [_export(cfg, folder, model, variant, original, batches, calibration) for variant in variants], original
 
 
@@ -124,12 +124,13 @@ def _is_calibrated(variants: list[Variant]) -> bool:
     return any(variant.precision in CALIBRATED for variant in variants)
 
 
-def _calibration(cfg: DictConfig, dataset: Dataset, model: SSD) -> list[NDArray[np.uint8]]:
-    """(1, S, S, 3) images of the training split."""
+def _calibration(cfg: DictConfig, dataset: Dataset, model: SSD) -> Calibration:
+    """By images of the training split."""
     chosen = calibration_set(dataset, cfg.task.calibration_images, cfg.seed)
     log.info("int8 takes its ranges from %d images of %s", len(chosen), dataset.name)
     batches = build.build_val_batches(cfg, chosen, model.image_size)
-    return [image[None] for images in _images(batches) for image in images]
+    with waiting("rounding weights by what comes to them"):
+        return calibrate(model, [image[None] for images in _images(batches) for image in images])
 
 
 def _export(
@@ -139,7 +140,7 @@ def _export(
     variant: Variant,
     original: Original,
     batches: Batches,
-    calibration: list[NDArray[np.uint8]],
+    calibration: Calibration | None,
 ) -> Exported:
     """Writes, reads again, checks and reports one file."""
     source = cfg.weights or str(checkpoint_file(cfg.checkpoint))

@@ -23,7 +23,7 @@ from ssd.inference.load import Clock
 @pytest.fixture(scope="module")
 def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
     folder = tmp_path_factory.mktemp("job")
-    file = write_export(make_detector(), Variant("onnx", "float32"), "run", folder, [])
+    file = write_export(make_detector(), Variant("onnx", "float32"), "run", folder)
     images = []
     for number, noise in enumerate(np.random.default_rng(0).integers(0, 256, (3, 40, 50, 3), np.uint8)):
         images.append(folder / f"image_{number}")

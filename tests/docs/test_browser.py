@@ -17,6 +17,7 @@ from helpers.chromium import PROGRAM, Page, chromium
 from helpers.fake_detector import make_detector
 from ssd import Detector
 from ssd.environment import ROOT
+from ssd.export.calibration import calibrate
 from ssd.export.matrix import Variant
 from ssd.export.write import write_export
 
@@ -83,8 +84,8 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     model = make_detector()
     model.class_names = ("Größe 1", 'a "b", c')
     images = np.random.default_rng(1).integers(0, 256, (4, 1, 32, 32, 3), dtype=np.uint8)
-    folder = tmp_path_factory.mktemp("exports")
-    return {name: write_export(model, Variant("onnx", name), "a/run", folder / name, list(images)) for name in WITHIN}
+    folder, calibration = tmp_path_factory.mktemp("exports"), calibrate(model, list(images))
+    return {name: write_export(model, Variant("onnx", name), "a/run", folder / name, calibration) for name in WITHIN}
 
 
 @needs_browser

@@ -19,7 +19,7 @@ VARIANT = Variant("onnx", "float32")
 @pytest.mark.parametrize("spoilt", ["class_head_0", "box_head_0", None])
 def test_a_spoilt_layer(spoilt: str | None, tmp_path: Path) -> None:
     model = make_detector()
-    file = write_export(model, VARIANT, "run", tmp_path, [])
+    file = write_export(model, VARIANT, "run", tmp_path)
     if spoilt is not None:
         graph = onnx.load(file)
         (node,) = [node for node in graph.graph.node if node.op_type == "Conv" and f"/{spoilt}/" in node.name]

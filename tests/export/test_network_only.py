@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from helpers.fake_detector import make_detector
 from ssd.benchmark.bare import load_bare
+from ssd.export.calibration import calibrate
 from ssd.export.matrix import Variant
 from ssd.export.network_only import write_network_only
 from ssd.export.write import write_export
@@ -39,7 +40,9 @@ def outputs_of(file: Path) -> list[NDArray[np.float32]]:
 @pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
 def test_outputs(kind: str, precision: str, tmp_path: Path) -> None:
     model = make_detector()
-    file = write_export(model, Variant(kind, precision), "run", tmp_path, [image[None] for image in IMAGES])
+    file = write_export(
+        model, Variant(kind, precision), "run", tmp_path, calibrate(model, [image[None] for image in IMAGES])
+    )
     network = write_network_only(kind, file, tmp_path)
     right = KerasNetwork(model, policy="float32").outputs(tf.constant(IMAGES[:1]))
     found = {values.size: values.ravel() for values in outputs_of(network)}  # of any shape

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from ssd.export.rounding import nearest_outputs, rounded_weights
+from ssd.export.rounding import nearest_outputs, rounded_weights, weighted
 from ssd.inference.folding import FoldedNetwork
 from ssd.models.detector import SSD, NMSSettings, PriorSpec
 
@@ -76,7 +76,7 @@ def test_a_network_has_others_for_a_while(model: SSD) -> None:
     layers = {name: network.keras_model.get_layer(name) for name in ("depthwise", "pointwise", "ordinary")}
     given = {name: layer.kernel.numpy() for name, layer in layers.items()}
     right = network(tf.constant(images[0]))["logits"].numpy()
-    with rounded_weights(network, list(images)):
+    with weighted(network, rounded_weights(network, list(images))):
         kernels = {name: layer.kernel.numpy() for name, layer in layers.items()}
         found = network(tf.constant(images[0]))["logits"].numpy()
     changed = [name for name, kernel in kernels.items() if not np.array_equal(kernel, given[name])]

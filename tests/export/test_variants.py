@@ -13,6 +13,7 @@ from flatbuffers.table import Table
 from helpers.fake_detector import make_detector
 from ssd import Detector
 from ssd.errors import UserError
+from ssd.export.calibration import calibrate
 from ssd.export.differences import differences
 from ssd.export.litert_metadata import parsed
 from ssd.export.matrix import PRECISIONS, Variant
@@ -40,12 +41,13 @@ def model() -> SSD:
 @pytest.fixture(scope="module")
 def write(model: SSD, tmp_path_factory: pytest.TempPathFactory) -> Write:
     """The file of a variant, written once."""
+    calibration = calibrate(model, [image[None] for image in IMAGES])
     written: dict[Variant, Path] = {}
 
     def once(variant: Variant) -> Path:
         if variant not in written:
             place = tmp_path_factory.mktemp(variant.name)
-            written[variant] = write_export(model, variant, "a/run", place, [image[None] for image in IMAGES])
+            written[variant] = write_export(model, variant, "a/run", place, calibration)
         return written[variant]
 
     return once
@@ -81,7 +83,7 @@ def test_an_image_without_anything(variant: Variant, tmp_path: Path) -> None:
         layer.set_weights([np.zeros_like(weight) for weight in layer.get_weights()])
     bias = np.tile([9.0, 0.0, 0.0], 4)  # background everywhere
     model.get_layer("class_head_0").bias.assign(bias)
-    network = load_exported(write_export(model, variant, "run", tmp_path, []), batch_size=2)
+    network = load_exported(write_export(model, variant, "run", tmp_path), batch_size=2)
     found = network(IMAGES[:2], 0.01)
     assert [len(one) for one in found] == [0, 0]
     assert found[0].boxes.shape == (0, 4)
@@ -123,11 +125,12 @@ def test_calibration_decides_and_nothing_else(model: SSD, write: Write, tmp_path
     def scores(file: Path) -> list[list[float]]:
         return [found.scores.tolist() for found in load_exported(file, 1)(IMAGES, 0.01)]
 
+    same = calibrate(model, [image[None] for image in IMAGES])
     for kind in ("litert", "onnx", "openvino"):
         variant = Variant(kind, "int8")
-        again = write_export(model, variant, "a/run", tmp_path / "again", [image[None] for image in IMAGES])
+        again = write_export(model, variant, "a/run", tmp_path / "again", same)
         assert scores(again) == scores(write(variant))
-    dark = [image[None] // 4 for image in IMAGES]
+    dark = calibrate(model, [image[None] // 4 for image in IMAGES])
     other = write_export(model, Variant("onnx", "int8"), "a/run", tmp_path / "other", dark)
     assert scores(other) != scores(write(Variant("onnx", "int8")))
 

@@ -56,14 +56,14 @@ def test_the_runtime_can_be_chosen_and_a_file_has_its_own(run_folder: Path) -> N
         assert one.scores[0] == pytest.approx(other.scores[0], abs=0.01)  # which may be in bfloat16
     with pytest.raises(UserError, match="runtime=tensorrt is not known; choose one of: auto, keras, openvino"):
         Detector.load(run_folder, runtime="tensorrt")
-    file = write_export(make_detector(), Variant("openvino", "float32"), "run", run_folder / "exports", [])
+    file = write_export(make_detector(), Variant("openvino", "float32"), "run", run_folder / "exports")
     assert len(Detector.load(file, runtime="openvino", score_threshold=0.1)(IMAGES[0])) > 0
     with pytest.raises(UserError, match=r"detector\.xml runs in openvino, not in keras; leave runtime=keras out"):
         Detector.load(file, runtime="keras")
 
 
 def test_images_alone_and_together_are_found_the_same(run_folder: Path) -> None:
-    file = write_export(make_detector(), Variant("openvino", "float32"), "run", run_folder / "exports", [])
+    file = write_export(make_detector(), Variant("openvino", "float32"), "run", run_folder / "exports")
     detector = Detector.load(file, score_threshold=0.1)
     together = detector(list(np.tile(IMAGES, (7, 1, 1, 1))))  # more than two batches
     alone = [detector(image) for image in IMAGES]  # the first as it was compiled, the others by themselves
