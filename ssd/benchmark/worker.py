@@ -158,7 +158,7 @@ def _in_steps(network: Network, files: list[str], job: Job) -> tuple[Images, flo
     pictures = [read_picture(file).image for file in files]
     decoded = perf_counter()
     size = (network.image_size, network.image_size)
-    images = np.stack([cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR) for picture in pictures])
+    images = np.stack([cv2.resize(picture, size) for picture in pictures]).astype(np.uint8, copy=False)
     resized = perf_counter()
     network(images, job.score_threshold)
     return images, decoded - begin, resized - decoded, perf_counter() - resized

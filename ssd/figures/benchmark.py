@@ -25,7 +25,7 @@ class Point(NamedTuple):
     Attributes:
         detector, format, precision: which.
         latency, p95: milliseconds.
-        mAP: from 0 to 1; None: not known, and so not drawn.
+        mAP: from 0 to 1.
     """
 
     detector: str
@@ -33,7 +33,7 @@ class Point(NamedTuple):
     precision: str
     latency: float
     p95: float
-    mAP: float | None  # noqa: N815
+    mAP: float  # noqa: N815
 
 
 def benchmark_table(rows: Sequence[Mapping[str, str]], title: str) -> Table:
@@ -57,7 +57,6 @@ def precision_over_latency(points: Sequence[Point], conditions: str, path: Path)
     """
     figure = Figure(figsize=(8.6, 5.2), layout="constrained")
     axes = dress(figure.add_subplot(), f"milliseconds from file to detections, {conditions}", "mAP", "mAP over latency")
-    points = [point for point in points if point.mAP is not None]
     if not points:
         nothing(axes, "nothing to compare: no mAP is known")
         return save(figure, path)
@@ -66,10 +65,8 @@ def precision_over_latency(points: Sequence[Point], conditions: str, path: Path)
     for point in points:
         colour = colours[point.format]
         axes.plot([point.latency, point.p95], [point.mAP] * 2, color=colour, linewidth=1, alpha=0.5)
-        axes.plot(
-            *(point.latency, point.mAP),
-            **{"color": colour, "marker": _MARKERS[point.precision], "markersize": 8, "linestyle": "none"},
-        )
+        marker = _MARKERS[point.precision]
+        axes.plot(point.latency, point.mAP, color=colour, marker=marker, markersize=8, linestyle="none")
     _scale(axes, points)
     if len({point.detector for point in points}) > 1:
         _name_detectors(axes, points)
