@@ -15,7 +15,7 @@ from ssd.figures.style import GREY, dress, hex_colours, nothing, save
 from ssd.figures.text import plain
 
 _LEFT = ("detector", "format", "precision")  # columns
-_OTHERS = ("mAP50", "start s")  # columns that a terminal has no room for
+_COLUMNS = ("detector", "format", "precision", "batch", "threads", "ms", "p95", "images/s", "mAP", "memory MB")
 _MARKERS = {"float32": "o", "bfloat16": "D", "float16": "s", "int8": "^", "full_int8": "v"}
 
 
@@ -37,11 +37,13 @@ class Point(NamedTuple):
 
 
 def benchmark_table(rows: Sequence[Mapping[str, str]], title: str) -> Table:
-    """One row a measurement, of which a terminal has room for the main columns."""
-    columns = [name for name in rows[0] if name not in _OTHERS]
+    """One row a measurement, of which a terminal has room for the main columns; threads where they are not all one."""
+    columns = [name for name in _COLUMNS if name in rows[0]]
+    if len({row["threads"] for row in rows}) == 1:
+        columns.remove("threads")
     table = Table(title=Text(title), title_justify="left", padding=(0, 0, 0, 1))
     for name in columns:
-        table.add_column(name, justify="left" if name in _LEFT else "right", no_wrap=name not in _LEFT)
+        table.add_column(name, justify="left" if name in _LEFT else "right", no_wrap=True)
     for row in rows:
         table.add_row(*(Text(row[name]) for name in columns))
     return table
