@@ -41,7 +41,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 # By npm, for the test of docs/browser, which says so and is skipped without it.
 $(WEB): | $(INSTALLED)
-	@part=$$(mktemp -d) && cd "$$part" && mkdir web && npm pack --silent --fetch-retries=0 onnxruntime-web@1.30.0 >/dev/null 2>&1 && \
+	@part=$$(mktemp -d) && trap 'rm -rf "$$part"' EXIT && cd "$$part" && mkdir web && npm pack --silent --fetch-retries=0 --fetch-timeout=30000 onnxruntime-web@1.30.0 >/dev/null 2>&1 && \
 	  tar -xzf onnxruntime-web-1.30.0.tgz --strip-components=2 -C web \
 	    package/dist/ort.wasm.bundle.min.mjs package/dist/ort-wasm-simd-threaded.wasm && \
 	  mv web "$(CURDIR)/$@" || echo "no onnxruntime-web by npm: the page of docs/browser is not tested"

@@ -54,7 +54,7 @@ TURNS = 3
 SECONDS = 1.0
 LATENCIES = 200  # images
 BATCH = 8
-MOST_CALIBRATED = 100  # images that int8 takes its ranges from
+MOST_CALIBRATED = 30  # images that int8 takes its ranges from
 PEERS = {
     "ssdlite320_mobilenet_v3_large": ["float32_1", "float32_8", "bfloat16_8"],
     "ssd300_vgg16": ["float32_1", "bfloat16_1"],

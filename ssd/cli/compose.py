@@ -6,12 +6,14 @@ Imports nothing heavy: a wrong key must be answered before TensorFlow is loaded.
 import os
 import pickle
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.hydra import Hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -91,6 +93,17 @@ def compose_jobs(
     for job in jobs:
         check_hydra(job, multirun)
     return jobs
+
+
+@contextmanager
+def mode_known() -> Iterator[None]:
+    """Within the block Hydra takes it that no YAML sets hydra.mode, for which it would compose everything once more."""
+    composing = Hydra.get_mode
+    Hydra.get_mode = lambda *_, **__: None  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Hydra.get_mode = composing  # type: ignore[method-assign]
 
 
 def _search_path(config_dir: str | None) -> str:

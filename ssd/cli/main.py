@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 import hydra
@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from ssd import __version__, interrupts
 from ssd.cli.checks import check
 from ssd.cli.command_line import parse
-from ssd.cli.compose import CONF, register
+from ssd.cli.compose import CONF, mode_known, register
 from ssd.cli.fault import describe_fault, faults_of_threads_told
 from ssd.cli.help import help_text
 from ssd.cli.own_task import import_task
@@ -96,7 +96,8 @@ def _run(argv: Sequence[str]) -> int:
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises what goes wrong instead of printing its own report of it
         sys.argv[1:] = [*plan.flags, *overrides]
         try:
-            _job()
+            with mode_known() if plan.is_one_job else nullcontext():
+                _job()
         except UserError as error:  # of a sweep; a single run has said it and left
             print(f"error: {error}", file=sys.stderr)
             return 1

@@ -32,6 +32,7 @@ class Plan:
         overrides: the user's, and those that an earlier run or a stopped sweep brings.
         folder: of the run or sweep; None where nothing is run, because the command only shows something.
         is_new_folder: whether it is to be made, under another name where there is one already.
+        is_one_job: whether it is a single run, and no YAML says otherwise.
         sweep: how a multirun was started, or is to be remembered.
         is_new_sweep: whether it is to be written down.
     """
@@ -40,6 +41,7 @@ class Plan:
     overrides: list[str]
     folder: Path | None = None
     is_new_folder: bool = False
+    is_one_job: bool = False
     sweep: StoredSweep | None = None
     is_new_sweep: bool = False
 
@@ -90,7 +92,7 @@ def make_plan(args: Namespace) -> Plan:
     key = "hydra.sweep.dir" if multirun else "hydra.run.dir"
     folder, is_new_folder = Path(OmegaConf.select(jobs[0], key)), key not in map(key_of, overrides)
     if not multirun:
-        return Plan(flags, overrides, folder, is_new_folder)
+        return Plan(flags, overrides, folder, is_new_folder, is_one_job=jobs[0].hydra.mode is None)
     if stored is not None:
         stored.check_same(jobs)
         return Plan(flags, overrides, folder, sweep=stored)
@@ -99,7 +101,7 @@ def make_plan(args: Namespace) -> Plan:
         raise UserError(f"hydra.sweep.dir={folder} holds a sweep already; {hint}")
     shown = [job_overrides(job) for job in jobs]
     sweep = StoredSweep(folder, args.overrides, overrides, shown, str(Path.cwd()), config_name, config_dir)
-    return Plan(flags, overrides, folder, is_new_folder, sweep, is_new_sweep=True)
+    return Plan(flags, overrides, folder, is_new_folder, sweep=sweep, is_new_sweep=True)
 
 
 def carry_out(plan: Plan, held: ExitStack) -> list[str]:

@@ -88,7 +88,7 @@ class ServeConfig(TaskConfig):
     host: str = "127.0.0.1"  # address to listen at; 0.0.0.0: of every network
     port: int = 8000  # 0: any that is free
     model: str = "detector"  # its name in addresses: /v2/models/detector/infer
-    batch_size: int = 8  # images that pass the network together; 1: each is answered soonest
+    batch_size: int = 8  # images that pass the network together, at most
     max_wait_ms: float = 5.0  # that an image waits at most for others to pass with it
     queue: int = 64  # images that may be at work or wait; of more the answer is 503
     max_images: int = 16  # of a request

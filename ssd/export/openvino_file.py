@@ -115,15 +115,18 @@ def with_decoding(network: ov.Model, coder: BoxCoder, nms: NMSSettings) -> ov.Mo
 def _nms(network: ov.Model, coder: BoxCoder, nms: NMSSettings) -> ov.Node:
     """The rows (N, 6) label with background, score, box; and how many of them each image has."""
     offsets, logits = (_output(network, name) for name in OUTPUTS)
-    scaled = ops.multiply(offsets, _floats(coder.variances), name=ENTRANCES["offsets"])
-    shift, log_size = (ops.gather(scaled, _ints(columns), _ints(2)) for columns in ([0, 1], [2, 3]))
-    sizes = _floats(coder.priors[:, 2:])
-    center = ops.add(ops.multiply(shift, sizes), _floats(coder.priors[:, :2]))
-    half = ops.multiply(ops.exp(ops.minimum(log_size, _floats(MAX_LOG_SCALE))), _floats(coder.priors[:, 2:] / 2))
-    corners = ops.concat([ops.subtract(center, half), ops.add(center, half)], 2)
+    # both corners at once, and a softmax over what does not lie side by side: OpenVINO takes half the time for them
+    shift = ops.gather(offsets, _ints([0, 1, 0, 1]), _ints(2), name=ENTRANCES["offsets"])
+    log_size = ops.gather(offsets, _ints([2, 3, 2, 3]), _ints(2))
+    variances, sizes = np.asarray(coder.variances), coder.priors[:, [2, 3, 2, 3]]
+    center = ops.add(
+        ops.multiply(shift, _floats(sizes * variances[[0, 1, 0, 1]])), _floats(coder.priors[:, [0, 1, 0, 1]])
+    )
+    log_size = ops.minimum(ops.multiply(log_size, _floats(variances[[2, 3, 2, 3]])), _floats(MAX_LOG_SCALE))
+    corners = ops.add(center, ops.multiply(ops.exp(log_size), _floats(sizes * np.array([-0.5, -0.5, 0.5, 0.5]))))
     return ops.multiclass_nms(
         ops.clamp(corners, 0.0, 1.0),
-        ops.transpose(ops.softmax(logits, 2, name=ENTRANCES["logits"]), _ints([0, 2, 1])),
+        ops.softmax(ops.transpose(logits, _ints([0, 2, 1]), name=ENTRANCES["logits"]), 1),
         sort_result_type="score",
         sort_result_across_batch=False,
         output_type="i32",

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from ssd.errors import UserError
 from ssd.figures.colours import class_colours, readable_on
 from ssd.figures.strokes import Rectangle, Stroke, outline
 from ssd.figures.text import drawable
@@ -79,8 +80,15 @@ def draw_tags(canvas: Image.Image, tags: Sequence[Tag], font_size: int) -> None:
 
 @lru_cache
 def font(size: int) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which matplotlib brings along and which has letters of most alphabets."""
-    return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), size)
+    """DejaVu Sans, which matplotlib brings along and which has letters of most alphabets.
+
+    Raises:
+        UserError: matplotlib is not installed.
+    """
+    found = find_spec("matplotlib")  # whose import takes a while
+    if found is None or found.origin is None:
+        raise UserError("drawing takes its letters from matplotlib, which is not installed: pip install matplotlib")
+    return ImageFont.truetype(Path(found.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf", size)
 
 
 def _label_size(text: str, font_size: int) -> tuple[int, int]:

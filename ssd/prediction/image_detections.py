@@ -110,7 +110,7 @@ class ImageDetections(Detections):
         Raises:
             UserError: its file is gone.
         """
-        from ssd.figures.drawing import draw_detections  # matplotlib's fonts, which detecting does not need
+        from ssd.figures.drawing import draw_detections  # which detecting does not need
 
         return Image.fromarray(draw_detections(self._pixels(), self, self.class_names))
 

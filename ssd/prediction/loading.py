@@ -1,5 +1,6 @@
 """The network of a trained detector, wherever it lies. Frameworks are imported by the one that needs them."""
 
+import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ from ssd.runs.checkpoint import checkpoint_file, exported_format
 
 if TYPE_CHECKING:
     from ssd.models.detector import SSD
+
+log = logging.getLogger(__name__)
 
 _MLFLOW = ("models:/", "runs:/")
 _PROJECTS = ("torchvision:", "amdegroot:")
@@ -38,7 +41,9 @@ def load_network(
     path = Path(given).expanduser()
     if exported_format(path) is not None:
         check_runtime(path, runtime)
-        return load_exported(path, batch_size)
+        network = load_exported(path, batch_size)
+        log.info("runtime %s in %s (the file's own)", network.runtime, network.precision)
+        return network
     from ssd.export.running import running  # packages that an exported file does not need
 
     choice = choose_runtime(runtime, precision)

@@ -69,7 +69,12 @@ def serve(
         score_threshold: the least score where a request names none.
         listening: from `listen`.
         name: of the detector, in the line that is printed when all is ready.
+
+    Raises:
+        UserError: the score is one that the detector does not go down to.
     """
+    if score_threshold < (least := detector.network.score_threshold):
+        raise UserError(f"score_threshold={score_threshold:g} is below the detector's own, {least:g}; raise it")
     warm_up(detector, settings.batch_size)
     print(f"Serving {name} at {address_of(listening)} (until Ctrl-C)", flush=True)
     config = uvicorn.Config(
@@ -86,9 +91,12 @@ def serve(
 
 
 def warm_up(detector: Detector, batch_size: int) -> None:
-    """One image and a batch: what is compiled or laid out for them is then, and not in the first request."""
+    """A batch and images alone: what is compiled for them is now, and not in a request.
+
+    OpenVINO's network is compiled for those that come alone when the second one does.
+    """
     side = detector.network.image_size
-    for count in sorted({1, batch_size}):
+    for count in (batch_size, 1, 1):
         detector(np.zeros((count, side, side, 3), np.uint8))
 
 

@@ -19,7 +19,7 @@ class Settings:
     host: str = _setting("127.0.0.1", "address to listen at; 0.0.0.0: of every network")
     port: int = _setting(8000, "0: any that is free")
     model: str = _setting("detector", "the name of the detector in addresses: /v2/models/NAME/infer")
-    batch_size: int = _setting(8, "images that pass the network together; 1: each is answered soonest")
+    batch_size: int = _setting(8, "images that pass the network together, at most")
     max_wait_ms: float = _setting(5.0, "that an image waits at most for others to pass with it")
     queue: int = _setting(64, "images that may be at work or wait; of more the answer is 503")
     max_images: int = _setting(16, "of a request")

@@ -14,7 +14,6 @@ from ssd.data.damage import say_damaged
 from ssd.data.images import MAX_PIXELS
 from ssd.data.suffixes import say_unread
 from ssd.errors import FaultyDataError
-from ssd.export.running import running
 from ssd.inference.network import Network
 from ssd.inference.runtimes import choose_runtime, may_have_gpu
 from ssd.prediction.detector import Detector
@@ -116,6 +115,7 @@ def load(cfg: DictConfig, batch_size: int) -> Network:
         return load_network(cfg.checkpoint, batch_size, runtime, precision)
     # whose settings may be the user's; it takes seconds to import all that a training needs
     from ssd.experiment.build import load_trained
+    from ssd.export.running import running
 
     choice = choose_runtime(runtime, precision)
     return running(choice, precision, batch_size, lambda: load_trained(cfg), None)

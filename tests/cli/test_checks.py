@@ -45,7 +45,7 @@ def test_every_option_composes_and_is_valid(group: str, option: str, filled: lis
     overrides = [f"{group}={option}"]
     if option in STRIDE8:
         overrides = [f"backbone={STRIDE8[0]}", f"detector={STRIDE8[1]}"]  # six levels together
-    if option in ("evaluate", "predict", "export", "convert"):
+    if option in ("evaluate", "predict", "export", "serve", "convert"):
         overrides += [f"checkpoint={tmp_path}"]
     if option in ("predict", "report"):
         (tmp_path / ".hydra").mkdir()

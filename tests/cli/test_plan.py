@@ -4,8 +4,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hydra._internal.hydra import Hydra
 
 from ssd.cli.command_line import parse
+from ssd.cli.compose import mode_known
 from ssd.cli.plan import carry_out, make_plan
 from ssd.errors import UserError
 from ssd.runs.folder import SWEEP_FILE
@@ -28,6 +30,21 @@ def test_a_single_run_gets_a_folder_of_its_own_when_it_is_carried_out(here: Path
     assert second[-1] == f"hydra.run.dir='{plan.folder}_2'"
     assert plan.folder is not None
     assert plan.folder.is_dir()
+
+
+def test_hydra_need_not_ask_for_the_mode_of_a_single_run_unless_a_yaml_sets_it(here: Path) -> None:
+    assert make_plan(parse(["seed=3"])).is_one_job
+    assert not make_plan(parse(["-m", "seed=1,2"])).is_one_job
+    (here / "conf" / "experiment").mkdir(parents=True)
+    (here / "conf" / "experiment" / "many.yaml").write_text("# @package _global_\nhydra: {mode: MULTIRUN}\n")
+    assert not make_plan(parse(["--config-dir", "conf", "experiment=many"])).is_one_job
+
+
+def test_what_hydra_is_spared_it_does_again_afterwards() -> None:
+    composing = Hydra.get_mode
+    with mode_known():
+        assert Hydra.get_mode(None, "config", []) is None  # type: ignore[arg-type]  # nothing is composed
+    assert Hydra.get_mode is composing
 
 
 def test_a_folder_that_was_asked_for_is_left_as_it_is(here: Path) -> None:

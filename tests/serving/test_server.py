@@ -210,6 +210,13 @@ def test_alone_mistakes_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureF
         assert "Traceback" not in said
 
 
+def test_a_least_score_that_the_detector_does_not_go_down_to_is_one_sentence(
+    detector: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert serve_alone([str(detector), "--port=0", "--score_threshold=0.001"]) == 2
+    assert capsys.readouterr().err == "error: score_threshold=0.001 is below the detector's own, 0.01; raise it\n"
+
+
 def test_a_second_signal_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     one = server._Server(server.uvicorn.Config(lambda: None))
     one.handle_exit(signal.SIGTERM, None)
