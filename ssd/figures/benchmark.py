@@ -41,7 +41,7 @@ def benchmark_table(rows: Sequence[Mapping[str, str]], title: str) -> Table:
     columns = [name for name in _COLUMNS if name in rows[0]]
     if len({row["threads"] for row in rows}) == 1:
         columns.remove("threads")
-    table = Table(title=Text(title), title_justify="left", padding=(0, 0, 0, 1))
+    table = Table(title=Text(title), title_justify="left")
     for name in columns:
         table.add_column(name, justify="left" if name in _LEFT else "right", no_wrap=True)
     for row in rows:

@@ -185,7 +185,7 @@ def _missing(cfg: DictConfig, candidates: Sequence[Candidate]) -> list[str]:
         return []
     return [
         f"Not exported, so not measured: {', '.join(left)}. To export and measure them: "
-        f"{describe.command_line()} format=all precision=all"
+        f"python run.py task=benchmark checkpoint={os.path.relpath(cfg.checkpoint)} format=all precision=all"
     ]
 
 
