@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ssd.data.digest import annotation_digest
 from ssd.data.sample import Dataset
+from ssd.export.matrix import Variant, every_variant
 from ssd.export.report import JSON
 from ssd.runs.checkpoint import digest_of
 from ssd.runs.reading import read_json
@@ -67,7 +68,7 @@ def of_exports(detector: str, checkpoint: Path, folder: Path, dataset: Dataset) 
         UserError: a report cannot be read.
     """
     made_of, judged_by = digest_of(checkpoint), annotation_digest(dataset)
-    found: dict[tuple[str, str], Candidate] = {}
+    found: dict[Variant, Candidate] = {}
     others = []
     for place in sorted(folder.glob(f"*/{JSON}"), key=lambda report: _number(report.parent)):
         report = read_json(place, _REMEDY)
@@ -78,10 +79,10 @@ def of_exports(detector: str, checkpoint: Path, folder: Path, dataset: Dataset) 
         kind, precision = report["format"], report["precision"]
         same = (report["digest"], report["images"]) == (judged_by, len(dataset))
         metrics = report["metrics"] if same else {}
-        found[kind, precision] = Candidate(
+        found[Variant(kind, precision)] = Candidate(
             *(detector, kind, precision, file, checkpoint, precision, report["megabytes"], metrics)
         )
-    return list(found.values()), others
+    return [found[variant] for variant in every_variant() if variant in found], others
 
 
 def _number(folder: Path) -> int:

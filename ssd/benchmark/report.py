@@ -42,10 +42,12 @@ class Row:
         return f"{self.candidate.detector}/{self.candidate.name}/batch_{self.batch_size}_threads_{self.threads}"
 
     @property
-    def point(self) -> Point:
-        """Of the chart."""
+    def point(self) -> Point | None:
+        """Of the chart, where mAP is known."""
         one, found = self.candidate, self.measured
-        return Point(one.detector, one.format, one.precision, found.latency, found.p95, one.metrics.get("mAP"))
+        if "mAP" not in one.metrics:
+            return None
+        return Point(one.detector, one.format, one.precision, found.latency, found.p95, one.metrics["mAP"])
 
     def values(self) -> dict[str, Any]:
         """As numbers, for CSV and MLflow; shares are of the steps' sum."""

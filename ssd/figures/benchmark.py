@@ -15,7 +15,7 @@ from ssd.figures.style import GREY, dress, hex_colours, nothing, save
 from ssd.figures.text import plain
 
 _LEFT = ("detector", "format", "precision")  # columns
-_OTHERS = ("mAP50", "start s")  # columns that a terminal has no room for
+_COLUMNS = ("detector", "format", "precision", "batch", "threads", "ms", "p95", "images/s", "mAP", "memory MB")
 _MARKERS = {"float32": "o", "bfloat16": "D", "float16": "s", "int8": "^", "full_int8": "v"}
 
 
@@ -25,7 +25,7 @@ class Point(NamedTuple):
     Attributes:
         detector, format, precision: which.
         latency, p95: milliseconds.
-        mAP: from 0 to 1; None: not known, and so not drawn.
+        mAP: from 0 to 1.
     """
 
     detector: str
@@ -33,15 +33,17 @@ class Point(NamedTuple):
     precision: str
     latency: float
     p95: float
-    mAP: float | None  # noqa: N815
+    mAP: float  # noqa: N815
 
 
 def benchmark_table(rows: Sequence[Mapping[str, str]], title: str) -> Table:
-    """One row a measurement, of which a terminal has room for the main columns."""
-    columns = [name for name in rows[0] if name not in _OTHERS]
-    table = Table(title=Text(title), title_justify="left", padding=(0, 0, 0, 1))
+    """One row a measurement, of which a terminal has room for the main columns; threads where they are not all one."""
+    columns = [name for name in _COLUMNS if name in rows[0]]
+    if len({row["threads"] for row in rows}) == 1:
+        columns.remove("threads")
+    table = Table(title=Text(title), title_justify="left")
     for name in columns:
-        table.add_column(name, justify="left" if name in _LEFT else "right", no_wrap=name not in _LEFT)
+        table.add_column(name, justify="left" if name in _LEFT else "right", no_wrap=True)
     for row in rows:
         table.add_row(*(Text(row[name]) for name in columns))
     return table
@@ -57,7 +59,6 @@ def precision_over_latency(points: Sequence[Point], conditions: str, path: Path)
     """
     figure = Figure(figsize=(8.6, 5.2), layout="constrained")
     axes = dress(figure.add_subplot(), f"milliseconds from file to detections, {conditions}", "mAP", "mAP over latency")
-    points = [point for point in points if point.mAP is not None]
     if not points:
         nothing(axes, "nothing to compare: no mAP is known")
         return save(figure, path)
@@ -66,10 +67,8 @@ def precision_over_latency(points: Sequence[Point], conditions: str, path: Path)
     for point in points:
         colour = colours[point.format]
         axes.plot([point.latency, point.p95], [point.mAP] * 2, color=colour, linewidth=1, alpha=0.5)
-        axes.plot(
-            *(point.latency, point.mAP),
-            **{"color": colour, "marker": _MARKERS[point.precision], "markersize": 8, "linestyle": "none"},
-        )
+        marker = _MARKERS[point.precision]
+        axes.plot(point.latency, point.mAP, color=colour, marker=marker, markersize=8, linestyle="none")
     _scale(axes, points)
     if len({point.detector for point in points}) > 1:
         _name_detectors(axes, points)

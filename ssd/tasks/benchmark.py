@@ -185,7 +185,7 @@ def _missing(cfg: DictConfig, candidates: Sequence[Candidate]) -> list[str]:
         return []
     return [
         f"Not exported, so not measured: {', '.join(left)}. To export and measure them: "
-        f"{describe.command_line()} format=all precision=all"
+        f"python run.py task=benchmark checkpoint={os.path.relpath(cfg.checkpoint)} format=all precision=all"
     ]
 
 
@@ -204,7 +204,8 @@ def _write(cfg: DictConfig, folder: Path, rows: Sequence[Row], notes: Sequence[s
     """The table, the report and the picture: mAP over latency of the smallest batch with most threads."""
     write_csv(rows, folder / CSV)
     batch, threads = min(row.batch_size for row in rows), max(row.threads for row in rows)
-    points = [row.point for row in rows if (row.batch_size, row.threads) == (batch, threads)]
+    shown = [row for row in rows if (row.batch_size, row.threads) == (batch, threads)]
+    points = [point for row in shown if (point := row.point) is not None]
     precision_over_latency(points, f"batch {batch}, {threads} threads", folder / PICTURE)
     facts = {
         "images": f"{cfg.task.images} images of {name}",
