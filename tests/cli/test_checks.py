@@ -140,7 +140,7 @@ def test_pretrained_weights_follow_the_data_set_unless_given() -> None:
         (["dataset.image_size=40"], "dataset.image_size=40 must be between 64 and 4096 pixels to draw in"),
         (
             ["task.name=build"],
-            "task.name=build: there is no such task; choose one of: benchmark, convert, evaluate, export, inspect, lr_find",
+            "task.name=build: there is no such task; choose one of: benchmark, convert, evaluate, export, inspect",
         ),
         (["task.name=trian"], "task.name=trian: there is no such task; did you mean 'train'?"),
         (["task.name=report"], "task.name=report does not make it another task; choose it by task=report"),
