@@ -3,18 +3,15 @@
 import signal
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 
-import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from helpers.batches import five_batches
 from helpers.fake_detector import make_detector
-from helpers.samples import make_sample
 from ssd import interrupts
 from ssd.data.pipeline import Batch, Batches
-from ssd.data.sample import Dataset
 from ssd.evaluation.validation import Outputs, one_behind, validate
 from ssd.inference.keras_network import KerasNetwork
 
@@ -59,20 +56,7 @@ def test_what_is_raised_comes_out_behind_what_was_done(error: BaseException, pla
 
 @pytest.fixture
 def batches() -> Batches:
-    sample = make_sample()
-    annotation = replace(sample.annotation, labels=np.array([0, 1, 0], np.int32))
-    images = [cv2.imencode(".png", np.roll(sample.image, 7 * row, axis=1))[1].tobytes() for row in range(5)]
-    return Batches(
-        Dataset("five", ("disc", "box"), [annotation] * 5, images.__getitem__),
-        image_size=32,
-        batch_size=2,
-        augmentation=None,
-        shuffle=False,
-        seed=0,
-        workers=1,
-        cache_gb=0.0,
-        drop_remainder=False,
-    )
+    return five_batches()
 
 
 def test_a_pass_finds_what_the_network_finds_with_the_weights_of_now(batches: Batches) -> None:

@@ -1,16 +1,12 @@
 """The validation of a training: the same in Keras and in OpenVINO, with the weights of now; and which it takes."""
 
-from dataclasses import replace
-
-import cv2
 import keras
 import numpy as np
 import pytest
 
+from helpers.batches import five_batches
 from helpers.fake_detector import make_detector
-from helpers.samples import make_sample
 from ssd.data.pipeline import Batches
-from ssd.data.sample import Dataset
 from ssd.errors import UserError
 from ssd.export.differences import differences
 from ssd.inference import runtimes
@@ -23,20 +19,7 @@ from ssd.training.validator import Validator, choose_validation_runtime, validat
 
 @pytest.fixture
 def batches() -> Batches:
-    sample = make_sample()
-    annotation = replace(sample.annotation, labels=np.array([0, 1, 0], np.int32))
-    images = [cv2.imencode(".png", np.roll(sample.image, 7 * row, axis=1))[1].tobytes() for row in range(5)]
-    return Batches(
-        Dataset("five", ("disc", "box"), [annotation] * 5, images.__getitem__),
-        image_size=32,
-        batch_size=2,
-        augmentation=None,
-        shuffle=False,
-        seed=0,
-        workers=1,
-        cache_gb=0.0,
-        drop_remainder=False,
-    )
+    return five_batches()
 
 
 @pytest.fixture
