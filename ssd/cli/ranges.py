@@ -23,6 +23,7 @@ RANGES: dict[str, Rule] = {
     "seed": (lambda v: 0 <= v < 2**32, "must be between 0 and 2**32 - 1"),
     "training.epochs": _MILLION,
     "training.minutes": (lambda v: 0 < v <= 100_000, "must be above 0 and at most 100000"),
+    "training.checkpoint_minutes": (lambda v: 0 < v <= 100_000, "must be above 0 and at most 100000"),
     "training.batch_size": (lambda v: 1 <= v <= 65536, "must be between 1 and 65536"),
     "training.evaluate_every": _MILLION,
     "training.patience": _MILLION,

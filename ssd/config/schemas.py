@@ -124,6 +124,7 @@ class TrainingConfig:
     epochs: int = MISSING  # how often each image is seen
     minutes: float | None = None  # the training ends then, its end included, and the schedule follows the time
     batch_size: int = MISSING  # images of one step
+    checkpoint_minutes: float | None = 10.0  # between two checkpoints within an epoch; null: only at its end
     evaluate_every: int = 1  # epochs between two validations; the last epoch is always validated
     best_by: str = DEFAULT  # what the best validation has most of: val/mAP | val/mAP50 | val/mAP50_07
     patience: int | None = None  # validations without a better best_by before the training stops; null: never

@@ -28,9 +28,11 @@ from ssd.models.detector import SSD
 from ssd.models.keras_weights import Shapes, network_shapes, optimizer_shapes, stored_shapes
 from ssd.runs.checkpoint import checkpoint_file, read_notes, read_settings, unreadable
 from ssd.runs.keras_config import check_network, shown
-from ssd.runs.keras_zip import AVERAGE, BROKEN, WEIGHTS, copy, opened
+from ssd.runs.keras_zip import AVERAGE, BROKEN, RUNNING, WEIGHTS, copy, opened, read_json
 
 log = logging.getLogger(__name__)
+
+RANDOM = "random"  # in what `read_running` gives: the state of layers that draw, such as dropout
 
 _PIXELS = range(32, 4097)  # of an image's side, as the command line has it
 _MOST_PRIORS = 2**22  # SSD512 has 24,564
@@ -93,8 +95,44 @@ def restore(file: Path, model: SSD, optimizer: keras.optimizers.Optimizer | None
             raise UserError(f"{file} was written with another optimizer; resume with the run's own optimizer")
         with compiled_with(model, optimizer):
             _put_in(stored, model)
+    if optimizer is not None:
+        _set_random_state(model, read_running(file).get(RANDOM, np.zeros(0)))
     _say_not_finite(file, model)
     return stored.notes
+
+
+def read_running(file: Path) -> dict[str, NDArray[np.float64]]:
+    """What else a training carries from step to step, by name; nothing where the checkpoint is of none, or older.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        with opened(file) as archive:
+            found = read_json(archive, RUNNING) if RUNNING in archive.namelist() else {}
+            return {name: np.frombuffer(bytes.fromhex(values), "<f8") for name, values in found.items()}
+    except (*BROKEN, AttributeError, TypeError) as error:  # JSON of something else
+        raise UserError(unreadable(file, shown(first_line(error), 300))) from error
+
+
+def random_state(model: keras.Model) -> NDArray[np.float64]:
+    """(N,) the states of its layers that draw, which Keras does not keep with the weights; most networks have none."""
+    return np.concatenate([np.zeros(0), *(variable.numpy().ravel() for variable in _drawing(model))])
+
+
+def _set_random_state(model: keras.Model, values: NDArray[np.float64]) -> None:
+    """Goes on drawing from where `random_state` was; of another network's, or of none, nothing is taken."""
+    variables = _drawing(model)
+    sizes = [prod(variable.shape) for variable in variables]
+    if len(values) != sum(sizes) or not sizes:
+        return
+    for variable, part in zip(variables, np.split(values, np.cumsum(sizes)[:-1]), strict=True):
+        variable.assign(part.reshape(variable.shape).astype(variable.dtype))
+
+
+def _drawing(model: keras.Model) -> list[keras.Variable]:
+    kept = {id(variable) for variable in model.weights}
+    return [variable for variable in model.variables if id(variable) not in kept]
 
 
 def read_average(file: Path) -> NDArray[np.float32] | None:

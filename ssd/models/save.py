@@ -1,11 +1,12 @@
-"""Writing a checkpoint whole or not at all."""
+"""Writing a checkpoint whole or not at all: first into memory, as fast as that is, then to the disk.
 
+The two are apart so that a training waits only for the first (`ssd.training.checkpoints`).
+"""
+
+import io
 import json
-import os
-import re
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
@@ -13,9 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssd.errors import UserError, first_line
-from ssd.models.checkpoint import compiled_with
+from ssd.models.checkpoint import RANDOM, compiled_with, random_state
 from ssd.models.detector import SSD
-from ssd.runs.keras_zip import AVERAGE, NOTES, check_sums, opened
+from ssd.runs.files import whole
+from ssd.runs.keras_zip import AVERAGE, NOTES, RUNNING, check_sums, opened
+
+
+class Packed(io.BytesIO):
+    """The bytes of a checkpoint."""
+
+    def __str__(self) -> str:
+        """What Keras takes for the name of the file that it writes into."""
+        return "packed.keras"
 
 
 def save_detector(
@@ -25,60 +35,70 @@ def save_detector(
     notes: Mapping[str, int] | None = None,
     average: NDArray[np.float32] | None = None,
 ) -> None:
-    """Writes a detector beside its name, reads it again, and moves it into place: a reader sees the old or the new one.
-
-    Args:
-        model: with its class names, priors and preprocessing.
-        file: ends in `.keras`.
-        optimizer: to go on with, its step count included; without one the file has a third of the size.
-        notes: for `ssd.runs.checkpoint.read_notes`.
-        average: (N,) of weights, for `ssd.models.checkpoint.read_average`.
+    """Writes a detector, as `pack` and `write_packed` do.
 
     Raises:
         UserError: it cannot be written; what was there is as it was.
     """
-    partial = file.with_name(f".{file.stem}.{os.getpid()}.partial.keras")
-    with _said(file):
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with compiled_with(model, optimizer):
-                model.save(partial)
-            with zipfile.ZipFile(partial, "a") as archive:
-                if notes is not None:
-                    archive.writestr(NOTES, json.dumps(notes))
-                if average is not None:
-                    archive.writestr(AVERAGE, average.astype("<f4").tobytes())
-            _check(partial)
-            _sync(partial)
-            os.replace(partial, file)
-            if os.name != "nt":  # which cannot open a folder
-                _sync(file.parent)
-        finally:
-            partial.unlink(missing_ok=True)
+    write_packed(pack(model, optimizer, notes, average), file)
 
 
-@contextmanager
-def _said(file: Path) -> Iterator[None]:
+def pack(
+    model: SSD,
+    optimizer: keras.optimizers.Optimizer | None = None,
+    notes: Mapping[str, int] | None = None,
+    average: NDArray[np.float32] | None = None,
+    running: Mapping[str, NDArray[np.float64]] | None = None,
+) -> Packed:
+    """A detector as it is now, in memory.
+
+    Args:
+        model: with its class names, priors and preprocessing.
+        optimizer: to go on with, its step count included; without one the file has a third of the size.
+        notes: for `ssd.runs.checkpoint.read_notes`.
+        average: (N,) of weights, for `ssd.models.checkpoint.read_average`.
+        running: name → (N,) what else a training goes on with, for `ssd.models.checkpoint.read_running`; the state of
+            random layers is added to it.
+    """
+    packed = Packed()
+    with compiled_with(model, optimizer):
+        keras.saving.save_model(model, packed)
+    found = {**(running or {}), **({RANDOM: random_state(model)} if optimizer is not None else {})}
+    with zipfile.ZipFile(packed, "a") as archive:
+        if notes is not None:
+            archive.writestr(NOTES, json.dumps(notes))
+        if average is not None:
+            archive.writestr(AVERAGE, average.astype("<f4").tobytes())
+        if found := {name: values for name, values in found.items() if len(values)}:
+            archive.writestr(RUNNING, json.dumps({name: _in_hex(values) for name, values in found.items()}))
+    return packed
+
+
+def write_packed(packed: Packed, file: Path) -> None:
+    """Writes a checkpoint beside its name, reads it again, and moves it into place: a reader sees the old or the new.
+
+    Args:
+        packed: from `pack`.
+        file: ends in `.keras`.
+
+    Raises:
+        UserError: it cannot be written; what was there is as it was.
+    """
     try:
-        yield
-    except Exception as error:
-        if (reason := _of_the_disk(error)) is None:
-            raise
+        with whole(file) as part:
+            with part.open("wb") as stream:
+                stream.write(packed.getbuffer())
+            _check(part)
+    except OSError as error:
         raise UserError(
-            f"{file} cannot be written ({reason}); what was there before is as it was: see to the disk, then go on "
-            f"with resume={file.parent.parent}"
+            f"{file} cannot be written ({error.strerror or first_line(error)}); what was there before is as it was: "
+            f"see to the disk, then go on with resume={file.parent.parent}"
         ) from error
 
 
-def _of_the_disk(error: BaseException | None) -> str | None:
-    """What the system said, beneath what zipfile and h5py raise when they close what is half written."""
-    while error is not None:
-        if isinstance(error, OSError):
-            return error.strerror or first_line(error)
-        if said := re.search(r"errno = (\d+)", str(error)):  # h5py's RuntimeError
-            return os.strerror(int(said[1]))
-        error = error.__cause__ or error.__context__
-    return None
+def _in_hex(values: NDArray[np.float64]) -> str:
+    """As exact as they are, infinities too."""
+    return values.astype("<f8").tobytes().hex()
 
 
 def _check(partial: Path) -> None:
@@ -87,11 +107,3 @@ def _check(partial: Path) -> None:
             check_sums(archive)
     except ValueError as error:
         raise OSError(f"what was written cannot be read again: {error}") from error
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

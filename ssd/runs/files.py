@@ -1,24 +1,30 @@
 """Writing files whole.
 
 Every file is written beside its name and moved into place, so that a run that is stopped, or finds the disk full, never
-leaves half a file.
+leaves half a file. What a killed process had begun to write lies there until `clear_leftovers`.
 """
 
 import errno
 import json
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 
+# Checkpoints of older versions were `.last.123.partial.keras`.
+_LEFTOVER = re.compile(r"\..+\.\d+\.(part|partial\.keras)")
+
+
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """A place beside `path` to write to; what is there at the end is moved to `path` once it is on the disk.
 
-    A reader sees the old file or the new one, never a part; of a file that could not be written nothing stays.
+    A reader sees the old file or the new one, never a part, also after a power failure; of a file that could not be
+    written nothing stays.
 
     Raises:
         OSError: with the name of `path`, which a full disk's own does not have.
@@ -29,6 +35,8 @@ def whole(path: Path) -> Iterator[Path]:
         yield part
         _to_disk(part)
         os.replace(part, path)
+        if os.name != "nt":  # which cannot open a folder
+            _to_disk(path.parent)  # the name, too
     except OSError as error:
         if error.errno is None:  # a library's own, e.g. of a picture that cannot be encoded
             raise
@@ -38,13 +46,24 @@ def whole(path: Path) -> Iterator[Path]:
             part.unlink()
 
 
-def _to_disk(file: Path) -> None:
-    with file.open("rb+") as stream:
-        try:
-            os.fsync(stream.fileno())
-        except OSError as error:
-            if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):  # of file systems that cannot tell
-                raise
+def _to_disk(place: Path) -> None:
+    """Waits until a file, or what a folder lists, is on the disk."""
+    descriptor = os.open(place, os.O_RDONLY if place.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):  # of file systems that cannot tell
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Removes what killed processes had begun to write in a folder and below, which none may do now."""
+    for file in folder.rglob(".*.part*"):
+        if _LEFTOVER.fullmatch(file.name):
+            with suppress(OSError):
+                file.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

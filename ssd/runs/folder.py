@@ -14,7 +14,7 @@ HYDRA = Path(".hydra", "hydra.yaml")  # Hydra's own node, the command among it
 CONFIG = Path("config.yaml")  # the whole configuration, resolved
 BEST = Path("checkpoints", "best.keras")  # the best detector, by training.best_by
 LAST = Path("checkpoints", "last.keras")  # the detector and optimizer to go on with
-HISTORY = Path("checkpoints", "history.csv")  # the same as results.csv, should that be lost
+HISTORY = Path("checkpoints", "history.csv")  # as results.csv, should that be lost, with all that MLflow is told
 LOG = Path("run.log")  # set in conf/config.yaml
 RESULTS = Path("results.csv")
 DIAGNOSTICS = Path("diagnostics.csv")  # of each layer, by training.diagnostics=true

@@ -40,6 +40,7 @@ _FREE_KEYS = (
     "training.minutes",
     "training.patience",
     "training.evaluate_every",
+    "training.checkpoint_minutes",
     "training.diagnostics",
 )
 # What a run writes.
@@ -81,6 +82,8 @@ def check_can_go_on(folder: Path, given: str, from_best: bool = False) -> None:
     if from_best and not (folder / BEST).is_file():
         raise UserError(f"resume={given} has no {BEST} to go on from; leave from=best out")
     rows, problem = readable_results(folder / RESULTS)
+    if not problem and [row["epoch"] for row in rows] == [1] and not any(name.startswith("val/") for name in rows[0]):
+        rows = []  # it was killed while it wrote its first checkpoint
     if from_best or (folder / LAST).is_file() or not (rows or problem or (folder / BEST).is_file()):
         return
     ways = f", go on from the best one (from=best), or start a new training from that (checkpoint={given})"

@@ -17,8 +17,14 @@ CONFIG = "config.json"
 WEIGHTS = "model.weights.h5"
 NOTES = "training.json"  # ours, beside Keras' own
 AVERAGE = "average.float32"  # ours: of the weights that are trained, one after the other, little-endian
+RUNNING = "running.json"  # ours: what else a training carries from step to step; name → float64 in hexadecimal
 _MOST_BYTES: dict[str, float] = {
-    **{CONFIG: 2**22, WEIGHTS: float("inf"), NOTES: 2**16, AVERAGE: float("inf"), "metadata.json": 2**16}
+    CONFIG: 2**22,
+    WEIGHTS: float("inf"),
+    NOTES: 2**16,
+    AVERAGE: float("inf"),
+    RUNNING: 2**22,
+    "metadata.json": 2**16,
 }
 _MOST_EXPANSION = 20  # of the whole file; Keras compresses nothing, a packer may have, and zeros of Adam shrink well
 _MOST_DIRECTORY = 2**12  # bytes of the list of members

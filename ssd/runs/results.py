@@ -1,8 +1,8 @@
-"""results.csv: one row for every epoch of a training."""
+"""results.csv: one row for every epoch of a training; and history.csv, its copy with all that MLflow is told."""
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from ssd.errors import UserError
@@ -32,8 +32,9 @@ COLUMNS = (
 
 
 def as_written(row: Mapping[str, float]) -> dict[str, float]:
-    """A row as `read_results` will give it back: the columns it has, with the digits that are kept."""
-    return {name: float(_number(row[name])) for name in COLUMNS if name in row}
+    """A row, `COLUMNS` first, as `readable_history` will give it back: with the digits that are kept."""
+    names = [*(name for name in COLUMNS if name in row), *(name for name in row if name not in COLUMNS)]
+    return {name: float(_number(row[name])) for name in names}
 
 
 def read_results(path: Path) -> list[dict[str, float]]:
@@ -50,6 +51,15 @@ def read_results(path: Path) -> list[dict[str, float]]:
 
 def readable_results(path: Path) -> tuple[list[dict[str, float]], str | None]:
     """The rows that can be read, and what is wrong with the file, naming it; None where nothing is."""
+    return _readable(path, COLUMNS)
+
+
+def readable_history(path: Path) -> list[dict[str, float]]:
+    """The rows of history.csv that can be read, in which there may be other columns."""
+    return _readable(path, None)[0]
+
+
+def _readable(path: Path, columns: Collection[str] | None) -> tuple[list[dict[str, float]], str | None]:
     if not path.exists():
         return [], None
     try:
@@ -58,7 +68,7 @@ def readable_results(path: Path) -> tuple[list[dict[str, float]], str | None]:
         return [], str(error).removesuffix(f"; {_REMEDY}")
     header, *lines = text.replace("\r\n", "\n").split("\n")
     names = header.split(",")
-    if "epoch" not in names or not set(names) <= set(COLUMNS):
+    if "epoch" not in names or (columns is not None and not set(names) <= set(columns)):
         return [], f"{path} cannot be read (its first line names no columns of a training)"
     rows: list[dict[str, float]] = []
     for number, line in enumerate(lines[:-1], start=2):
@@ -94,10 +104,20 @@ def write_results(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
     for row in rows:
         if not {"epoch"} <= set(row) <= set(COLUMNS):
             raise ValueError(f"a row of results.csv needs epoch and only {', '.join(COLUMNS)}; got {', '.join(row)}")
+    _write(path, COLUMNS, rows)
+
+
+def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
+    """Writes history.csv, the rows with all that they have."""
+    others = sorted({name for row in rows for name in row} - set(COLUMNS))
+    _write(path, (*COLUMNS, *others), rows)
+
+
+def _write(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, float]]) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows([_number(row[key]) if key in row else "" for key in COLUMNS] for row in rows)
+    writer.writerow(columns)
+    writer.writerows([_number(row[key]) if key in row else "" for key in columns] for row in rows)
     write_text(path, text.getvalue())
 
 

@@ -30,6 +30,7 @@ from ssd.figures.validation_sheet import ValidationSheet
 from ssd.inspection.quick import say_findings
 from ssd.models.detector import SSD
 from ssd.runs.best_by import main_metrics, metric_of
+from ssd.runs.files import clear_leftovers
 from ssd.runs.folder import IMAGE_MEMORY, PLOTS, PRUNED_FILE, RESULTS
 from ssd.runs.going_on import check_can_go_on, note_command
 from ssd.runs.reading import note_in
@@ -37,7 +38,7 @@ from ssd.runs.results import read_results, write_results
 from ssd.sweep.search.pruning import pruning_of_this_job
 from ssd.tracking.tracker import Tracker
 from ssd.training.average import WeightAverage
-from ssd.training.checkpoints import Checkpoints, Place
+from ssd.training.checkpoints import Checkpoints, Place, Running
 from ssd.training.clock import Clock
 from ssd.training.diagnostics import Diagnostics
 from ssd.training.history import History
@@ -77,7 +78,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
     val_batches = build.build_val_batches(cfg, splits.val, model.image_size)
     clock = Clock(cfg.training.minutes, len(val_batches))
     optimizer = build.build_optimizer(cfg, model, len(batches), None if clock.minutes is None else clock.share)
-    begin = _begin(cfg, folder, model, optimizer, len(batches))
+    begin, running = _begin(cfg, folder, model, optimizer, len(batches))
     average = _average(cfg, folder, model)
     with ExitStack() as stack:
         with waiting("opening a run in MLflow"):
@@ -86,7 +87,8 @@ def run(cfg: DictConfig, folder: Path) -> float:
         log.info("MLflow: %s", tracker.ui_command)
         tracker.log_config(describe.params(cfg, model, data))
         publish.log_data(tracker, {"training": splits.train, "validation": splits.val})
-        trainer = _trainer(cfg, folder, model, splits, batches, val_batches, optimizer, begin, clock, average, tracker)
+        parts = (model, splits, batches, val_batches, optimizer, begin, running, clock, average, tracker)
+        trainer = _trainer(cfg, folder, *parts)
         for line in announcement(cfg, model, splits, batches, start):
             log.info("%s", line)
         with waiting("drawing the data"):
@@ -121,22 +123,24 @@ def _start(cfg: DictConfig, model: SSD) -> str:
 
 def _begin(
     cfg: DictConfig, folder: Path, model: SSD, optimizer: keras.optimizers.Optimizer, steps_per_epoch: int
-) -> Place:
-    """Where the training begins: at the beginning, or where a resumed run stopped, with its weights."""
+) -> tuple[Place, Running]:
+    """Where the training begins: at the beginning, or where a resumed run stopped, with its weights and sums."""
+    clear_leftovers(folder)
     if cfg.resume is None and (folder / RESULTS).exists():
         write_results(folder / RESULTS, [])
     if not build.goes_on(cfg):
         check_can_go_on(folder, os.path.relpath(folder))
-        return Place(steps_per_epoch=steps_per_epoch)
+        return Place(steps_per_epoch=steps_per_epoch), {}
     checkpoints = Checkpoints(folder)
+    running: Running = {}
     if cfg.resume_from == ResumeFrom.best:
         begin = checkpoints.go_back_to_best(model, optimizer, steps_per_epoch)
         log.info("the optimizer starts afresh, at step %d of its schedule", int(optimizer.iterations))
     else:
-        begin = checkpoints.restore(model, optimizer, steps_per_epoch)
+        begin, running = checkpoints.restore(model, optimizer, steps_per_epoch)
     checkpoints.become_latest()
     log.info("resuming after %d epochs and %d steps; the best is by %s", begin.epoch, begin.step, cfg.training.best_by)
-    return begin
+    return begin, running
 
 
 def _average(cfg: DictConfig, folder: Path, model: SSD) -> WeightAverage | None:
@@ -158,6 +162,7 @@ def _trainer(
     val_batches: Batches,
     optimizer: keras.optimizers.Optimizer,
     begin: Place,
+    running: Running,
     clock: Clock,
     average: WeightAverage | None,
     tracker: Tracker,
@@ -169,6 +174,8 @@ def _trainer(
     log.info("validations run in %s", choice.in_words())
     network = validation_network(choice, model, val_batches.batch_size)
     diagnostics = Diagnostics(model, folder, begin.epoch) if cfg.training.diagnostics else None
+    if diagnostics is not None and "diagnostics" in running:
+        diagnostics.go_on(running["diagnostics"])
     return Trainer(
         model=model,
         optimizer=optimizer,
@@ -183,12 +190,13 @@ def _trainer(
         patience=cfg.training.patience,
         stop=pruning_of_this_job(folder, cfg.training.best_by),
         on_first_step=(lambda: note_command(cfg, folder)) if cfg.resume is not None else lambda: None,
-        checkpoints=Checkpoints(folder),
+        checkpoints=Checkpoints(folder, cfg.training.checkpoint_minutes),
         folder=folder,
         sheet=ValidationSheet(folder, splits.val, cfg.task.pictures, cfg.score_threshold),
         tracker=tracker,
         average=average,
         diagnostics=diagnostics,
+        running=running,
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from ssd.data.pipeline import Batch
 from ssd.figures.diagnostics import draw_diagnostics
@@ -113,8 +114,24 @@ class Diagnostics:
         self._write()
         return {f"train/{name}": value for name, value in whole.items()}
 
+    @property
+    def sums(self) -> NDArray[np.float64]:
+        """(N,) of the epoch's steps so far, exact."""
+        return np.concatenate([sums.numpy().astype(np.float64).ravel() for sums in self._sums])
+
+    def go_on(self, values: NDArray[np.float64]) -> None:
+        """Goes on within an epoch, from what `sums` was there; where others were watched, from nothing."""
+        sizes = [int(tf.size(sums)) for sums in self._sums]
+        if len(values) == sum(sizes):
+            for sums, part in zip(self._sums, np.split(values, np.cumsum(sizes)[:-1]), strict=True):
+                sums.assign(part.reshape(sums.shape).astype(np.float32))
+
+    @property
+    def _sums(self) -> tuple[tf.Variable, ...]:
+        return self._squares, self._largest, self._matched, self._images, self._steps
+
     def _start_anew(self) -> None:
-        for sums in (self._squares, self._largest, self._matched, self._images, self._steps):
+        for sums in self._sums:
             sums.assign(tf.zeros_like(sums))
 
     def _write(self) -> None:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
@@ -17,10 +17,10 @@ from ssd.models.detector import SSD
 from ssd.runs.best_by import main_metrics
 from ssd.runs.checkpoint import check_checkpoint
 from ssd.runs.folder import HISTORY, RESULTS
-from ssd.runs.results import as_written, write_results
+from ssd.runs.results import COLUMNS, as_written, write_history, write_results
 from ssd.tracking.tracker import Tracker
 from ssd.training.average import WeightAverage
-from ssd.training.checkpoints import Checkpoints, Place
+from ssd.training.checkpoints import Checkpoints, Place, Running
 from ssd.training.clock import Clock
 from ssd.training.diagnostics import Diagnostics
 from ssd.training.history import History
@@ -54,6 +54,7 @@ class Trainer:
         average: of the weights, which is validated and kept as the best in their place; None: they are.
         checkpoints, sheet, tracker: where things are written.
         diagnostics: those that the training step has; None: none.
+        running: of the epoch that it begins within, if it does, the sums so far; the diagnostics have theirs already.
     """
 
     model: SSD
@@ -75,22 +76,24 @@ class Trainer:
     tracker: Tracker
     average: WeightAverage | None = None
     diagnostics: Diagnostics | None = None
+    running: Running = field(default_factory=dict)
 
     def run(self) -> History:
         """Trains to the last epoch, or until the clock, patience or `stop` ends it, and says what happened.
 
-        Interrupted, it stops after the step or the batch of a validation that it is at, and saves. The row of an epoch
-        whose last step is done is written then, so that a resumed run lacks none.
+        Interrupted, it stops after the step that it is at, and saves, or after the batch of a validation, before which
+        it has saved. However it ends, from its last checkpoint it goes on to the same end: what follows from an epoch
+        is written in the order results, last checkpoint, best checkpoint, results, MLflow, and on the way back rows of
+        epochs that the checkpoint does not know are left out, and what comes behind it is done again.
 
         Raises:
-            UserError: where a loss is not finite, naming the images of the batch.
+            UserError: where a loss is not finite, naming the images of the batch, or a checkpoint cannot be written.
         """
         self.clock.start(self.begin.milliseconds / 1000)
         history = self._past()
         self.clock.start(max(self.begin.milliseconds / 1000, 60 * history.minutes))
         steps = None if self._is_timed else (self.epochs - self.begin.epoch) * len(self.batches) - self.begin.step
         progress = TrainingProgress(steps, self.clock)
-        before = self._steps_done()
         try:
             with interrupts.deferred():
                 if self._lacks_validation(history.last):
@@ -98,38 +101,36 @@ class Trainer:
                 for epoch in count(self.begin.epoch) if self._is_timed else range(self.begin.epoch, self.epochs):
                     if self._is_enough(history):
                         break
-                    skip = self.begin.step if epoch == self.begin.epoch else 0
-                    row = {"epoch": epoch + 1, **self._train(epoch, skip, progress)}
+                    row = {"epoch": epoch + 1, **self._train(epoch, progress)}
                     row |= {"step": self._steps_done(), "lr": float(self.optimizer.learning_rate)}
                     row["minutes"] = self.clock.seconds / 60
-                    history.note(as_written(row))
+                    row = as_written(row)
+                    history.note(row)
                     self._write(history)
-                    self._save(self._steps_done() - before, history)
+                    self._save(self._place(epoch + 1))
                     self._end_epoch(row, history)
                 self._write(history)  # where no epoch was left, and its file was lost
         except KeyboardInterrupt:
-            self._save(self._steps_done() - before, history)
             log.warning("interrupted at step %d; continue with resume=%s", self._steps_done(), self.folder)
             raise
+        finally:
+            self.checkpoints.finish()
         return history
 
     @property
     def _is_timed(self) -> bool:
         return self.clock.minutes is not None
 
-    def _save(self, steps: int, history: History) -> None:
-        """Writes the last checkpoint, so many steps from where this process began; an epoch with a row is through."""
-        epochs, step = divmod(self.begin.step + steps, len(self.batches))
-        through = int(max((row["epoch"] for row in history.rows), default=0))
-        place = max((self.begin.epoch + epochs, step), (through, 0))
-        self.checkpoints.save_last(self.model, self.optimizer, self._place(*place), self.average)
+    def _save(self, place: Place, running: Running | None = None, in_background: bool = False) -> None:
+        self.checkpoints.save_last(self.model, self.optimizer, place, self.average, running, in_background)
 
     def _place(self, epoch: int, step: int = 0) -> Place:
         return Place(epoch, step, len(self.batches), round(1000 * self.clock.seconds))
 
     def _write(self, history: History) -> None:
-        for file in (RESULTS, HISTORY):
-            write_results(self.folder / file, history.rows)
+        write_history(self.folder / HISTORY, history.rows)
+        known = [{name: row[name] for name in COLUMNS if name in row} for row in history.rows]
+        write_results(self.folder / RESULTS, known)
 
     def _past(self) -> History:
         """The epochs that are through; those that a killed run could not send any more are tracked now."""
@@ -189,27 +190,39 @@ class Trainer:
     def _steps_done(self) -> int:
         return int(self.optimizer.iterations)
 
-    def _train(self, epoch: int, skip: int, progress: TrainingProgress) -> dict[str, float]:
-        """One epoch, from its batch `skip` on; the means of its losses."""
-        meter = LossMeter()
-        steps = len(self.batches) - skip
-        with progress.epoch(self._title(epoch + 1), steps) as bar:
-            try:
-                for batch in meter.timed(self.batches.epoch(epoch, start=skip)):
-                    interrupts.check()
-                    self._check_finite(meter.add(self.train_step(batch), batch))
-                    if self.average is not None:
-                        self.average.update(self.optimizer.iterations)
-                    self.clock.step_done()
-                    bar.advance(meter)
-                    if progress.done == 1:
-                        self.on_first_step()
-                    if self.clock.is_over:
-                        break
-            finally:  # also before an interrupted training saves its weights
-                self._check_finite(meter.read())
+    def _train(self, epoch: int, progress: TrainingProgress) -> dict[str, float]:
+        """One epoch, or what is left of it; the means of its losses."""
+        skip, running = (self.begin.step, self.running) if epoch == self.begin.epoch else (0, {})
+        meter = LossMeter(running.get("losses"))
+        with progress.epoch(self._title(epoch + 1), len(self.batches) - skip) as bar:
+            for step, batch in enumerate(meter.timed(self.batches.epoch(epoch, start=skip)), start=skip):
+                if step == skip:
+                    interrupts.check()  # all of before is saved
+                else:
+                    self._between_steps(epoch, step, meter)
+                self._check_finite(meter.add(self.train_step(batch), batch))
+                if self.average is not None:
+                    self.average.update(self.optimizer.iterations)
+                self.clock.step_done()
+                bar.advance(meter)
+                if progress.done == 1:
+                    self.on_first_step()
+                if self.clock.is_over:
+                    break
+        self._check_finite(meter.read())
         means = meter.means()
         return means if self.diagnostics is None else means | self.diagnostics.end_epoch(epoch + 1, batch)
+
+    def _between_steps(self, epoch: int, step: int, meter: LossMeter) -> None:
+        """Saves, after so many steps of an epoch, where it is time to or a signal asks the training to stop."""
+        stops = bool(interrupts.received)  # one that comes from now on is for the next step
+        if not (stops or self.checkpoints.is_due):
+            return
+        self._check_finite(meter.read())
+        running = {"losses": meter.sums} | ({} if self.diagnostics is None else {"diagnostics": self.diagnostics.sums})
+        self._save(self._place(epoch, step), running, in_background=not stops)
+        if stops:
+            interrupts.check()
 
     def _title(self, epoch: int) -> str:
         return f"epoch {epoch}" if self._is_timed else f"epoch {epoch}/{self.epochs}"
@@ -240,11 +253,11 @@ class Trainer:
         if self._is_due(epoch):
             with self._judged_weights():
                 row |= self._validate(epoch)
-                row["minutes"] = self.clock.seconds / 60
-                if history.add(as_written(row)):
+                row = as_written(row | {"minutes": self.clock.seconds / 60})
+                if history.add(row):
                     self.checkpoints.save_best(self.model, self._place(epoch))
         else:
-            history.add(as_written(row))
+            history.add(row)
         if "val/loss" in row:
             self.clock.validated(self.clock.seconds - begin)
         self._write(history)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from ssd.data.pipeline import Batch
 from ssd.training.loss import Losses
@@ -21,15 +22,25 @@ class NotFinite(NamedTuple):
 
 
 class LossMeter:
-    """Adds up the losses of the steps and the images that passed; losses stay on the device for `READ_EVERY` steps."""
+    """Adds up the losses of the steps and the images that passed; losses stay on the device for `READ_EVERY` steps.
 
-    def __init__(self) -> None:
-        self._sums = np.zeros(len(Losses._fields))
-        self._steps = 0  # that the sums are of
+    Args:
+        sums: of the epoch's steps before, from `sums`; None: there are none.
+    """
+
+    def __init__(self, sums: NDArray[np.float64] | None = None) -> None:
+        *losses, steps, images, waited, seconds = np.zeros(len(Losses._fields) + 4) if sums is None else sums
+        self._sums = np.array(losses)
+        self._steps = int(steps)  # that the sums are of
         self._pending: list[tuple[Losses, Batch]] = []
-        self._images = 0
-        self._start = monotonic()
-        self._waited = 0.0
+        self._images = int(images)
+        self._start = monotonic() - float(seconds)
+        self._waited = float(waited)
+
+    @property
+    def sums(self) -> NDArray[np.float64]:
+        """(N,) of the steps that were read, exact, and how long they took."""
+        return np.array([*self._sums, self._steps, self._images, self._waited, monotonic() - self._start])
 
     def timed(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         """The same batches; the time until each is there counts as waiting for data."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ssd.runs.folder import HISTORY, RESULTS
-from ssd.runs.results import COLUMNS, as_written, readable_results
+from ssd.runs.results import COLUMNS, as_written, readable_history, readable_results
 
 if TYPE_CHECKING:  # which load TensorFlow and mlflow
     from ssd.tracking.tracker import Tracker
@@ -20,7 +20,8 @@ def past_epochs(folder: Path, begin: "Place", tracker: "Tracker") -> tuple[list[
     """The rows of the epochs that are through, and the numbers of those that are lost, or only known rounded.
 
     They are those of results.csv; what that lacks is taken from its copy beside the checkpoints, or else from MLflow,
-    whose numbers are rounded. What was taken from where, and what is lost, is said.
+    whose numbers are rounded. What was taken from where, and what is lost, is said. The copy is written first, and also
+    has what is not in results.csv.
 
     Args:
         folder: of the run.
@@ -33,7 +34,8 @@ def past_epochs(folder: Path, begin: "Place", tracker: "Tracker") -> tuple[list[
     rows = {int(row["epoch"]): row for row in found if row["epoch"] in wanted}
     if (missing := _missing(wanted, rows)) and problem is None:
         problem = f"{file} lacks {_listed(missing)}" if (folder / RESULTS).exists() else f"{file} is missing"
-    copied = {int(row["epoch"]): row for row in readable_results(folder / HISTORY)[0]} if missing else {}
+    copied = {int(row["epoch"]): row for row in readable_history(folder / HISTORY)}
+    rows = {epoch: _with_copy(row, copied.get(epoch, {})) for epoch, row in rows.items()}
     unsure = [epoch for epoch in missing if epoch not in copied]
     tracked = _tracked(tracker, begin) if unsure else {}
     for source, known in ((f"its copy {HISTORY}", copied), ("MLflow, whose numbers are rounded", tracked)):
@@ -43,6 +45,12 @@ def past_epochs(folder: Path, begin: "Place", tracker: "Tracker") -> tuple[list[
     if lost := _missing(wanted, rows):
         log.warning("%s; nothing else has %s, and the training goes on without", problem, _listed(lost))
     return [rows[epoch] for epoch in sorted(rows)], unsure
+
+
+def _with_copy(row: dict[str, float], copy: dict[str, float]) -> dict[str, float]:
+    """A row of results.csv with what its copy has beyond it, if that is of the same epoch of the same training."""
+    same = all(copy.get(name) == value for name, value in row.items() if name != "minutes")
+    return {**row, **copy} if same else row
 
 
 def _tracked(tracker: "Tracker", begin: "Place") -> dict[int, dict[str, float]]:

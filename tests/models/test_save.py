@@ -2,10 +2,8 @@
 
 import errno
 import io
-import re
 import resource
 import zipfile
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -15,41 +13,30 @@ from helpers.fake_detector import make_detector
 from ssd.errors import UserError
 from ssd.models.checkpoint import load_detector
 from ssd.models.save import save_detector
+from ssd.runs.keras_zip import opened
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 
 
-def raises(error):
-    def save(self, file):
-        Path(file).write_bytes(b"half")
+def refuse(error):
+    def call(*_, **__):
         raise error
 
-    return save
+    return call
 
 
-def closing(self, file):
-    """As zipfile does: the end of what is half written raises something else."""
-    try:
-        raise FULL
-    except OSError:
-        raise ValueError("Can't close the ZIP file while there is an open writing handle on it") from None
+def opened_cut_short(part):
+    """Half of it arrived on the disk, and nobody said so."""
+    part.write_bytes(part.read_bytes()[:-2000])
+    return opened(part)
 
 
-def silently(self, file):
-    """Half of it arrives on the disk, and nobody says so."""
-    keras.saving.save_model(self, file)
-    Path(file).write_bytes(Path(file).read_bytes()[:-2000])
-
-
+# what fails in which call, as a library or the system does, and how it is said
 FAULTS = {
-    "full": (raises(FULL), "No space left on device"),
-    "read-only": (raises(OSError(errno.EROFS, "Read-only file system")), "Read-only file system"),
-    "full, as h5py says": (
-        raises(RuntimeError("Can't decrement id ref count (unable to close file, errno = 28, error message = 'No')")),
-        "No space left on device",
-    ),
-    "full, and another error on top": (closing, "No space left on device"),
-    "half of it written": (silently, "what was written cannot be read again: "),
+    "full": ("os.replace", refuse(FULL), "No space left on device"),
+    "full before it is on the disk": ("os.fsync", refuse(FULL), "No space left on device"),
+    "read-only": ("pathlib.Path.open", refuse(OSError(errno.EROFS, "Read-only file system")), "Read-only file system"),
+    "half of it written": ("ssd.models.save.opened", opened_cut_short, "what was written cannot be read again: "),
 }
 
 
@@ -77,10 +64,11 @@ def unchanged(file, before, model):
 @pytest.mark.parametrize("kind", FAULTS)
 def test_a_fault_of_the_disk_is_said_and_the_file_before_stays(run, optimizer, monkeypatch, kind):
     file, before = run
-    fault, reason = FAULTS[kind]
+    call, fault, reason = FAULTS[kind]
     model = make_detector()
-    monkeypatch.setattr(type(model), "save", fault)
-    with pytest.raises(UserError, match=rf"last\.keras cannot be written \({reason}.*resume={file.parent.parent}$"):
+    said = rf"last\.keras cannot be written \({reason}.*resume={file.parent.parent}$"
+    with monkeypatch.context() as patch, pytest.raises(UserError, match=said):
+        patch.setattr(call, fault)
         save_detector(model, file, optimizer, {"epoch": 1})
     unchanged(file, before, model)
 
@@ -102,19 +90,6 @@ def test_a_limit_of_the_system_itself(run, optimizer, limit):
     assert file.read_bytes() != before
 
 
-def test_the_notes_are_part_of_what_is_written(run, monkeypatch):
-    file, before = run
-    model = make_detector()
-
-    def full(*_, **__):
-        raise FULL
-
-    monkeypatch.setattr(zipfile.ZipFile, "writestr", full)
-    with pytest.raises(UserError, match=re.escape("(No space left on device)")):
-        save_detector(model, file, None, {"epoch": 1})
-    unchanged(file, before, model)
-
-
 def test_a_folder_that_cannot_be(tmp_path):
     (tmp_path / "run").write_text("a file")
     with pytest.raises(UserError, match=r"last\.keras cannot be written \((Not a directory|File exists)\)"):
@@ -124,7 +99,7 @@ def test_a_folder_that_cannot_be(tmp_path):
 def test_a_fault_of_ours_is_not_called_one_of_the_disk(run, monkeypatch):
     file, before = run
     model = make_detector()
-    monkeypatch.setattr(type(model), "save", raises(NotImplementedError("get_config")))
+    monkeypatch.setattr("keras.saving.save_model", refuse(NotImplementedError("get_config")))
     with pytest.raises(NotImplementedError):
         save_detector(model, file)
     unchanged(file, before, model)

@@ -57,6 +57,8 @@ def test_another_experiment_is_refused_with_what_differs_unless_asked_for(run: P
 def test_results_without_a_checkpoint_are_not_written_over(tmp_path: Path) -> None:
     check_can_go_on(tmp_path, "run")  # nothing is there yet: it begins anew
     write_results(tmp_path / RESULTS, [{"epoch": 1, "train/loss": 2.0}])
+    check_can_go_on(tmp_path, "run")  # killed at its first checkpoint
+    write_results(tmp_path / RESULTS, [{"epoch": 1, "train/loss": 2.0, "val/loss": 2.0}])
     with pytest.raises(UserError, match=r"has results, but no checkpoints/last\.keras .* put that file back$"):
         check_can_go_on(tmp_path, "run")
     write_detector(tmp_path / BEST)

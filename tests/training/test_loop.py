@@ -32,7 +32,14 @@ def checkpoints(folder: Path, **actions: Any) -> SimpleNamespace:
         model.weights = best.stem
 
     return SimpleNamespace(
-        **{"best": best, "save_best": lambda model, place: None, "restore_best": restore_best, **actions}
+        **{
+            "best": best,
+            "save_best": lambda model, place: None,
+            "restore_best": restore_best,
+            "is_due": False,
+            "finish": lambda: None,
+            **actions,
+        }
     )
 
 
@@ -122,7 +129,7 @@ def test_a_resumed_run_ends_where_it_would_have_ended(
     results, seen, trained = tmp_path / "results.csv", [], []
     write_rows(results, {"val/loss": 2.0, "val/mAP50": 0.5}, {"val/loss": 2.0, "val/mAP50": 0.4})
 
-    def train(self: Trainer, epoch: int, skip: int, progress: TrainingProgress) -> dict[str, float]:
+    def train(self: Trainer, epoch: int, progress: TrainingProgress) -> dict[str, float]:
         trained.append(epoch)
         raise KeyboardInterrupt
 
@@ -209,7 +216,7 @@ class Timed:
         self.places: list[Place] = []
         self.optimizer = SimpleNamespace(iterations=0, learning_rate=0.1)
         self._results = folder / "results.csv"
-        self._saved = checkpoints(folder, save_last=lambda model, optimizer, place, average: self.places.append(place))
+        self._saved = checkpoints(folder, save_last=lambda model, optimizer, place, *_: self.places.append(place))
         monkeypatch.setattr("ssd.training.clock.monotonic", lambda: self.now)
         monkeypatch.setattr(Trainer, "_validate", lambda trainer, epoch: self._validate(epoch))
 
