@@ -1,27 +1,33 @@
 """Signals that have asked this process to stop, and when it does so."""
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+
+# Slurm's before a job's time limit (`sbatch --signal`) and at a preemption are whatever one asks for, mostly these.
+BEFORE_THE_LIMIT = tuple(getattr(signal, name) for name in ("SIGUSR1", "SIGUSR2") if hasattr(signal, name))
+STOPPING = (signal.SIGINT, signal.SIGTERM, *BEFORE_THE_LIMIT)
 
 received: list[int] = []
 _deferred = False
 
 
 def stop(number: int, frame: FrameType | None) -> None:
-    """The handler of SIGINT and SIGTERM: it stops what runs, or within `deferred` asks it to stop.
+    """The handler of `STOPPING`: it stops what runs, or within `deferred` asks it to stop.
 
     What is received is also kept: some library may make another exception of the interrupt.
 
     Raises:
-        KeyboardInterrupt: outside of `deferred`, and from the second signal on.
+        KeyboardInterrupt: outside of `deferred`; and within it at a Ctrl-C that is not the first signal. A batch system
+            may well send its signals twice, and kills what is too slow.
     """
     received.append(number)
-    if not _deferred or len(received) > 1:
+    if not _deferred or (number == signal.SIGINT and len(received) > 1):
         raise KeyboardInterrupt
     with suppress(RuntimeError):  # it came in the middle of another print
-        print("stopping after this step (once more: at once)", file=sys.stderr)
+        print("stopping after this step (Ctrl-C once more: at once)", file=sys.stderr)
 
 
 def check() -> None:

@@ -61,6 +61,21 @@ def test_the_second_signal_stops_at_once() -> None:
     assert not done
 
 
+def test_what_a_batch_system_sends_twice_does_not_hurry() -> None:
+    done = []
+
+    def work() -> None:
+        with interrupts.deferred():
+            for _ in range(2):
+                interrupts.stop(signal.SIGTERM, None)
+            done.append("the step")
+            interrupts.check()
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert done == ["the step"]
+
+
 def test_a_block_that_did_not_ask_again_stops_at_its_end() -> None:
     done = []
 

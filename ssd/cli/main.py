@@ -1,7 +1,8 @@
 """`python run.py`: compose, check, run the task. Nothing heavy is imported before the configuration is checked.
 
 Exit status: 0 done, 1 a failure (in a multirun: of any job) or errors that task=inspect found, 2 a mistake of the
-user's, 130 interrupted (Ctrl-C), 143 terminated.
+user's, 128 + the number of a signal that stopped it: 130 Ctrl-C, 143 SIGTERM, 138 and 140 SIGUSR1 and SIGUSR2, by which
+Slurm says that the time limit is near; its job is requeued then.
 """
 
 import logging
@@ -25,6 +26,7 @@ from ssd.cli.fault import describe_fault, faults_of_threads_told
 from ssd.cli.help import help_text
 from ssd.cli.own_task import import_task
 from ssd.cli.plan import carry_out, make_plan
+from ssd.cli.requeue import requeue
 from ssd.console import waiting
 from ssd.errors import UserError
 from ssd.native_output import native_output_to
@@ -36,6 +38,8 @@ from ssd.sweep.node import is_continued
 
 log = logging.getLogger("ssd")
 record = logging.getLogger("ssd.record")  # into run.log only (conf/config.yaml)
+
+_STOPPED = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,19 +56,21 @@ def main(argv: Sequence[str] | None = None) -> int:
             if not received:
                 print(f"error: {describe_fault(error)}", file=sys.stderr)
     if received:
-        terminated = signal.SIGTERM in received
+        by = signal.Signals(next((number for number in received if number != signal.SIGINT), signal.SIGINT))
         received.clear()  # or a later command of this process would stop, too
-        print("terminated" if terminated else "interrupted", file=sys.stderr)
-        return 143 if terminated else 130
+        print(_STOPPED.get(by, f"stopped by {by.name}"), file=sys.stderr)
+        if by in interrupts.BEFORE_THE_LIMIT:
+            requeue()
+        return 128 + by
     return status
 
 
 @contextmanager
 def _stopped_by_signals() -> Iterator[list[int]]:
-    """SIGTERM, which a batch system sends before it kills, stops as cleanly as Ctrl-C."""
+    """What a batch system sends before it kills stops as cleanly as Ctrl-C."""
     received = interrupts.received
     received.clear()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in interrupts.STOPPING}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, interrupts.stop)

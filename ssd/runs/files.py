@@ -14,7 +14,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-
 # Checkpoints of older versions were `.last.123.partial.keras`.
 _LEFTOVER = re.compile(r"\..+\.\d+\.(part|partial\.keras)")
 

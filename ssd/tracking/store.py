@@ -18,6 +18,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from ssd.errors import UserError
+from ssd.runs.files import whole
 from ssd.tracking import view as mlflow_view
 from ssd.tracking.values import SQLITE, absolute_uri, database_file, reason
 
@@ -181,7 +182,9 @@ def open_experiment(uri: str, name: str, dataset: str | None = None) -> str:
         location = artifacts.as_uri()
         lock = FileLock(artifacts / ".lock", timeout=120)
     with lock:
-        client = mlflow.MlflowClient(uri)  # makes the tables
+        if uri.startswith(SQLITE) and not database_file(uri).exists():
+            _make_database(database_file(uri))
+        client = mlflow.MlflowClient(uri)
         found = client.get_experiment_by_name(name)
         if found is None:
             # else older pages open their language model views; newer ones look at the address (mlflow_view.query)
@@ -190,6 +193,14 @@ def open_experiment(uri: str, name: str, dataset: str | None = None) -> str:
         for tag, text in mlflow_view.outdated(views, found.tags).items():
             client.set_experiment_tag(found.experiment_id, tag, text)
         return found.experiment_id
+
+
+def _make_database(file: Path) -> None:
+    """A new sqlite store, beside its name until it has all tables: a process that is killed leaves none half made."""
+    for left in file.parent.glob(f".{file.name}.*.part*"):
+        left.unlink()
+    with whole(file) as part:
+        mlflow.MlflowClient(f"{SQLITE}{part.as_posix()}").search_experiments()
 
 
 def find_experiment(uri: str, name: str) -> str:

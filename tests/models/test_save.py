@@ -67,9 +67,10 @@ def test_a_fault_of_the_disk_is_said_and_the_file_before_stays(run, optimizer, m
     call, fault, reason = FAULTS[kind]
     model = make_detector()
     said = rf"last\.keras cannot be written \({reason}.*resume={file.parent.parent}$"
-    with monkeypatch.context() as patch, pytest.raises(UserError, match=said):
+    with monkeypatch.context() as patch:
         patch.setattr(call, fault)
-        save_detector(model, file, optimizer, {"epoch": 1})
+        with pytest.raises(UserError, match=said):
+            save_detector(model, file, optimizer, {"epoch": 1})
     unchanged(file, before, model)
 
 

@@ -1,4 +1,4 @@
-"""An interrupt at any moment of a training loses nothing: resumed, it has the rows of an undisturbed one."""
+"""A training that is asked to stop loses nothing: resumed, it has the rows of an undisturbed one."""
 
 import os
 import shutil
@@ -11,10 +11,8 @@ import pytest
 
 from helpers.tiny import CONFIG_DIR, TINY
 from ssd.cli.main import main
-from ssd.inference.keras_network import KerasNetwork
 from ssd.runs.folder import LAST
 from ssd.runs.results import read_results
-from ssd.training.loop import Trainer
 from ssd.training.meter import LossMeter
 
 COMMAND = [*TINY, "training.ema=0.9", "tracking.enabled=false", "task.pictures=0"]
@@ -32,10 +30,10 @@ def _there(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(work)
 
 
-def rows(folder: Path, *left_out: str) -> list[dict[str, float]]:
-    """Of results.csv, without what the clock says, and other columns that begin as told."""
+def rows(folder: Path) -> list[dict[str, float]]:
+    """Of results.csv, without what the clock says."""
     found = read_results(folder / "results.csv")
-    return [{key: row[key] for key in row if not key.startswith((*CLOCK, *left_out))} for row in found]
+    return [{key: row[key] for key in row if key not in CLOCK} for row in found]
 
 
 @pytest.fixture(scope="module")
@@ -57,40 +55,24 @@ def interrupted(method: Callable[..., Any], call: int) -> Callable[..., Any]:
         found = method(*arguments)
         calls += 1
         if calls == call:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGTERM)
         return found
 
     return calling
 
 
-@pytest.mark.parametrize(
-    ("owner", "method", "call", "workers", "left"),
-    [
-        (Trainer, "_train", 1, 1, [(3, False)]),  # after the last step of the first epoch
-        (KerasNetwork, "outputs", 1, 1, [(3, False)]),  # in its validation
-        (LossMeter, "add", 5, 2, [(3, True)]),  # in the second epoch, whose batches come from processes
-    ],
-    ids=["end of an epoch", "in a validation", "in an epoch"],
-)
-def test_no_row_is_lost(
-    work: Path,
-    undisturbed: Path,
-    owner: type,
-    method: str,
-    call: int,
-    workers: int,
-    left: list[tuple[int, bool]],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+def test_terminated_within_an_epoch_nothing_is_lost(
+    work: Path, undisturbed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    name = f"{method}_{call}"
+    """In the second epoch, whose batches come from processes."""
     with monkeypatch.context() as patch:
-        patch.setattr(owner, method, interrupted(getattr(owner, method), call))
-        assert main([*COMMAND, f"name={name}", f"pipeline.workers={workers}"]) == 130
+        patch.setattr(LossMeter, "add", interrupted(LossMeter.add, 5))
+        assert main([*COMMAND, "name=terminated", "pipeline.workers=2"]) == 143
     assert "stopping after this step" in capsys.readouterr().err
-    (folder,) = work.glob(f"outputs/train/*_{name}")
-    assert [(row["step"], "val/mAP50" in row) for row in rows(folder)] == left
+    (folder,) = work.glob("outputs/train/*_terminated")
+    assert [(row["step"], "val/mAP50" in row) for row in rows(folder)] == [(3, True)]
     assert main([CONFIG_DIR, f"resume={folder}"]) == 0
+    assert "resuming after 1 epochs and 2 steps" in (folder / "run.log").read_text()
     assert rows(folder) == rows(undisturbed)
 
 

@@ -4,10 +4,8 @@ import io
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 
@@ -21,7 +19,6 @@ from omegaconf import OmegaConf
 
 from helpers.fake_voc import item, write_voc
 from helpers.tiny import CONFIG_DIR, PYTHONPATH, TINY
-from helpers.warm import Process
 from ssd.cli.main import main
 from ssd.environment import ROOT
 from ssd.models.checkpoint import load_detector
@@ -208,28 +205,6 @@ def test_predicting_a_damaged_image_names_it(work, trained, capsys):
     broken.write_bytes(cv2.imencode(".jpg", np.zeros((64, 64, 3), np.uint8))[1].tobytes()[:300])
     assert main([CONFIG_DIR, "task=predict", f"checkpoint={trained}", f"source={broken}"]) == 2
     assert "broken.jpg" in capsys.readouterr().err
-
-
-def test_a_killed_run_goes_on_as_if_it_had_not_been(work, trained):
-    """SIGKILL after the first epoch, then resume: the same second epoch, folder and MLflow run."""
-    run = Process(work, *TINY, "name=killed", "optimizer=adam")
-    deadline = time.monotonic() + 240
-    while time.monotonic() < deadline and not run.ended:
-        if list(work.glob(f"outputs/train/*_killed/{LAST}")):
-            run.send(signal.SIGKILL)
-            break
-        time.sleep(0.01)
-    assert run.wait(60) == -signal.SIGKILL, run.said
-    (folder,) = work.glob("outputs/train/*_killed")
-    run_id = (folder / "mlflow_run.txt").read_text()
-
-    assert main([CONFIG_DIR, f"resume={folder}"]) == 0
-    assert list(work.glob("outputs/train/*_killed")) == [folder]
-    assert (folder / "mlflow_run.txt").read_text() == run_id
-    ours, undisturbed = read_results(folder / "results.csv"), read_results(trained / "results.csv")
-    assert [row["epoch"] for row in ours] == [1, 2]
-    for name in ("train/loss", "val/loss", "step", "lr"):
-        assert ours[1][name] == pytest.approx(undisturbed[1][name], rel=1e-3), name
 
 
 def test_training_starts_from_a_checkpoints_weights(work, trained):

@@ -5,16 +5,17 @@ Imported at every start, also for `--help`: nothing heavy at the top.
 
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from ssd.cores import available_cores, thread_settings
+from ssd.sweep.node import CONTINUED
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,13 @@ class Job:
             return self.task(cfg)
 
         return _portable(self._run(task))
+
+    def continued(self) -> "Job":
+        """The same job, going on from what it finds in its folder."""
+        config = self.config.copy()
+        with read_write(config.hydra), open_dict(config.hydra):
+            config.hydra.job.env_set[CONTINUED] = "1"
+        return replace(self, config=config)
 
     def lost(self, reason: str) -> JobReturn:
         """Records, in the sweep's process, a job that gave no answer: folder, log and callbacks as if it had failed."""

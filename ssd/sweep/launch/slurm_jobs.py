@@ -1,16 +1,59 @@
 """Jobs under Slurm, through submitit."""
 
+import os
+import signal
+import sys
 import time
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.core.utils import JobReturn
+from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig
 
+from ssd import interrupts
 from ssd.cores import available_cores
 from ssd.sweep.launch.launcher import JobLauncher, Outcome, plain
 from ssd.sweep.launch.remote_job import Job
+
+_RESTARTS = "SLURM_RESTART_COUNT"  # set by Slurm in a job that it runs again, for whatever reason
+_MOST_TIMEOUTS = 1000  # after which submitit gives a job up
+
+
+class RequeuedJob:
+    """A job that Slurm may stop and run again: it goes on from its last checkpoint.
+
+    At the signal that submitit has Slurm send before the time limit, or at a preemption, and at SIGTERM it stops as at
+    Ctrl-C, once its state is saved. After the former submitit requeues it.
+
+    Args:
+        job: to run.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+
+    def __call__(self) -> JobReturn:
+        """Runs the job; called in its own process, by submitit, whose handler of the signal is in place."""
+        asked = getattr(signal, f"SIG{os.environ.get('SUBMITIT_PREEMPT_SIGNAL', 'USR2')}")
+        requeue: Any = signal.signal(asked, interrupts.stop)
+        signal.signal(signal.SIGTERM, interrupts.stop)
+        job = self.job.continued() if int(os.environ.get(_RESTARTS, 0)) else self.job
+        try:
+            result = job.run()
+        except KeyboardInterrupt:
+            result = None
+        if result is not None and not (interrupts.received and result.status == JobStatus.FAILED):
+            return result
+        if asked in interrupts.received:
+            requeue(asked, None)  # asks for `checkpoint`, and leaves
+        sys.exit(128 + signal.SIGTERM)
+
+    def checkpoint(self) -> Any:
+        """What is to run instead when it is requeued, for submitit."""
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(RequeuedJob(self.job.continued()))
 
 
 class SubmititLauncher(JobLauncher):
@@ -36,17 +79,18 @@ class SubmititLauncher(JobLauncher):
         """Runs the jobs: under Slurm as one array job; here, `n_jobs` at once. A stopped sweep cancels them."""
         import submitit
 
-        executor = submitit.AutoExecutor(folder=Path(self.folder).absolute(), cluster=self.cluster)
+        folder = Path(self.folder).absolute()
+        executor = submitit.AutoExecutor(folder=folder, cluster=self.cluster, slurm_max_num_timeout=_MOST_TIMEOUTS)
         executor.update_parameters(**self.parameters)
         waiting, running = list(jobs), dict[Any, Job]()
         if self.cluster == "slurm":
             executor.update_parameters(slurm_array_parallelism=self.n_jobs)
-            running, waiting = dict(zip(executor.map_array(Job.run, jobs), jobs, strict=True)), []
+            running, waiting = dict(zip(executor.submit_array(list(map(RequeuedJob, jobs))), jobs, strict=True)), []
         try:
             while waiting or running:
                 while waiting and len(running) < self.n_jobs:
                     job = waiting.pop(0)
-                    running[executor.submit(Job.run, job)] = job
+                    running[executor.submit(RequeuedJob(job))] = job
                 for handle in [handle for handle in running if handle.done()]:
                     yield running.pop(handle), _submitit_result(handle)
                 time.sleep(self.poll_seconds)
