@@ -96,7 +96,7 @@ def restore(file: Path, model: SSD, optimizer: keras.optimizers.Optimizer | None
         with compiled_with(model, optimizer):
             _put_in(stored, model)
     if optimizer is not None:
-        _set_random_state(model, read_running(file).get(RANDOM, np.zeros(0)))
+        set_random_state(model, read_running(file).get(RANDOM, np.zeros(0)))
     _say_not_finite(file, model)
     return stored.notes
 
@@ -120,7 +120,7 @@ def random_state(model: keras.Model) -> NDArray[np.float64]:
     return np.concatenate([np.zeros(0), *(variable.numpy().ravel() for variable in _drawing(model))])
 
 
-def _set_random_state(model: keras.Model, values: NDArray[np.float64]) -> None:
+def set_random_state(model: keras.Model, values: NDArray[np.float64]) -> None:
     """Goes on drawing from where `random_state` was; of another network's, or of none, nothing is taken."""
     variables = _drawing(model)
     sizes = [prod(variable.shape) for variable in variables]

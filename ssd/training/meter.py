@@ -29,7 +29,10 @@ class LossMeter:
     """
 
     def __init__(self, sums: NDArray[np.float64] | None = None) -> None:
-        *losses, steps, images, waited, seconds = np.zeros(len(Losses._fields) + 4) if sums is None else sums
+        values = np.zeros(len(Losses._fields) + 4)
+        if sums is not None and len(sums) == len(values):  # else of a version that counted others
+            values = sums
+        *losses, steps, images, waited, seconds = values
         self._sums = np.array(losses)
         self._steps = int(steps)  # that the sums are of
         self._pending: list[tuple[Losses, Batch]] = []
