@@ -19,6 +19,7 @@ from ssd import tasks
 from ssd.cli.hydra_errors import explain, unknown_key
 from ssd.cli.names import check_names, check_store
 from ssd.cli.ranges import check_ranges, value_at
+from ssd.comparison.sources import read_pair
 from ssd.config.groups import FolderConfig
 from ssd.config.schemas import Priors
 from ssd.cores import available_cores
@@ -198,9 +199,11 @@ def _check_task(values: dict[str, Any]) -> None:
         raise UserError("task=report needs jobs; give source=FOLDER of a sweep, or source=RUN_ID of MLflow")
     if task == "report":
         read_source(values["source"])
-    if task not in ("predict", "report") and values["source"]:
+    if task == "compare":
+        _check_comparison(values["source"])
+    if task not in ("predict", "report", "compare") and values["source"]:
         raise UserError(
-            f"source is for task=predict and task=report, not for task={task}; leave it out or set the task"
+            f"source is for task=predict, report and compare, not for task={task}; leave it out or set the task"
         )
     if task != "inspect" and value_at(values, "dataset.convert"):
         raise UserError(f"dataset.convert is for task=inspect, not for task={task}; leave it out or set the task")
@@ -214,6 +217,12 @@ def _check_task(values: dict[str, Any]) -> None:
         raise UserError("task.lowest must be below task.highest, the rate that the steps rise to")
     if values["checkpoint"] and values["weights"]:
         raise UserError("checkpoint and weights both name the detector to start from; leave one of the two out")
+
+
+def _check_comparison(source: str | None) -> None:
+    if not source:
+        raise UserError("task=compare needs two runs; give source=RUN_A+RUN_B")
+    read_pair(source)
 
 
 def _check_benchmark(task: dict[str, Any]) -> None:

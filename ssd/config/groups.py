@@ -82,6 +82,13 @@ class BenchmarkConfig(TaskConfig):
 
 
 @dataclass
+class CompareConfig(TaskConfig):
+    """conf/task/compare.yaml."""
+
+    draws: int = 1000  # of the validation images, by which a difference is told from chance
+
+
+@dataclass
 class ServeConfig(TaskConfig):
     """conf/task/serve.yaml; the same as `ssd.serving.settings.Settings`, which has their limits."""
 
@@ -320,6 +327,7 @@ MEMBERS: dict[str, dict[str, type]] = {
         "predict": PredictConfig,
         "export": ExportConfig,
         "benchmark": BenchmarkConfig,
+        "compare": CompareConfig,
         "serve": ServeConfig,
         "lr_find": RateTestConfig,
     },

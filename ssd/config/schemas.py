@@ -196,7 +196,9 @@ class Config:
     resume_from: ResumeFrom = ResumeFrom.last  # or best: what came after it is done again, with a fresh optimizer
     allow_changes: bool = False  # resume: also with settings that make another experiment of it
     trust: bool = False  # take from the folder of a run or sweep also what could run, write or read anything
-    source: str | None = None  # predict: images, videos, streams (docs/predict.md); report: sweeps and runs
+    source: str | None = (
+        None  # predict: images, videos, streams (docs/predict.md); report: sweeps and runs; compare: two runs
+    )
 
 
 def register() -> None:

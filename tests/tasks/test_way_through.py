@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -47,6 +48,9 @@ def test_the_run_folder_can_be_published(trained):
         "report.md",
         "report.html",
         "run.log",
+        "record.json",
+        "annotations.npz",
+        "validation.npz",
         "checkpoints/best.keras",
         "checkpoints/last.keras",
         *(
@@ -163,6 +167,26 @@ def test_evaluating_the_checkpoint_gives_the_same_numbers(work, trained):
     for name in ("mAP50", "mAP50_07", "mAP"):
         assert ours[name] == pytest.approx(theirs[name], abs=1e-6)
     assert (work / "outputs" / "latest").resolve() == trained  # only a training is the latest run
+
+
+def test_a_run_that_recorded_nothing_is_evaluated_to_be_compared(work, trained, capsys):
+    """With the evaluation above, of the same weights."""
+    older = work / "older"
+    shutil.copytree(trained, older)
+    for name in ("record.json", "annotations.npz", "validation.npz"):
+        (older / name).unlink()
+    (evaluation,) = (work / "outputs" / "evaluate").iterdir()
+    assert main([CONFIG_DIR, "task=compare", f"source={older}+{evaluation}", "task.draws=100", "trust=true"]) == 0
+    said = capsys.readouterr().out
+    assert "code: not known, as there is no record.json in older\n" in said
+    assert "data, val: the same 5 images with " in said
+    assert said.count("A and B have the same") == 3
+    (folder,) = (work / "outputs" / "compare").iterdir()
+    values = json.loads((folder / "comparison.json").read_text())
+    assert values["same_weights"] is True
+    assert values["results"]["metrics"]["mAP"]["difference"]["p"] == 1
+    (run,) = mlflow.MlflowClient(f"sqlite:///{work}/mlflow.db").search_runs(["1"], "tags.task = 'compare'")
+    assert run.data.metrics["compare/mAP"] == 0
 
 
 def test_evaluating_in_another_runtime(work, trained):
