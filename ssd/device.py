@@ -21,12 +21,12 @@ def has_gpu() -> bool:
     return bool(tf.config.list_physical_devices("GPU"))
 
 
-def choose_precision(requested: str, model: keras.Model) -> tuple[str, str]:
+def choose_precision(requested: str, model: keras.Model | None = None) -> tuple[str, str]:
     """The Keras dtype policy for training `model` here, and why.
 
     Args:
         requested: "auto" or the name of a policy, which is never overridden.
-        model: the network, in any precision.
+        model: the network, in any precision; None: one without depthwise convolutions.
     """
     if requested != "auto":
         return requested, "as configured"
@@ -38,7 +38,8 @@ def choose_precision(requested: str, model: keras.Model) -> tuple[str, str]:
         if capability >= (7, 0):
             return "mixed_float16", "auto: this GPU computes float16, with loss scaling"
         return "float32", "auto: this GPU has no fast half precision"
-    depthwise = any(isinstance(layer, keras.layers.DepthwiseConv2D) for layer in model.layers)
+    layers = () if model is None else model.layers
+    depthwise = any(isinstance(layer, keras.layers.DepthwiseConv2D) for layer in layers)
     found = _processor_flags().intersection(_BFLOAT16_INSTRUCTIONS)
     if not found:
         return "float32", "auto: this processor does not multiply bfloat16"

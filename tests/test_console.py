@@ -28,7 +28,7 @@ def test_where_nobody_watches_a_wait_is_told_now_and_then(monkeypatch, capsys) -
         advance()
         time.sleep(0.2)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "reading, 0 s so far"
+    assert "reading, 0 s so far" in lines
     assert 2 <= sum(line.startswith("looking") for line in lines) <= 5  # twice the pause each time: no flood
 
 

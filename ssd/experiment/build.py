@@ -140,13 +140,15 @@ def _prior_spec(cfg: DictConfig) -> PriorSpec:
 
 
 def build_detector_in_precision(cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
-    """The network in the precision that fits it and this device: built once to be looked at, and again if need be."""
-    keras.config.set_dtype_policy("float32")
-    model = build_detector(cfg, class_names)
-    policy, why = choose_precision(cfg.precision.name, model)
-    log.info("precision %s (%s)", policy, why)
-    if policy == "float32":
-        return model
+    """The network in the precision that fits it and this device; where that depends on its layers, built once more."""
+    policy, _ = choose_precision(cfg.precision.name)
+    model = _build_detector_in(policy, cfg, class_names)
+    fitting, why = choose_precision(cfg.precision.name, model)
+    log.info("precision %s (%s)", fitting, why)
+    return model if fitting == policy else _build_detector_in(fitting, cfg, class_names)
+
+
+def _build_detector_in(policy: str, cfg: DictConfig, class_names: tuple[str, ...]) -> SSD:
     keras.config.set_dtype_policy(policy)
     return build_detector(cfg, class_names)
 

@@ -111,7 +111,7 @@ def test_each_image_has_its_own_threshold_in_a_common_batch(held: HeldNetwork) -
 
 
 def test_what_nobody_waits_for_is_passed_over(held: HeldNetwork) -> None:
-    queue = batcher(held, batch_size=1)
+    queue = batcher(held, batch_size=1, decoders=1)
     first, *rest = queue.submit([upload(number) for number in range(5)], 0.5)
     assert held.is_held.wait(10)
     assert all(future.cancel() for future in rest[:3])

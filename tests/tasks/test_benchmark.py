@@ -67,7 +67,7 @@ def test_exports_of_another_checkpoint_are_left_out(
     shutil.rmtree(copy / "exports" / "openvino_float32", ignore_errors=True)
     report = copy / "exports" / "onnx_float32" / "report.json"
     report.write_text(json.dumps({**json.loads(report.read_text()), "checkpoint": "of another"}))
-    assert run(f"checkpoint={copy}", "tracking.enabled=false") == 0
+    assert run(f"checkpoint={copy}", "precision=float32", "tracking.enabled=false") == 0
     assert [row["format"] for row in rows_of(work)] == ["keras"]
     said = capsys.readouterr()
     assert "copy/exports/onnx_float32/detector.onnx was made of another checkpoint" in said.out + said.err + caplog.text
