@@ -8,7 +8,7 @@ from typing import Any
 
 from ssd.comparison.data import SplitChange
 from ssd.comparison.results import Compared, Results
-from ssd.comparison.settings import Row
+from ssd.comparison.settings import Row, in_a_line
 from ssd.comparison.surroundings import Surroundings
 from ssd.figures.differences import draw_differences
 from ssd.runs.files import write_json, write_text
@@ -62,15 +62,10 @@ class Comparison:
     @property
     def lines(self) -> dict[str, str]:
         """What differs, a line for each part."""
-        versions = [row for row in self.around.rows if row["what"].startswith("versions.")]
-        others = [row for row in self.around.rows if row not in versions]
-        unknown = "not known" if self.around.missing else "the same"
         return {
-            "settings": _told(self.settings, "setting", "the same"),
-            "code": self.around.code,
+            "settings": in_a_line(self.settings, "setting") or "the same",
             **{f"data, {change.split}": str(change) for change in self.data},
-            "packages": _told(versions, "what", unknown),
-            "machine": _told(others, "what", unknown),
+            **self.around.lines,
         }
 
 
@@ -189,10 +184,3 @@ def _data(changes: Sequence[SplitChange]) -> str:
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
     more = len(rows) - _ROWS
     return markdown_table(rows[:_ROWS]) + (f"\n\n… and {more} more, in `{COMPARISON}`." if more > 0 else "")
-
-
-def _told(rows: Sequence[Row], name: str, otherwise: str) -> str:
-    """The first rows in one line."""
-    shown = [f"{row[name].removeprefix('versions.')} {row['A']} → {row['B']}" for row in rows[:4]]
-    more = [f"and {len(rows) - 4} more"] if len(rows) > 4 else []
-    return ", ".join([*shown, *more]) or otherwise

@@ -7,6 +7,7 @@ _SECTIONS = ("task", "tracking", "sweep", "hydra")
 _RECIPE = "training.recipe."  # what it chose is among the settings
 _KEYS = ("name", "start", "chosen", "resume", "resume_from", "allow_changes", "trust", "source")
 ABSENT = "-"
+_SHOWN = 4  # rows in a line
 
 Row = dict[str, str]
 
@@ -26,6 +27,13 @@ def differing(name: str, a: Sequence[Mapping[str, str]], b: Sequence[Mapping[str
 def that_matter(settings: Mapping[str, str]) -> dict[str, str]:
     """A flat configuration without what changes no result."""
     return {key: value for key, value in settings.items() if not _is_left_out(key)}
+
+
+def in_a_line(rows: Sequence[Row], name: str) -> str:
+    """The first rows, `name` that of their first column; empty where there are none."""
+    shown = [f"{row[name].removeprefix('versions.')} {row['A']} → {row['B']}" for row in rows[:_SHOWN]]
+    more = [f"and {len(rows) - _SHOWN} more"] if len(rows) > _SHOWN else []
+    return ", ".join([*shown, *more])
 
 
 def _is_left_out(key: str) -> bool:

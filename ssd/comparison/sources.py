@@ -10,7 +10,8 @@ from ssd.runs.reading import at
 from ssd.runs.started import config_of
 from ssd.sweep.report.jobs import job_folders
 
-JUDGING = ("train", "evaluate", "reproduce")  # tasks whose runs have a result
+_TRAININGS = ("train", "reproduce")
+JUDGING = (*_TRAININGS, "evaluate")  # tasks whose runs have a result
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,18 @@ def read_pair(source: str) -> Pair:
     if twice := [folder for number, folder in enumerate(places) if folder in places[:number]]:
         raise UserError(f"source={source} names the run {twice[0]} twice; a run is no better than itself: give another")
     return Pair(a, b)
+
+
+def training(source: str) -> Path:
+    """The folder of a training, to repeat it.
+
+    Raises:
+        UserError: it is none, or is damaged.
+    """
+    folder = judging_run(source, source)
+    if (task := at(config_of(folder), "task.name")) not in _TRAININGS:
+        raise UserError(f"source={source} is a run of task={task}; only a training can be repeated")
+    return folder
 
 
 def judging_run(part: str, source: str) -> Path:

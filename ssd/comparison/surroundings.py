@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ssd.comparison.settings import Row, differing
+from ssd.comparison.settings import Row, differing, in_a_line
 from ssd.runs.code import diff_of_commits
 from ssd.runs.flat import flatten
 from ssd.runs.folder import CODE_DIFF, RECORD
@@ -36,6 +36,18 @@ class Surroundings:
     same_code: bool | None
     diff: str
     rows: tuple[Row, ...]
+
+    @property
+    def lines(self) -> dict[str, str]:
+        """What differs, a line for each part."""
+        versions = [row for row in self.rows if row["what"].startswith("versions.")]
+        others = [row for row in self.rows if row not in versions]
+        otherwise = "not known" if self.missing else "the same"
+        return {
+            "code": self.code,
+            "packages": in_a_line(versions, "what") or otherwise,
+            "machine": in_a_line(others, "what") or otherwise,
+        }
 
 
 def surroundings(a: Sequence[Path], b: Sequence[Path], root: Path) -> Surroundings:

@@ -48,6 +48,11 @@ class EvaluateConfig(TaskConfig):
 
 
 @dataclass
+class ReproduceConfig(EvaluateConfig):
+    """conf/task/reproduce.yaml."""
+
+
+@dataclass
 class PredictConfig(TaskConfig):
     """conf/task/predict.yaml."""
 
@@ -324,6 +329,7 @@ MEMBERS: dict[str, dict[str, type]] = {
         "ui": UiConfig,
         "inspect": InspectConfig,
         "evaluate": EvaluateConfig,
+        "reproduce": ReproduceConfig,
         "predict": PredictConfig,
         "export": ExportConfig,
         "benchmark": BenchmarkConfig,

@@ -13,7 +13,7 @@ from ssd.data.digest import dataset_label
 from ssd.data.problems import SKIP
 from ssd.data.sample import Splits
 from ssd.data.sound import with_sound_images
-from ssd.device import set_memory_growth
+from ssd.device import make_deterministic, set_memory_growth
 from ssd.evaluation.record import judged_of, write_judged
 from ssd.evaluation.validation import validate
 from ssd.experiment import build, describe, publish
@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 def run(cfg: DictConfig, folder: Path) -> float:
     """Evaluates the checkpoint, leaves the results in `folder`, and gives its `training.best_by`."""
     set_memory_growth(cfg.gpu_memory_growth)
+    if cfg.deterministic:
+        make_deterministic(cfg.seed)
     log.info("evaluating %s", cfg.weights or checkpoint_file(cfg.checkpoint))
     with waiting("loading the detector"):
         model = build.load_trained(cfg)

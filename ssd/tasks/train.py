@@ -15,7 +15,7 @@ from ssd.data.digest import dataset_label
 from ssd.data.pipeline import Batches
 from ssd.data.sample import Splits
 from ssd.data.sound import with_sound_images
-from ssd.device import has_gpu, set_memory_growth
+from ssd.device import has_gpu, make_deterministic, set_memory_growth
 from ssd.errors import UserError
 from ssd.evaluation.evaluate import Evaluation
 from ssd.evaluation.record import judged_of, write_judged
@@ -63,6 +63,8 @@ def run(cfg: DictConfig, folder: Path) -> float:
     for why in cfg.chosen if not build.goes_on(cfg) else ():
         record.info("training=auto: %s", why)
     set_memory_growth(cfg.gpu_memory_growth)
+    if cfg.deterministic:
+        make_deterministic(cfg.seed)
     with waiting("reading the data set"):
         splits = build_splits(cfg)
     record_split(cfg, folder, splits)
@@ -173,11 +175,12 @@ def _trainer(
     log.info("validations run in %s", choice.in_words())
     network = validation_network(choice, model, val_batches.batch_size)
     diagnostics = Diagnostics(model, folder, begin.epoch) if cfg.training.diagnostics else None
+    by_xla = has_gpu() and not cfg.deterministic  # XLA knows no deterministic gradient of max pooling
     return Trainer(
         model=model,
         optimizer=optimizer,
         begin=begin,
-        train_step=make_train_step(model, optimizer, encode_targets, loss, has_gpu(), diagnostics),
+        train_step=make_train_step(model, optimizer, encode_targets, loss, by_xla, diagnostics),
         batches=batches,
         validator=Validator(model, encode_targets, loss, val_batches, cfg.score_threshold, network),
         epochs=cfg.training.epochs,

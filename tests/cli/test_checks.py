@@ -48,7 +48,7 @@ def test_every_option_composes_and_is_valid(group: str, option: str, filled: lis
         overrides = [f"backbone={STRIDE8[0]}", f"detector={STRIDE8[1]}"]  # six levels together
     if option in ("evaluate", "predict", "export", "benchmark", "serve", "convert"):
         overrides += [f"checkpoint={tmp_path}"]
-    if option in ("predict", "report"):
+    if option in ("predict", "report", "reproduce"):
         (tmp_path / ".hydra").mkdir()
         (tmp_path / ".hydra" / "overrides.yaml").write_text("[]")
         overrides += [f"source={tmp_path}"]
@@ -226,11 +226,15 @@ def test_pretrained_weights_follow_the_data_set_unless_given() -> None:
         (["task=evaluate"], "task=evaluate needs a trained detector; give checkpoint="),
         (["task=predict", "checkpoint=."], "task=predict needs images; give source="),
         (["task=lr_find", "task.lowest=1e-2", "task.highest=1e-3"], "task.lowest must be below task.highest"),
-        (["source=photo.jpg"], "source is for task=predict, report and compare, not for task=train"),
+        (
+            ["source=photo.jpg"],
+            "source is for task=predict, task=report, task=compare, task=reproduce, not for task=train",
+        ),
         (["task=report"], "task=report needs jobs; give source=FOLDER of a sweep, or source=RUN_ID of MLflow"),
         (["task=report", "source=no/sweep"], "source=no/sweep: 'no/sweep' is neither a folder nor an MLflow run id"),
         (["task=report", "source=."], "source=. is not the folder of a sweep or a run"),
         (["task=report", "source='a,b'"], "source=a,b: 'a' is neither a folder nor an MLflow run id"),
+        (["task=reproduce"], "task=reproduce needs a training to repeat; give source=RUN_FOLDER"),
         (["task=compare"], "task=compare needs two runs; give source=RUN_A+RUN_B"),
         (["task=compare", "source=a"], "source=a names one side, and two are compared: source=RUN_A+RUN_B"),
         (["task=compare", "source=a+b+c"], "source=a+b+c names 3 sides, and two are compared"),

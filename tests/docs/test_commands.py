@@ -78,6 +78,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterato
             "convert",
             "inspect",
             "report",
+            "reproduce",
             "serve",
             "ui",
         ):

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from omegaconf import OmegaConf
+from tensorflow.python.framework.config import disable_op_determinism
 
 from helpers.fake_voc import item, write_voc
 from helpers.tiny import CONFIG_DIR, PYTHONPATH, TINY
@@ -309,3 +310,24 @@ def test_a_learning_rate_is_suggested_with_its_picture_and_its_command(work, cap
     (picture,) = work.glob("outputs/lr_find/*/plots/lr_find.png")
     assert picture.stat().st_size > 0
     assert (work / "outputs" / "latest").resolve() == latest
+
+
+def test_a_training_is_reproduced_with_other_workers_but_not_with_other_settings(work, trained, capsys):
+    source = [CONFIG_DIR, "task=reproduce", f"source={trained}"]
+    assert main([*source, "pipeline.workers=2"]) == 0
+    said = capsys.readouterr().out
+    assert "first is reproduced: all numbers of 2 epochs are the same, and the weights of best.keras and last" in said
+    for line in ("data, train: the same 12 images", "code: the same", "packages: the same", "workers 1 → 2\n"):
+        assert line in said
+    (folder,) = (work / "outputs" / "reproduce").iterdir()
+    assert json.loads((folder / "reproduction.json").read_text())["same"] is True
+    run = mlflow.MlflowClient(f"sqlite:///{work}/mlflow.db").get_run((folder / "mlflow_run.txt").read_text().strip())
+    assert run.data.tags["reproduced"] == "true"
+    try:
+        with pytest.raises(SystemExit, match="1"):
+            main([*source, "deterministic=true", "training.epochs=1", "tracking.enabled=false"])
+    finally:
+        disable_op_determinism()
+    message = capsys.readouterr().err
+    assert "first is not reproduced: 2 epochs had been made, now 1; " in message
+    assert "last.keras has other weights (what else differs: settings)" in message
