@@ -24,6 +24,7 @@ _EXPLAINED = (
     "same for both sides; p is two-sided, and below 0.05 the difference is larger than chance. Images are drawn, not "
     "trainings: how much another seed would have changed is told by runs with other seeds (`source=A1,A2+B1,B2`) alone."
 )
+_OF_CLASSES = "p is of each class alone: of twenty that do not differ one falls below 0.05."
 
 
 @dataclass(frozen=True)
@@ -152,14 +153,15 @@ def _sections(comparison: Comparison) -> list[str]:
         explained = _EXPLAINED.format(draws=found.draws, images=found.images)
         sections += [f"## Results\n\n{markdown_table(result_rows(found.metrics, 'metric'))}\n\n{explained}"]
         sections += [f"![Differences with the range of 95 % of the draws]({PICTURE.as_posix()})"]
-        sections += [f"## Classes (AP)\n\n{_table(result_rows(found.classes, 'class'))}"]
+        sections += [f"## Classes (AP)\n\n{_table(result_rows(found.classes, 'class'))}\n\n{_OF_CLASSES}"]
     sections.append(f"## Settings\n\n{_table(comparison.settings) or 'The same.'}")
-    sections.append(f"## Code\n\n{comparison.around.code}{_see_diff(comparison)}.")
+    code = f"{comparison.around.code}{_see_diff(comparison)}."
+    sections.append(f"## Code\n\n{code[0].upper()}{code[1:]}")
     sections.append(f"## Data\n\n{_data(comparison.data)}")
     around = _table(comparison.around.rows) or ("Not known." if comparison.around.missing else "The same.")
     sections.append(f"## Packages and machine\n\n{around}")
     if comparison.notes:
-        sections.append("## Not known\n\n" + "\n".join(f"- {line}" for line in comparison.notes))
+        sections.append("## Notes\n\n" + "\n".join(f"- {line}" for line in comparison.notes))
     return sections
 
 

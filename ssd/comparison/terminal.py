@@ -14,7 +14,7 @@ _LEFT = ("metric", "class")
 
 
 def print_comparison(comparison: Comparison) -> None:
-    """The two sides, what differs in a line each, a table of the results, and the verdict."""
+    """The two sides, what differs in a line each, a table of the results, and the verdict, where there is one."""
     for side, folders in (("A", comparison.a), ("B", comparison.b)):
         _line(f"{side}: {', '.join(os.path.relpath(folder) for folder in folders)}")
     for name, text in comparison.lines.items():
@@ -28,8 +28,8 @@ def print_comparison(comparison: Comparison) -> None:
             shown = [item for item in found.classes if item in largest]
             title = "AP of the classes" if len(shown) == len(found.classes) else f"AP of the {_MOST} that differ most"
             rich.print(_table("class", shown, title))
-    for sentence in comparison.verdict:
-        _line(sentence)
+        for sentence in comparison.verdict:
+            _line(sentence)
 
 
 def _line(text: str) -> None:

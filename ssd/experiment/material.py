@@ -21,7 +21,7 @@ from ssd.experiment.validating import validation_network, with_classes
 from ssd.models.checkpoint import load_detector
 from ssd.models.weights_digest import weights_digest
 from ssd.runs.checkpoint import checkpoint_file
-from ssd.runs.folder import ANNOTATIONS, CONFIG, RESULTS, VALIDATION
+from ssd.runs.folder import ANNOTATIONS, BEST, CONFIG, RESULTS, VALIDATION
 from ssd.runs.results import readable_results
 from ssd.runs.started import called_from, config_of
 
@@ -53,8 +53,9 @@ def material(folder: Path, trusted: bool) -> Material:
     Raises:
         UserError: a record is damaged, or can neither be read nor made again, naming what is missing.
     """
-    if (folder / VALIDATION).is_file() and (folder / ANNOTATIONS).is_file():
-        return Material(read_judged(folder / VALIDATION), read_annotations(folder / ANNOTATIONS))
+    recorded = _recorded(folder)
+    if recorded is not None and (folder / ANNOTATIONS).is_file():
+        return Material(recorded, read_annotations(folder / ANNOTATIONS))
     cfg = _configuration(folder, trusted)
     was_training = cfg.task.name != "evaluate"
     cfg.task.name = "evaluate"  # with which a folder's split is the one that the run had
@@ -65,9 +66,7 @@ def material(folder: Path, trusted: bool) -> Material:
         raise UserError(f"{folder} evaluated weights={cfg.weights} and has no {VALIDATION}; evaluate them again")
     with _called_from(folder):
         splits = build_splits(cfg)
-        found = (
-            read_judged(folder / VALIDATION) if (folder / VALIDATION).is_file() else _judged(cfg, folder, splits.val)
-        )
+        found = recorded or _judged(cfg, folder, splits.val)
     name = os.path.relpath(folder)
     if (folder / ANNOTATIONS).is_file():
         return Material(found, read_annotations(folder / ANNOTATIONS))
@@ -76,9 +75,17 @@ def material(folder: Path, trusted: bool) -> Material:
     return Material(found, data, f"{name} has no {ANNOTATIONS}; its data is taken to be what lies there today")
 
 
+def _recorded(folder: Path) -> Judged | None:
+    """What a run has recorded, unless its best checkpoint is another one since: the training went on after its end."""
+    if not (folder / VALIDATION).is_file():
+        return None
+    found, best = read_judged(folder / VALIDATION), folder / BEST
+    return found if not best.is_file() or weights_digest(best) == found.weights else None
+
+
 def _judged(cfg: DictConfig, folder: Path, val: Dataset) -> Judged:
     checkpoint = checkpoint_file(cfg.checkpoint).resolve()
-    log.info("%s has no %s: its checkpoint is evaluated now", os.path.relpath(folder), VALIDATION)
+    log.info("%s has no %s of its checkpoint, which is evaluated now", os.path.relpath(folder), VALIDATION)
     model = load_detector(checkpoint)
     dataset = with_classes(val, model.class_names)
     batches = build_val_batches(cfg, dataset, model.image_size)

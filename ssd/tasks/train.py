@@ -77,7 +77,8 @@ def run(cfg: DictConfig, folder: Path) -> float:
     with waiting("building the network"):
         model = build.build_detector_in_precision(cfg, splits.train.class_names)
         start = _start(cfg, model)
-    write_record(folder, model, {"train": splits.train, "val": splits.val})
+    with waiting("noting code, packages and data"):
+        write_record(folder, model, {"train": splits.train, "val": splits.val})
     data = dataset_label(splits.val)
     batches = build.build_train_batches(cfg, splits.train)
     val_batches = build.build_val_batches(cfg, splits.val, model.image_size)
