@@ -84,13 +84,14 @@ def main() -> None:
         peers = {} if given.no_peer else start_peers(network, given.images, given.work)
         model = load(network, given.work, files)
         exports = {variant: export(model, variant, given.work / network, files) for variant in VARIANTS}
+        console = Console(width=150)
         if not given.prepare:
-            contenders = ours(model, exports, files) | {name: in_peer(*peer) for name, peer in peers.items()}
-            console = Console(width=150)
-            console.print(rates_table(network, in_turns(contenders)))
-            console.print(parts_table(model, exports, files))
+            theirs = {name: in_peer(*peer) for name, peer in peers.items()}
+            console.print(rates_table(network, in_turns(ours(model, exports, files) | theirs)))
         for peer, _ in peers.values():
-            peer.close()
+            peer.close()  # and what ours held is free, too: all at once are many gigabytes
+        if not given.prepare:
+            console.print(parts_table(model, exports, files))
 
 
 def load(network: str, work: Path, files: Sequence[str]) -> SSD:
