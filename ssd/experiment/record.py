@@ -3,6 +3,8 @@
 import os
 import platform
 from collections.abc import Mapping
+from dataclasses import asdict
+from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from ssd.data.sample import Dataset
 from ssd.environment import ROOT
 from ssd.experiment import describe
 from ssd.inference.folding import policy_of
-from ssd.runs.code import code_of
+from ssd.runs.code import diff_from_commit, digest_of_program, revision_of
 from ssd.runs.files import write_json, write_text
 from ssd.runs.folder import ANNOTATIONS, CODE_DIFF, RECORD
 
@@ -33,7 +35,6 @@ def write_record(folder: Path, model: keras.Model, datasets: Mapping[str, Datase
         model: that is trained or evaluated, in the precision of the run.
         datasets: split ("train", "val") → data set.
     """
-    code = code_of(ROOT)
     file = folder / RECORD
     if file.exists():  # of a run that goes on, perhaps with other code or elsewhere
         number = 1 + sum(1 for _ in folder.glob(f"{file.stem}.*.json"))
@@ -42,7 +43,7 @@ def write_record(folder: Path, model: keras.Model, datasets: Mapping[str, Datase
         file,
         {
             "command": describe.command_line(),
-            "code": {"digest": code.digest, "commit": code.commit, "branch": code.branch, "dirty": code.dirty},
+            "code": {"digest": _digest(), **asdict(revision_of(ROOT))},
             "versions": {"ssd-experiments": __version__, "python": platform.python_version(), **_packages()},
             "machine": _machine(),
             "environment": _environment(),
@@ -50,11 +51,18 @@ def write_record(folder: Path, model: keras.Model, datasets: Mapping[str, Datase
             "data": {split: _data(dataset) for split, dataset in datasets.items()},
         },
     )
-    if code.diff:
-        write_text(folder / CODE_DIFF, code.diff)
+    if diff := diff_from_commit(ROOT):
+        write_text(folder / CODE_DIFF, diff)
     write_annotations(folder / ANNOTATIONS, datasets)
 
 
+@cache
+def _digest() -> str:
+    """Of the code, looked at once: what was imported stays."""
+    return digest_of_program(ROOT)
+
+
+@cache
 def _packages() -> dict[str, str]:
     """Every package that is installed."""
     found = {str(one.metadata["Name"]).lower(): one.version for one in distributions() if one.metadata["Name"]}

@@ -14,32 +14,32 @@ _KINDS = (".py", ".yaml")
 
 
 @dataclass(frozen=True)
-class Code:
-    """The state of a program.
+class Revision:
+    """What git knows of a program.
 
     Attributes:
-        digest: SHA-256, in hexadecimal, of its files with their names.
         commit, branch: of its repository; None outside of one, the branch also where none is checked out.
         dirty: whether any file of the repository differs from the commit, or is unknown to git.
-        diff: how the program's files differ from the commit; unknown files are not in it, but in the digest.
     """
 
-    digest: str
     commit: str | None = None
     branch: str | None = None
     dirty: bool = False
-    diff: str = ""
 
 
-def code_of(folder: Path) -> Code:
-    """The state of the program whose `run.py` is in `folder`."""
-    digest = digest_of_program(folder)
+def revision_of(folder: Path) -> Revision:
+    """The state of the repository at `folder`."""
     if (repository := _repository(folder)) is None:
-        return Code(digest)
+        return Revision()
     branch = None if repository.head.is_detached else repository.active_branch.name
-    dirty = repository.is_dirty(untracked_files=True)
-    diff = repository.git.diff("HEAD", "--", *PROGRAM) if dirty else ""
-    return Code(digest, repository.head.commit.hexsha, branch, dirty, f"{diff}\n" if diff else "")
+    return Revision(repository.head.commit.hexsha, branch, repository.is_dirty(untracked_files=True))
+
+
+def diff_from_commit(folder: Path) -> str:
+    """How the program's files differ from the commit; those that git does not know are not in it, but in the digest."""
+    repository = _repository(folder)
+    diff = "" if repository is None else str(repository.git.diff("HEAD", "--", *PROGRAM))
+    return f"{diff}\n" if diff else ""
 
 
 def digest_of_program(folder: Path) -> str:

@@ -5,7 +5,7 @@ import re
 import shlex
 from pathlib import Path
 
-from ssd.runs.code import code_of
+from ssd.runs.code import revision_of
 from ssd.tracking import view as mlflow_view
 
 SQLITE = "sqlite:///"
@@ -108,11 +108,11 @@ def chart_of(name: str, step: int) -> tuple[str, int]:
 
 def git_tags(folder: Path) -> dict[str, str]:
     """Revision and branch of the repository at `folder`, and whether files differ from it; empty outside of one."""
-    code = code_of(folder)
-    if code.commit is None:
+    found = revision_of(folder)
+    if found.commit is None:
         return {}
-    tags = {"mlflow.source.git.commit": code.commit, "git.dirty": str(code.dirty).lower()}
-    return tags if code.branch is None else {**tags, "mlflow.source.git.branch": code.branch}
+    tags = {"mlflow.source.git.commit": found.commit, "git.dirty": str(found.dirty).lower()}
+    return tags if found.branch is None else {**tags, "mlflow.source.git.branch": found.branch}
 
 
 def clean(name: str) -> str:
