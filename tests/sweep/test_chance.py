@@ -76,6 +76,8 @@ def test_without_records_nothing_is_said(tmp_path: Path, record: Callable[..., P
     record(0, ["a=1"], None, 0.9)
     record(1, ["a=2"], DETECTIONS, 0.5)
     assert write_report(tmp_path).chance is None
+    (tmp_path / "0_job" / "validation.npz").write_bytes(b"damaged")
+    assert write_report(tmp_path).chance is None
     assert "to the best" not in (tmp_path / "sweep.md").read_text()
 
 

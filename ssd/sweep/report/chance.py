@@ -7,7 +7,6 @@ alone: p is corrected for their number (Holm: A Simple Sequentially Rejective Mu
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ssd.errors import UserError
@@ -21,7 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ssd.evaluation.bootstrap import Difference
+    from ssd.evaluation.record import Judged
 
+_DRAWS = 1000
 _DRAWS_EACH = 40  # for each comparison, so that the least p, corrected, is below 0.05
 
 
@@ -94,45 +95,45 @@ def chance(jobs: Sequence[JobResult], groups: Sequence[Configuration]) -> Chance
     """
     best, metric = best_of(jobs), metric_of(compared_by(jobs))
     done = [job for job in jobs if job.done and metric in job.metrics]
-    if best is None or len(done) < 2 or not _has_record(best):
+    if best is None or len(done) < 2 or (first := _recorded(best)) is None:
         return None
-    draws, images, found = _drawn(best, done, metric)
-    unknown = tuple(sorted(job.job for job in done if job.job not in found))
+    draws = max(_DRAWS, _DRAWS_EACH * len(done))
+    found = _drawn(done, first, metric, draws)
     if len(found) < 2:
         return None
     others = {number: _difference([found[best.job]], [drawn]) for number, drawn in found.items() if number != best.job}
-    return Chance(metric, _corrected(others), _of_groups(groups, found), images, draws, unknown)
+    unknown = tuple(sorted(job.job for job in done if job.job not in found))
+    return Chance(metric, _corrected(others), _of_groups(groups, found), len(first.annotations), draws, unknown)
 
 
-def _has_record(job: JobResult) -> bool:
-    return job.folder is not None and (job.folder / VALIDATION).is_file()
+def _recorded(job: JobResult) -> "Judged | None":
+    """What a job found; None where it did not record that, or the record is damaged."""
+    from ssd.evaluation.record import read_judged  # here, as it loads numpy and OpenCV
+
+    if job.folder is None or not (job.folder / VALIDATION).is_file():
+        return None
+    try:
+        return read_judged(job.folder / VALIDATION)
+    except UserError:
+        return None
 
 
-def _drawn(
-    best: JobResult, done: Sequence[JobResult], metric: str
-) -> tuple[int, int, "dict[int, NDArray[np.float64]]"]:
-    """How many draws of how many images; number of a job → its metric in each of them."""
-    from ssd.evaluation.bootstrap import DRAWS, draw_images, resampled  # here, as they load numpy and OpenCV
-    from ssd.evaluation.record import paired_with, read_judged
+def _drawn(done: Sequence[JobResult], first: "Judged", metric: str, draws: int) -> "dict[int, NDArray[np.float64]]":
+    """Number of a job → its metric in each draw of the images, those of `first`; jobs without a record are left out."""
+    from ssd.console import counting
+    from ssd.evaluation.bootstrap import draw_images, resampled
+    from ssd.evaluation.record import paired_with
 
-    first = read_judged(_record(best))
-    draws = max(DRAWS, _DRAWS_EACH * len(done))
     times = draw_images(len(first.annotations), draws)
     found: dict[int, NDArray[np.float64]] = {}
-    for job in filter(_has_record, done):
-        try:
-            judged = paired_with(read_judged(_record(job)), first)
-        except UserError:  # damaged
-            continue
-        if judged is not None:
-            drawn = resampled(judged.detections, judged.annotations, len(judged.class_names), times)
-            found[job.job] = drawn.metrics[metric]
-    return draws, len(first.annotations), found
-
-
-def _record(job: JobResult) -> Path:
-    assert job.folder is not None
-    return job.folder / VALIDATION
+    with counting("comparing the jobs", len(done)) as advance:
+        for job in done:
+            recorded = _recorded(job)
+            if recorded is not None and (judged := paired_with(recorded, first)) is not None:
+                drawn = resampled(judged.detections, judged.annotations, len(judged.class_names), times)
+                found[job.job] = drawn.metrics[metric]
+            advance()
+    return found
 
 
 def _of_groups(groups: Sequence[Configuration], found: "Mapping[int, NDArray[np.float64]]") -> dict[int, Behind]:
