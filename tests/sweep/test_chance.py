@@ -22,8 +22,9 @@ EXACT = [Detections(item.boxes, item.labels, np.ones(len(item.labels), np.float3
 
 
 @pytest.fixture
-def record(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a job and what it found."""
+def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Writes a job and what it found; a fifth of the draws do."""
+    monkeypatch.setattr("ssd.sweep.report.chance._DRAWS", 200)
 
     def write(number: int, given: list[str], found: list[Detections] | None, value: float) -> Path:
         folder = write_job(tmp_path, number, given, value)
