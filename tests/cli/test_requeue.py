@@ -49,4 +49,9 @@ def _slurm(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str, variables
     monkeypatch.setenv("PATH", os.pathsep.join([str(folder), os.environ["PATH"]]))
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("ssd.cli.main._run", lambda argv: os.kill(os.getpid(), signal.SIGUSR1) or 0)
+
+    def run(argv: list[str]) -> int:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        return 0
+
+    monkeypatch.setattr("ssd.cli.main._run", run)
