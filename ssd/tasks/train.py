@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import keras
+import numpy as np
 import rich
 from omegaconf import DictConfig
 
@@ -18,7 +19,6 @@ from ssd.data.sound import with_sound_images
 from ssd.device import has_gpu, set_memory_growth
 from ssd.errors import UserError
 from ssd.evaluation.evaluate import Evaluation
-from ssd.evaluation.validation import validate
 from ssd.experiment import build, describe, publish
 from ssd.experiment.announce import announcement
 from ssd.experiment.fitted_priors import settle_priors
@@ -41,7 +41,9 @@ from ssd.training.checkpoints import Checkpoints, Place
 from ssd.training.clock import Clock
 from ssd.training.diagnostics import Diagnostics
 from ssd.training.history import History
+from ssd.training.joining import join_replicas, loss_of_others_said
 from ssd.training.loop import Trainer
+from ssd.training.replicas import Replicas
 from ssd.training.step import make_train_step
 from ssd.training.validator import Validator, choose_validation_runtime, validation_network
 from ssd.weights.transfer import transfer
@@ -60,6 +62,8 @@ def run(cfg: DictConfig, folder: Path) -> float:
     for why in cfg.chosen if not build.goes_on(cfg) else ():
         record.info("training=auto: %s", why)
     set_memory_growth(cfg.gpu_memory_growth)
+    with waiting("joining the processes that train together"):
+        replicas = join_replicas(cfg.training.devices)
     with waiting("reading the data set"):
         splits = build_splits(cfg)
     record_split(cfg, folder, splits)
@@ -69,25 +73,28 @@ def run(cfg: DictConfig, folder: Path) -> float:
     say_findings(splits, cfg.detector.image_size)
     with waiting("fitting the priors"):
         settle_priors(cfg, folder, splits.train)
-    with waiting("building the network"):
+    with waiting("building the network"), replicas.scope():
         model = build.build_detector_in_precision(cfg, splits.train.class_names)
         start = _start(cfg, model)
     data = dataset_label(splits.val)
-    batches = build.build_train_batches(cfg, splits.train)
-    val_batches = build.build_val_batches(cfg, splits.val, model.image_size)
+    batches = build.build_train_batches(cfg, splits.train, replicas.member)
+    val_batches = build.build_val_batches(cfg, splits.val, model.image_size, replicas.member)
     clock = Clock(cfg.training.minutes, len(val_batches))
-    optimizer = build.build_optimizer(cfg, model, len(batches), None if clock.minutes is None else clock.share)
+    with replicas.scope():
+        optimizer = build.build_optimizer(cfg, model, len(batches), None if clock.minutes is None else clock.share)
     begin = _begin(cfg, folder, model, optimizer, len(batches))
     average = _average(cfg, folder, model)
-    with ExitStack() as stack:
+    with loss_of_others_said(os.path.relpath(folder)), ExitStack() as stack:
         with waiting("opening a run in MLflow"):
             tracker = stack.enter_context(publish.tracker(cfg, folder, model, data))
         publish.remember_run(folder, tracker)
         log.info("MLflow: %s", tracker.ui_command)
         tracker.log_config(describe.params(cfg, model, data))
         publish.log_data(tracker, {"training": splits.train, "validation": splits.val})
-        trainer = _trainer(cfg, folder, model, splits, batches, val_batches, optimizer, begin, clock, average, tracker)
-        for line in announcement(cfg, model, splits, batches, start):
+        trainer = _trainer(
+            cfg, folder, model, replicas, splits, batches, val_batches, optimizer, begin, clock, average, tracker
+        )
+        for line in announcement(cfg, model, splits, batches, start, replicas):
             log.info("%s", line)
         with waiting("drawing the data"):
             pictures = publish.draw_data(folder, batches)
@@ -97,6 +104,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
         evaluation, pictures = _finish(cfg, folder, trainer, history, splits, pictures)
         with waiting("closing the run in MLflow"):
             stack.close()
+        replicas.wait_for_all()
     epochs = cfg.training.epochs if clock.minutes is None else int(history.last["epoch"])
     title = f"the best checkpoint, of epoch {history.best['epoch']:.0f} of {epochs}"
     rich.print(class_table(evaluation, title))
@@ -131,7 +139,7 @@ def _begin(
     checkpoints = Checkpoints(folder)
     if cfg.resume_from == ResumeFrom.best:
         begin = checkpoints.go_back_to_best(model, optimizer, steps_per_epoch)
-        log.info("the optimizer starts afresh, at step %d of its schedule", int(optimizer.iterations))
+        log.info("the optimizer starts afresh, at step %d of its schedule", int(np.asarray(optimizer.iterations)))
     else:
         begin = checkpoints.restore(model, optimizer, steps_per_epoch)
     checkpoints.become_latest()
@@ -153,6 +161,7 @@ def _trainer(
     cfg: DictConfig,
     folder: Path,
     model: SSD,
+    replicas: Replicas,
     splits: Splits,
     batches: Batches,
     val_batches: Batches,
@@ -167,15 +176,27 @@ def _trainer(
     images = min(len(splits.val), val_batches.batch_size * len(val_batches))
     choice = choose_validation_runtime(cfg.runtime.name, model, images)
     log.info("validations run in %s", choice.in_words())
-    network = validation_network(choice, model, val_batches.batch_size)
-    diagnostics = Diagnostics(model, folder, begin.epoch) if cfg.training.diagnostics else None
+    network = validation_network(choice, model, val_batches.part)
+    with replicas.scope():
+        diagnostics = Diagnostics(model, folder, begin.epoch) if cfg.training.diagnostics else None
+    train_step = make_train_step(
+        model,
+        optimizer,
+        encode_targets,
+        loss,
+        has_gpu(),
+        diagnostics,
+        replicas,
+        cfg.training.micro_batches,
+        cfg.training.synchronized_batch_norm,
+    )
     return Trainer(
         model=model,
         optimizer=optimizer,
         begin=begin,
-        train_step=make_train_step(model, optimizer, encode_targets, loss, has_gpu(), diagnostics),
+        train_step=train_step,
         batches=batches,
-        validator=Validator(model, encode_targets, loss, val_batches, cfg.score_threshold, network),
+        validator=Validator(model, encode_targets, loss, val_batches, cfg.score_threshold, network, replicas.gathered),
         epochs=cfg.training.epochs,
         clock=clock,
         evaluate_every=cfg.training.evaluate_every,
@@ -203,8 +224,7 @@ def _finish(
     trainer.checkpoints.restore_best(best)  # into the network that is compiled already
     epoch = int(history.best["epoch"])
     log.info("evaluating the best checkpoint, of epoch %d", epoch)
-    trainer.validator.network.refresh()
-    validation = validate(trainer.validator.network, trainer.validator.batches, cfg.score_threshold)
+    validation = trainer.validator.validate()
     evaluation = validation.evaluation
     curves = folder / PLOTS / "curves.png"
     with waiting("drawing the results"):

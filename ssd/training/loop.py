@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from ssd import interrupts
 from ssd.data.pipeline import Batch, Batches
@@ -100,7 +101,7 @@ class Trainer:
                         break
                     skip = self.begin.step if epoch == self.begin.epoch else 0
                     row = {"epoch": epoch + 1, **self._train(epoch, skip, progress)}
-                    row |= {"step": self._steps_done(), "lr": float(self.optimizer.learning_rate)}
+                    row |= {"step": self._steps_done(), "lr": float(np.asarray(self.optimizer.learning_rate))}
                     row["minutes"] = self.clock.seconds / 60
                     history.note(as_written(row))
                     self._write(history)
@@ -187,11 +188,11 @@ class Trainer:
         return self.stop is not None and self.best_by in history.last and self.stop(history.last)
 
     def _steps_done(self) -> int:
-        return int(self.optimizer.iterations)
+        return int(np.asarray(self.optimizer.iterations))
 
     def _train(self, epoch: int, skip: int, progress: TrainingProgress) -> dict[str, float]:
         """One epoch, from its batch `skip` on; the means of its losses."""
-        meter = LossMeter()
+        meter = LossMeter(self.batches.member.count)
         steps = len(self.batches) - skip
         with progress.epoch(self._title(epoch + 1), steps) as bar:
             try:

@@ -21,9 +21,14 @@ class NotFinite(NamedTuple):
 
 
 class LossMeter:
-    """Adds up the losses of the steps and the images that passed; losses stay on the device for `READ_EVERY` steps."""
+    """Adds up the losses of the steps and the images that passed; losses stay on the device for `READ_EVERY` steps.
 
-    def __init__(self) -> None:
+    Args:
+        processes: that share each batch, of which one's part is seen here.
+    """
+
+    def __init__(self, processes: int = 1) -> None:
+        self._processes = processes
         self._sums = np.zeros(len(Losses._fields))
         self._steps = 0  # that the sums are of
         self._pending: list[tuple[Losses, Batch]] = []
@@ -45,7 +50,7 @@ class LossMeter:
     def add(self, losses: Losses, batch: Batch) -> NotFinite | None:
         """Adds a step; gives the first one that was not finite, where the losses are read now."""
         self._pending.append((losses, batch))
-        self._images += len(batch["index"])
+        self._images += len(batch["index"]) * self._processes
         return self.read() if len(self._pending) == READ_EVERY or not self._steps else None
 
     def read(self) -> NotFinite | None:
