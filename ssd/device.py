@@ -16,6 +16,15 @@ def set_memory_growth(gpu_memory_growth: bool) -> None:
         tf.config.experimental.set_memory_growth(gpu, gpu_memory_growth)
 
 
+def make_deterministic(seed: int) -> None:
+    """Operations of TensorFlow that give the same bits each time, on a GPU too; before anything is computed.
+
+    Those that have none raise an error (`tf.config.experimental.enable_op_determinism`).
+    """
+    keras.utils.set_random_seed(seed)  # or its random operations refuse to work
+    tf.config.experimental.enable_op_determinism()
+
+
 def has_gpu() -> bool:
     """Whether TensorFlow sees a GPU."""
     return bool(tf.config.list_physical_devices("GPU"))

@@ -20,6 +20,7 @@ from ssd.cli.hydra_errors import explain, unknown_key
 from ssd.cli.names import check_names, check_store
 from ssd.cli.ranges import check_ranges, value_at
 from ssd.cli.shared_batches import check_shared_batches
+from ssd.comparison.sources import read_pair
 from ssd.config.groups import FolderConfig
 from ssd.config.schemas import Priors
 from ssd.cores import available_cores
@@ -32,23 +33,26 @@ from ssd.runs.checkpoint import checkpoint_file
 from ssd.serving.settings import read_settings
 from ssd.sweep.report.sources import read_source
 
+READING = ("train", "lr_find", "evaluate", "export", "benchmark", "inspect", "reproduce")  # tasks that read a data set
+
 # key → (tasks that read it, what must be there)
 PATHS: dict[str, tuple[Sequence[str], str]] = {
-    "dataset.path": (("train", "lr_find", "evaluate", "export", "benchmark", "inspect"), "folder"),
-    "dataset.archives": (("train", "lr_find", "evaluate", "export", "benchmark", "inspect"), "folder"),
-    "dataset.train_annotations": (("train", "lr_find", "evaluate", "export", "benchmark", "inspect"), "file"),
-    "dataset.train_images": (("train", "lr_find", "evaluate", "export", "benchmark", "inspect"), "folder"),
-    "dataset.val_annotations": (("train", "lr_find", "evaluate", "export", "benchmark", "inspect"), "file"),
-    "dataset.val_images": (("train", "lr_find", "evaluate", "export", "benchmark", "inspect"), "folder"),
-    "dataset.negatives": (("train", "lr_find", "evaluate", "export", "benchmark", "inspect"), "folder"),
-    "backbone.weights": (("train", "lr_find"), "file"),
+    "dataset.path": (READING, "folder"),
+    "dataset.archives": (READING, "folder"),
+    "dataset.train_annotations": (READING, "file"),
+    "dataset.train_images": (READING, "folder"),
+    "dataset.val_annotations": (READING, "file"),
+    "dataset.val_images": (READING, "folder"),
+    "dataset.negatives": (READING, "folder"),
+    "backbone.weights": (("train", "lr_find", "reproduce"), "file"),
     "checkpoint": (
-        ("train", "lr_find", "evaluate", "predict", "export", "benchmark", "serve", "inspect"),
+        (*READING, "predict", "serve"),
         "run folder or .keras file",
     ),
     "source": (("predict",), "image or folder"),
 }
 
+_WITH_SOURCE = ("predict", "report", "compare", "reproduce")
 OPEN_GROUPS = ("task", "backbone", "dataset", "optimizer", "schedule")
 
 
@@ -148,7 +152,7 @@ def _check_levels(values: dict[str, Any]) -> None:
 def _check_threshold(values: dict[str, Any]) -> None:
     """Precision and recall are of detections that mAP has too; a prediction lowers the decoder's own threshold."""
     shown, decoded = values["score_threshold"], values["detector"]["score_threshold"]
-    if values["task"]["name"] in ("train", "evaluate", "export", "benchmark") and shown < decoded:
+    if values["task"]["name"] in ("train", "evaluate", "export", "benchmark", "reproduce") and shown < decoded:
         raise UserError(
             f"score_threshold={shown:g} is below detector.score_threshold={decoded:g}, under which nothing is decoded; "
             "raise the one or lower the other"
@@ -200,14 +204,19 @@ def _check_task(values: dict[str, Any]) -> None:
         raise UserError("task=report needs jobs; give source=FOLDER of a sweep, or source=RUN_ID of MLflow")
     if task == "report":
         read_source(values["source"])
-    if task not in ("predict", "report") and values["source"]:
+    if task == "compare":
+        _check_comparison(values["source"])
+    if task == "reproduce" and not values["source"]:
+        raise UserError("task=reproduce needs a training to repeat; give source=RUN_FOLDER")
+    if task not in _WITH_SOURCE and values["source"]:
         raise UserError(
-            f"source is for task=predict and task=report, not for task={task}; leave it out or set the task"
+            f"source is for {', '.join(f'task={name}' for name in _WITH_SOURCE)}, not for task={task}; leave it out or "
+            "set the task"
         )
     if task != "inspect" and value_at(values, "dataset.convert"):
         raise UserError(f"dataset.convert is for task=inspect, not for task={task}; leave it out or set the task")
     start = next((key for key in ("checkpoint", "weights") if values[key]), None)
-    if task == "train" and start is not None and values["detector"]["priors"] == Priors.auto:
+    if task in ("train", "reproduce") and start is not None and values["detector"]["priors"] == Priors.auto:
         raise UserError(
             f"detector.priors=auto fits other priors than those that the heads of {start}={values[start]} were trained "
             "for; leave it out, or leave that out and start from backbone.weights"
@@ -216,6 +225,12 @@ def _check_task(values: dict[str, Any]) -> None:
         raise UserError("task.lowest must be below task.highest, the rate that the steps rise to")
     if values["checkpoint"] and values["weights"]:
         raise UserError("checkpoint and weights both name the detector to start from; leave one of the two out")
+
+
+def _check_comparison(source: str | None) -> None:
+    if not source:
+        raise UserError("task=compare needs two runs; give source=RUN_A+RUN_B")
+    read_pair(source)
 
 
 def _check_benchmark(task: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from ssd.cli.checks import PATHS
 from ssd.cli.command_line import renamed
 from ssd.cli.compose import compose_jobs, slug
 from ssd.cli.replay import check_links, replayed, trusts
+from ssd.comparison.sources import training
 from ssd.config.groups import MEMBERS
 from ssd.config.overrides import as_override, by_key, key_of, quote, without
 from ssd.console import say
@@ -56,6 +57,8 @@ def with_earlier_run(overrides: Sequence[str], multirun: bool, config_dir: str |
     checkpoint = _path(given.get("checkpoint"), "checkpoint")
     weights = _value(given.get("weights"), "weights")
     task = given["task"].get_value_element_as_str() if "task" in given else "train"
+    if task == "reproduce":
+        return _repeated(_path(given.get("source"), "source"), overrides, given, multirun, config_dir)
     if resume is not None:
         if multirun:
             raise UserError("resume continues one run; leave -m out")
@@ -161,7 +164,7 @@ def _resumed(
         raise UserError(f"resume={given_path}: there is no such folder; paths are relative to {Path.cwd()}")
     if not is_run(folder):
         raise UserError(f"resume={given_path} is not a run folder: it has no {OVERRIDES}")
-    if any(re.match(r"task=(?!train$)", line) for line in overrides_of(folder)):
+    if any(re.match(r"task=(?!(train|reproduce)$)", line) for line in overrides_of(folder)):
         raise UserError(f"resume={given_path} is not the folder of a training; only a training can be continued")
     if not trusts(given):
         check_links(folder, f"resume={given_path}")
@@ -182,6 +185,20 @@ def _resumed(
         stored = without(stored, _STARTED_FROM)  # before its first checkpoint a run starts again from where it did
     # Hydra would note the new command before it is known to be one that the run can go on with
     return [*stored, *mine, f"hydra.run.dir={quote(str(folder))}", "hydra.output_subdir=null"]
+
+
+def _repeated(
+    source: Path | None, overrides: Sequence[str], given: dict[str, Override], multirun: bool, config_dir: str | None
+) -> list[str]:
+    """All that a training was started with, the weights it began with among it, for another one."""
+    if source is None:
+        return list(overrides)  # which the checks answer
+    if multirun:
+        raise UserError("task=reproduce repeats one run; leave -m out")
+    folder = training(str(source)).resolve()
+    _check_config_dir(folder, config_dir)
+    stored = [line for line in _stored(folder, given) if _is_read_by("reproduce", line)]
+    return [*stored, *without(overrides, ("source",)), f"source={quote(str(folder))}"]
 
 
 def _check_to_go_on(checkpoint: Path, best: Path) -> None:

@@ -27,6 +27,8 @@ Trains, evaluates and uses SSD object detectors (TensorFlow, Hydra, MLflow).
   python run.py -m sweeps=learning_rate                      a search with Optuna
   python run.py -m sweep.resume=outputs/latest_sweep         go on with a sweep that was stopped; its failed jobs again
   python run.py task=report source=outputs/multirun/SWEEP    its tables and charts again; also from MLflow run ids
+  python run.py task=compare source=RUN_A+RUN_B              what differs between two runs, and whether it is chance
+  python run.py task=reproduce source=outputs/train/RUN      that training once more, and whether all is the same
   python run.py task=ui                                      MLflow's page, opened on the trainings
   python run.py --cfg job ...                                show every key and value instead of running
   python run.py --config-dir FOLDER optimizer=mine           with FOLDER/optimizer/mine.yaml of your own

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from ssd.cli.checks import READING
 from ssd.console import waiting
 from ssd.errors import UserError
 from ssd.prediction.sources import STANDARD_INPUT, Kind, read_sources
@@ -34,9 +35,7 @@ def look_at_inputs(jobs: Sequence[DictConfig]) -> None:
             from ssd.data.folder.convert import beside, check_target  # numpy and OpenCV
 
             check_target(beside(job.dataset.path, kind), kind)
-    reading = [
-        job for job in jobs if job.task.name in ("train", "lr_find", "evaluate", "export", "benchmark", "inspect")
-    ]
+    reading = [job for job in jobs if job.task.name in READING]
     with waiting("reading the annotations"):
         from ssd.experiment.splits import read_ahead  # numpy and OpenCV, which a mistake in a key need not wait for
 

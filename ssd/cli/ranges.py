@@ -39,6 +39,7 @@ RANGES: dict[str, Rule] = {
     "task.tiles": (lambda v: 32 <= v <= 100_000, "must be between 32 and 100000 pixels"),
     "task.tile_overlap": (lambda v: 0 <= v <= 0.9, "must be between 0 and 0.9"),
     "task.calibration_images": (lambda v: 1 <= v <= 100_000, "must be between 1 and 100000"),
+    "task.draws": (lambda v: 100 <= v <= 100_000, "must be between 100 and 100000"),
     "task.images": (lambda v: 1 <= v <= 10_000, "must be between 1 and 10000"),
     "task.seconds": (lambda v: 0 < v <= 3600, "must be above 0 and at most 3600"),
     "task.steps": (lambda v: 2 <= v <= 100_000, "must be between 2 and 100000"),

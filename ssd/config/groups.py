@@ -48,6 +48,11 @@ class EvaluateConfig(TaskConfig):
 
 
 @dataclass
+class ReproduceConfig(EvaluateConfig):
+    """conf/task/reproduce.yaml."""
+
+
+@dataclass
 class PredictConfig(TaskConfig):
     """conf/task/predict.yaml."""
 
@@ -79,6 +84,13 @@ class BenchmarkConfig(TaskConfig):
     others: list[str] = field(default_factory=list)  # run folders of other detectors, measured with what they have
     images: int = 32  # of the validation split, that times are measured with
     seconds: float = 2.0  # that each of latency and throughput is measured for, and at most three times that
+
+
+@dataclass
+class CompareConfig(TaskConfig):
+    """conf/task/compare.yaml."""
+
+    draws: int = 1000  # of the validation images, by which a difference is told from chance
 
 
 @dataclass
@@ -317,9 +329,11 @@ MEMBERS: dict[str, dict[str, type]] = {
         "ui": UiConfig,
         "inspect": InspectConfig,
         "evaluate": EvaluateConfig,
+        "reproduce": ReproduceConfig,
         "predict": PredictConfig,
         "export": ExportConfig,
         "benchmark": BenchmarkConfig,
+        "compare": CompareConfig,
         "serve": ServeConfig,
         "lr_find": RateTestConfig,
     },

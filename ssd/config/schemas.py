@@ -195,6 +195,7 @@ class Config:
     sweep: SweepConfig = field(default_factory=SweepConfig)
     name: str = MISSING
     seed: int = 0
+    deterministic: bool = False  # on a GPU, too, the same command gives the same weights, more slowly (docs/compare.md)
     score_threshold: float = 0.5  # of what is drawn, written and counted in precision and recall; never used for mAP
     precision: Precision = Precision.auto
     runtime: Runtime = Runtime.auto
@@ -209,7 +210,7 @@ class Config:
     resume_from: ResumeFrom = ResumeFrom.last  # or best: what came after it is done again, with a fresh optimizer
     allow_changes: bool = False  # resume: also with settings that make another experiment of it
     trust: bool = False  # take from the folder of a run or sweep also what could run, write or read anything
-    source: str | None = None  # predict: images, videos, streams (docs/predict.md); report: sweeps and runs
+    source: str | None = None  # predict: images, videos, streams (docs/predict.md); report, compare, reproduce: runs
 
 
 def register() -> None:

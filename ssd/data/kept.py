@@ -23,6 +23,7 @@ import platformdirs
 
 from ssd import __version__
 from ssd.data.annotations import Annotations
+from ssd.data.arrays import annotations_in, as_arrays
 from ssd.data.listening import listening, say
 from ssd.data.problems import Problem
 from ssd.data.sources import stamp_of
@@ -33,7 +34,6 @@ record = logging.getLogger("ssd.record")  # into run.log only
 LEAST_IMAGES = 2000  # fewer are read in a moment
 _MOST_BYTES = 2_000_000_000  # of all entries, 30 bytes an object; those not used for longest go first
 _DIGEST = 32
-_COLUMNS = ("sizes", "starts", "boxes", "labels", "difficult", "crowd", "areas")
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,9 @@ def _load(entry: Path, about: Mapping[str, Any]) -> tuple[Parsed, list[logging.L
             if head["about"] != about:
                 return None
             names = head["class_names"]
-            parts = {part: _annotations(arrays, f"{number}/", len(names)) for number, part in enumerate(head["parts"])}
+            parts = {
+                part: annotations_in(arrays, f"{number}/", len(names)) for number, part in enumerate(head["parts"])
+            }
         heard = [
             logging.getLogger(logger).makeRecord(logger, level, "", 0, "%s", (text,), None)
             for logger, level, text in head["said"]
@@ -116,21 +118,6 @@ def _load(entry: Path, about: Mapping[str, Any]) -> tuple[Parsed, list[logging.L
     return Parsed(tuple(names), parts, [Problem(*values) for values in head["problems"]]), heard
 
 
-def _annotations(arrays: Mapping[str, Any], prefix: str, classes: int) -> Annotations:
-    """One split, of which nothing points outside.
-
-    Raises:
-        ValueError: something does.
-    """
-    text = arrays[f"{prefix}ids"].tobytes().decode("utf-8", "surrogatepass")
-    found = Annotations(
-        text.split("\0") if text else [],
-        *(arrays[prefix + column] for column in _COLUMNS),  # type: ignore[arg-type]
-    )
-    found.check(classes)
-    return found
-
-
 def _store(entry: Path, about: Mapping[str, Any], parsed: Parsed, heard: Sequence[logging.LogRecord]) -> None:
     said = [(item.name, item.levelno, item.getMessage()) for item in heard]
     problems = [astuple(problem) for problem in parsed.problems]
@@ -143,9 +130,7 @@ def _store(entry: Path, about: Mapping[str, Any], parsed: Parsed, heard: Sequenc
     }
     arrays = {"head": np.frombuffer(json.dumps(head).encode(), np.uint8)}
     for number, part in enumerate(parsed.parts.values()):
-        text = "\0".join(part.ids).encode("utf-8", "surrogatepass")
-        arrays[f"{number}/ids"] = np.frombuffer(text, np.uint8)
-        arrays |= {f"{number}/{column}": getattr(part, column) for column in _COLUMNS}
+        arrays |= as_arrays(part, f"{number}/")
     content = io.BytesIO()
     np.savez(content, **arrays)  # type: ignore[arg-type]
     try:

@@ -63,7 +63,11 @@ def params(cfg: DictConfig, model: keras.Model, data: str) -> dict[str, str]:
     if cfg.detector.priors == Priors.fitted:
         given.add("detector.aspect_ratios")  # a result, too
     # a checkpoint outside of a run folder does not tell what it was trained with, and the configuration does not know
-    unknown = cfg.checkpoint is not None and cfg.task.name != "train" and run_of(Path(cfg.checkpoint)) is None
+    unknown = (
+        cfg.checkpoint is not None
+        and cfg.task.name not in ("train", "reproduce")
+        and run_of(Path(cfg.checkpoint)) is None
+    )
     named, explained = (("dataset",), ("dataset",)) if unknown else (_NAMED, _SETTINGS)
     found = {group: str(option) for group in named if (option := hydra.runtime.choices.get(group)) is not None}
     for group in explained:

@@ -22,7 +22,18 @@ from ssd.inference.cost import measure_cost
 from ssd.models.detector import SSD
 from ssd.runs.best_by import BEST_BY, metric_of
 from ssd.runs.files import write_json, write_text
-from ssd.runs.folder import CONFIG, DIAGNOSTICS, METRICS, PLOTS, REPORT, REPORT_PAGE, RESULTS, RUN_ID_FILE
+from ssd.runs.folder import (
+    CODE_DIFF,
+    CONFIG,
+    DIAGNOSTICS,
+    METRICS,
+    PLOTS,
+    RECORD,
+    REPORT,
+    REPORT_PAGE,
+    RESULTS,
+    RUN_ID_FILE,
+)
 from ssd.runs.report import RunReport
 from ssd.runs.started import recorded_run
 from ssd.sweep.launch.callback import PARENT_VARIABLE
@@ -187,7 +198,15 @@ def _track(tracker: Tracker, report: RunReport, folder: Path, pictures: Mapping[
     # AP50 first: the column that the page compares unless told otherwise
     classes = [{"class": row["class"], "AP50": row["AP50"], **row} for row in report.per_class]
     tracker.log_table(classes, "per_class.json")
-    for name in (REPORT_PAGE, METRICS, RESULTS, DIAGNOSTICS, CONFIG):  # MLflow's page shows no picture of a report.md
+    for name in (
+        REPORT_PAGE,
+        METRICS,
+        RESULTS,
+        DIAGNOSTICS,
+        CONFIG,
+        RECORD,
+        CODE_DIFF,
+    ):  # MLflow's page shows no picture of a report.md
         if (folder / name).exists():
             tracker.log_artifact(folder / name)
     for picture in pictures.values():

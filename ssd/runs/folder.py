@@ -21,6 +21,10 @@ LOG = Path("run.log")  # set in conf/config.yaml
 RESULTS = Path("results.csv")
 DIAGNOSTICS = Path("diagnostics.csv")  # of each layer, by training.diagnostics=true
 METRICS = Path("metrics.json")  # of the best checkpoint
+RECORD = Path("record.json")  # with which code, packages and data, on which machine
+CODE_DIFF = Path("code.diff")  # how that code differs from its commit, where it does
+ANNOTATIONS = Path("annotations.npz")  # of the images that it trains and validates on
+VALIDATION = Path("validation.npz")  # what the best checkpoint detects in the validation images
 SPLIT = Path("split.json")  # which images it trains and validates on, where the data set is a folder of any format
 PLOTS = Path("plots")
 REPORT = Path("report.md")

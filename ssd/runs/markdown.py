@@ -19,7 +19,9 @@ def markdown_table(rows: Sequence[Mapping[str, Any]]) -> str:
     head = list(rows[0])
     body = [[_cell(row.get(key)) for key in head] for row in rows]
     columns = [[cell for cell in column if cell] for column in zip(*body, strict=True)]
-    numbers = [bool(cells) and all(re.fullmatch(r"-?[\d.]+( ± [\d.]+)?", cell) for cell in cells) for cells in columns]
+    numbers = [
+        bool(cells) and all(re.fullmatch(r"[+-]?[\d.]+( ± [\d.]+)?", cell) for cell in cells) for cells in columns
+    ]
     align = ["---:" if right else "---" for right in numbers]
     return "\n".join("| " + " | ".join(line) + " |" for line in [[_cell(key) for key in head], align, *body])
 

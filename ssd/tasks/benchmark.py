@@ -25,6 +25,7 @@ from ssd.device import choose_precision, set_memory_growth
 from ssd.errors import FaultyDataError, UserError
 from ssd.experiment import build, describe, publish
 from ssd.experiment.splits import build_splits
+from ssd.experiment.validating import with_classes
 from ssd.export.check import judge
 from ssd.export.matrix import Variant, every_variant, read_variants
 from ssd.export.write import check_installed
@@ -38,7 +39,6 @@ from ssd.runs.checkpoint import checkpoint_file
 from ssd.runs.files import write_text
 from ssd.runs.folder import run_of
 from ssd.runs.started import config_of
-from ssd.tasks.evaluate import with_classes
 from ssd.tasks.export import EXPORTS, found_by, write_exports
 from ssd.tracking.address import say_where_runs_are
 from ssd.tracking.tracker import Tracker

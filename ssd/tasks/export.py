@@ -20,6 +20,7 @@ from ssd.device import set_memory_growth
 from ssd.errors import FaultyDataError
 from ssd.experiment import build, describe, publish
 from ssd.experiment.splits import build_splits
+from ssd.experiment.validating import with_classes
 from ssd.export.blame import Layer, blame, verdict
 from ssd.export.calibration import Calibration, calibrate, calibration_set
 from ssd.export.check import Check, Original, check, judge, look
@@ -35,7 +36,6 @@ from ssd.models.detector import SSD
 from ssd.runs.checkpoint import checkpoint_file, digest_of
 from ssd.runs.files import write_text
 from ssd.runs.folder import reserve, run_of
-from ssd.tasks.evaluate import with_classes
 from ssd.tracking.address import say_where_runs_are
 from ssd.tracking.tracker import Tracker
 

@@ -43,7 +43,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
         if cfg.sweep.latency and tracker is not None:
             track_latency(jobs, tracker.uri, cfg.tracking.experiment)
         report = write_report(place, tracker, jobs=jobs, register=cfg.sweep.register, alias=cfg.sweep.alias)
-    print_table(report.jobs)
+    print_table(report.jobs, report.chance)
     log.info("Report: %s", os.path.relpath(place / SWEEP_REPORT))
     log.info("The same in one file: %s", os.path.relpath(place / SWEEP_PAGE))
     if tracker is not None:

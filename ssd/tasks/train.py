@@ -16,12 +16,14 @@ from ssd.data.digest import dataset_label
 from ssd.data.pipeline import Batches
 from ssd.data.sample import Splits
 from ssd.data.sound import with_sound_images
-from ssd.device import has_gpu, set_memory_growth
+from ssd.device import has_gpu, make_deterministic, set_memory_growth
 from ssd.errors import UserError
 from ssd.evaluation.evaluate import Evaluation
+from ssd.evaluation.record import judged_of, write_judged
 from ssd.experiment import build, describe, publish
 from ssd.experiment.announce import announcement
 from ssd.experiment.fitted_priors import settle_priors
+from ssd.experiment.record import write_record
 from ssd.experiment.skipped import write_skipped
 from ssd.experiment.splits import build_splits, on_error_of, record_split
 from ssd.figures.class_table import class_table
@@ -29,8 +31,9 @@ from ssd.figures.training_curves import curves_from_csv
 from ssd.figures.validation_sheet import ValidationSheet
 from ssd.inspection.quick import say_findings
 from ssd.models.detector import SSD
+from ssd.models.weights_digest import weights_digest
 from ssd.runs.best_by import main_metrics, metric_of
-from ssd.runs.folder import IMAGE_MEMORY, PLOTS, PRUNED_FILE, RESULTS
+from ssd.runs.folder import IMAGE_MEMORY, PLOTS, PRUNED_FILE, RESULTS, VALIDATION
 from ssd.runs.going_on import check_can_go_on, note_command
 from ssd.runs.reading import note_in
 from ssd.runs.results import read_results, write_results
@@ -64,6 +67,8 @@ def run(cfg: DictConfig, folder: Path) -> float:
     set_memory_growth(cfg.gpu_memory_growth)
     with waiting("joining the processes that train together"):
         replicas = join_replicas(cfg.training.devices)
+    if cfg.deterministic:
+        make_deterministic(cfg.seed)
     with waiting("reading the data set"):
         splits = build_splits(cfg)
     record_split(cfg, folder, splits)
@@ -76,6 +81,8 @@ def run(cfg: DictConfig, folder: Path) -> float:
     with waiting("building the network"), replicas.scope():
         model = build.build_detector_in_precision(cfg, splits.train.class_names)
         start = _start(cfg, model)
+    with waiting("noting code, packages and data"):
+        write_record(folder, model, {"train": splits.train, "val": splits.val})
     data = dataset_label(splits.val)
     batches = build.build_train_batches(cfg, splits.train, replicas.member)
     val_batches = build.build_val_batches(cfg, splits.val, model.image_size, replicas.member)
@@ -179,12 +186,13 @@ def _trainer(
     network = validation_network(choice, model, val_batches.part)
     with replicas.scope():
         diagnostics = Diagnostics(model, folder, begin.epoch) if cfg.training.diagnostics else None
+    by_xla = has_gpu() and not cfg.deterministic  # XLA knows no deterministic gradient of max pooling
     train_step = make_train_step(
         model,
         optimizer,
         encode_targets,
         loss,
-        has_gpu(),
+        by_xla,
         diagnostics,
         replicas,
         cfg.training.micro_batches,
@@ -235,6 +243,8 @@ def _finish(
         pictures["Right, missed and false"] = trainer.sheet.draw(validation.detections)
         trainer.tracker.log_image(trainer.sheet.closeup(validation.detections), "closeup", 0)
     with waiting("writing the report"):
+        weights = weights_digest(trainer.checkpoints.best)
+        write_judged(folder / VALIDATION, judged_of(splits.val, validation.detections, weights))
         publish.write_results(
             cfg,
             folder,

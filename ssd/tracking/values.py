@@ -5,6 +5,7 @@ import re
 import shlex
 from pathlib import Path
 
+from ssd.runs.code import revision_of
 from ssd.tracking import view as mlflow_view
 
 SQLITE = "sqlite:///"
@@ -107,21 +108,11 @@ def chart_of(name: str, step: int) -> tuple[str, int]:
 
 def git_tags(folder: Path) -> dict[str, str]:
     """Revision and branch of the repository at `folder`, and whether files differ from it; empty outside of one."""
-    try:
-        import git  # here, as it raises where the git program is missing
-    except ImportError:
+    found = revision_of(folder)
+    if found.commit is None:
         return {}
-    try:
-        repository = git.Repo(folder)
-        tags = {
-            "mlflow.source.git.commit": repository.head.commit.hexsha,
-            "git.dirty": str(repository.is_dirty(untracked_files=True)).lower(),
-        }
-        if not repository.head.is_detached:
-            tags["mlflow.source.git.branch"] = repository.active_branch.name
-    except (git.GitError, OSError, ValueError):  # no repository, or one without a commit
-        return {}
-    return tags
+    tags = {"mlflow.source.git.commit": found.commit, "git.dirty": str(found.dirty).lower()}
+    return tags if found.branch is None else {**tags, "mlflow.source.git.branch": found.branch}
 
 
 def clean(name: str) -> str:

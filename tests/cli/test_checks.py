@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ssd.cli.checks import check
 from ssd.cli.compose import CONF, compose_jobs, slug, without_hydra
+from ssd.comparison.sources import read_pair
 from ssd.environment import ROOT
 from ssd.errors import UserError
 
@@ -47,10 +48,12 @@ def test_every_option_composes_and_is_valid(group: str, option: str, filled: lis
         overrides = [f"backbone={STRIDE8[0]}", f"detector={STRIDE8[1]}"]  # six levels together
     if option in ("evaluate", "predict", "export", "benchmark", "serve", "convert"):
         overrides += [f"checkpoint={tmp_path}"]
-    if option in ("predict", "report"):
+    if option in ("predict", "report", "reproduce"):
         (tmp_path / ".hydra").mkdir()
         (tmp_path / ".hydra" / "overrides.yaml").write_text("[]")
         overrides += [f"source={tmp_path}"]
+    if option == "compare":
+        overrides += [f"source={_run(tmp_path / 'a')}+{_run(tmp_path / 'b')}"]
     cfg = composed(*overrides)
     if missing := needed(cfg, filled):
         cfg = composed(*overrides, *missing)
@@ -61,6 +64,41 @@ def test_every_option_composes_and_is_valid(group: str, option: str, filled: lis
         "coco_json",
     ):
         assert cfg[group].name == option if "name" in cfg[group] else cfg[group]._target_
+
+
+def _run(folder: Path) -> Path:
+    """The folder of a training that has begun."""
+    (folder / ".hydra").mkdir(parents=True)
+    (folder / ".hydra" / "overrides.yaml").write_text("[]")
+    sections = {name: {"a": 1} for name in ("backbone", "detector", "dataset", "optimizer", "training", "tracking")}
+    OmegaConf.save({"task": {"name": "train"}, **sections, "name": "x"}, folder / "config.yaml")
+    return folder
+
+
+def test_what_is_compared_are_two_runs_that_judge_something(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b", "of+many", "0_x=1,y=2"):
+        _run(Path(name))
+    for name in ("fresh", "sweep/0_a", "predicted", "damaged"):
+        _run(Path(name))
+    Path("fresh/config.yaml").unlink()
+    Path("predicted/config.yaml").write_text(Path("a/config.yaml").read_text().replace("name: train", "name: predict"))
+    Path("damaged/config.yaml").write_text("[")
+    Path("plain").mkdir()
+    for source, message in {
+        "a+a": "names the run .*a twice; a run is no better than itself",
+        "a,b+b": "twice",
+        "a+fresh": "fresh has not begun; name trainings or evaluations",
+        "a+sweep": "sweep is the folder of a sweep; name the folder of a job in it",
+        "a+predicted": "predicted is a run of task=predict, which judges no detector",
+        "a+damaged": "damaged/config.yaml cannot be read",
+        "a+plain": "plain is not the folder of a run",
+        "a+": "'' is no folder",
+    }.items():
+        with pytest.raises(UserError, match=message):
+            read_pair(source)
+    found = read_pair("of+many+a,0_x=1,y=2")
+    assert (found.a, found.b) == ((Path("of+many"),), (Path("a"), Path("0_x=1,y=2")))
 
 
 @pytest.mark.parametrize("backbone", ["vgg16", "mobilenet_v2", "mobilenet_v3_large"])
@@ -140,7 +178,7 @@ def test_pretrained_weights_follow_the_data_set_unless_given() -> None:
         (["dataset.image_size=40"], "dataset.image_size=40 must be between 64 and 4096 pixels to draw in"),
         (
             ["task.name=build"],
-            "task.name=build: there is no such task; choose one of: benchmark, convert, evaluate, export, inspect",
+            "task.name=build: there is no such task; choose one of: benchmark, compare, convert, evaluate, export",
         ),
         (["task.name=trian"], "task.name=trian: there is no such task; did you mean 'train'?"),
         (["task.name=report"], "task.name=report does not make it another task; choose it by task=report"),
@@ -199,11 +237,20 @@ def test_pretrained_weights_follow_the_data_set_unless_given() -> None:
         (["task=evaluate"], "task=evaluate needs a trained detector; give checkpoint="),
         (["task=predict", "checkpoint=."], "task=predict needs images; give source="),
         (["task=lr_find", "task.lowest=1e-2", "task.highest=1e-3"], "task.lowest must be below task.highest"),
-        (["source=photo.jpg"], "source is for task=predict and task=report, not for task=train"),
+        (
+            ["source=photo.jpg"],
+            "source is for task=predict, task=report, task=compare, task=reproduce, not for task=train",
+        ),
         (["task=report"], "task=report needs jobs; give source=FOLDER of a sweep, or source=RUN_ID of MLflow"),
         (["task=report", "source=no/sweep"], "source=no/sweep: 'no/sweep' is neither a folder nor an MLflow run id"),
         (["task=report", "source=."], "source=. is not the folder of a sweep or a run"),
         (["task=report", "source='a,b'"], "source=a,b: 'a' is neither a folder nor an MLflow run id"),
+        (["task=reproduce"], "task=reproduce needs a training to repeat; give source=RUN_FOLDER"),
+        (["task=compare"], "task=compare needs two runs; give source=RUN_A+RUN_B"),
+        (["task=compare", "source=a"], "source=a names one side, and two are compared: source=RUN_A+RUN_B"),
+        (["task=compare", "source=a+b+c"], "source=a+b+c names 3 sides, and two are compared"),
+        (["task=compare", "source=a+b"], "source=a+b: 'a' is no folder; paths are relative to"),
+        (["task=compare", "source=a+b", "task.draws=3"], "task.draws=3 must be between 100 and 100000"),
         (["sweep.register=a/b"], "sweep.register=a/b must be a name of letters, digits"),
         (["sweep.register=cells", "sweep.alias=V2"], "sweep.alias=V2 must be of letters"),
         (["sweep.register=cells", "tracking.log_model=false"], "sweep.register=cells needs tracking.log_model=true"),

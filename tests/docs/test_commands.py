@@ -74,9 +74,11 @@ def home(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterato
             "predict",
             "export",
             "benchmark",
+            "compare",
             "convert",
             "inspect",
             "report",
+            "reproduce",
             "serve",
             "ui",
         ):
@@ -100,6 +102,8 @@ def home(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterato
             (folder / file).touch()
         assert main(["-m", "seed=1,2", "tracking.enabled=false"]) == 0
         assert main(["tracking.enabled=false"]) == 0
+        for name in ("RUN_A", "RUN_B", "A1", "A2", "B1", "B2"):
+            shutil.copytree(Path("outputs", "latest").resolve(), Path("outputs", "train", name))
         yield folder
 
 

@@ -27,6 +27,7 @@ def test_several_are_separated_by_commas_unless_it_is_a_name(tmp_path: Path, mon
     assert split_source("a,b.jpg") == ["a,b.jpg"]
     assert split_source("c.jpg,x+y") == ["c.jpg", "x+y"]
     assert split_source("x+y,z", "+,") == ["x", "y", "z"]
+    assert split_source("z+a,b.jpg,y", "+,") == ["z", "a,b.jpg", "y"]
 
 
 def test_sources_of_the_same_stem_get_places_of_their_own(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from omegaconf import OmegaConf
+from tensorflow.python.framework.config import disable_op_determinism
 
 from helpers.fake_voc import item, write_voc
 from helpers.tiny import CONFIG_DIR, PYTHONPATH, TINY
@@ -47,6 +49,9 @@ def test_the_run_folder_can_be_published(trained):
         "report.md",
         "report.html",
         "run.log",
+        "record.json",
+        "annotations.npz",
+        "validation.npz",
         "checkpoints/best.keras",
         "checkpoints/last.keras",
         *(
@@ -163,6 +168,26 @@ def test_evaluating_the_checkpoint_gives_the_same_numbers(work, trained):
     for name in ("mAP50", "mAP50_07", "mAP"):
         assert ours[name] == pytest.approx(theirs[name], abs=1e-6)
     assert (work / "outputs" / "latest").resolve() == trained  # only a training is the latest run
+
+
+def test_a_run_that_recorded_nothing_is_evaluated_to_be_compared(work, trained, capsys):
+    """With the evaluation above, of the same weights."""
+    older = work / "older"
+    shutil.copytree(trained, older)
+    for name in ("record.json", "annotations.npz", "validation.npz"):
+        (older / name).unlink()
+    (evaluation,) = (work / "outputs" / "evaluate").iterdir()
+    assert main([CONFIG_DIR, "task=compare", f"source={older}+{evaluation}", "task.draws=100", "trust=true"]) == 0
+    said = capsys.readouterr().out
+    assert "code: not known, as there is no record.json in older\n" in said
+    assert "data, val: the same 5 images with " in said
+    assert said.count("A and B have the same") == 3
+    (folder,) = (work / "outputs" / "compare").iterdir()
+    values = json.loads((folder / "comparison.json").read_text())
+    assert values["same_weights"] is True
+    assert values["results"]["metrics"]["mAP"]["difference"]["p"] == 1
+    (run,) = mlflow.MlflowClient(f"sqlite:///{work}/mlflow.db").search_runs(["1"], "tags.task = 'compare'")
+    assert run.data.metrics["compare/mAP"] == 0
 
 
 def test_evaluating_in_another_runtime(work, trained):
@@ -285,3 +310,24 @@ def test_a_learning_rate_is_suggested_with_its_picture_and_its_command(work, cap
     (picture,) = work.glob("outputs/lr_find/*/plots/lr_find.png")
     assert picture.stat().st_size > 0
     assert (work / "outputs" / "latest").resolve() == latest
+
+
+def test_a_training_is_reproduced_with_other_workers_but_not_with_other_settings(work, trained, capsys):
+    source = [CONFIG_DIR, "task=reproduce", f"source={trained}"]
+    assert main([*source, "pipeline.workers=2"]) == 0
+    said = capsys.readouterr().out
+    assert "first is reproduced: all numbers of 2 epochs are the same, and the weights of best.keras and last" in said
+    for line in ("data, train: the same 12 images", "code: the same", "packages: the same", "workers 1 → 2\n"):
+        assert line in said
+    (folder,) = (work / "outputs" / "reproduce").iterdir()
+    assert json.loads((folder / "reproduction.json").read_text())["same"] is True
+    run = mlflow.MlflowClient(f"sqlite:///{work}/mlflow.db").get_run((folder / "mlflow_run.txt").read_text().strip())
+    assert run.data.tags["reproduced"] == "true"
+    try:
+        with pytest.raises(SystemExit, match="1"):
+            main([*source, "deterministic=true", "training.epochs=1", "tracking.enabled=false"])
+    finally:
+        disable_op_determinism()
+    message = capsys.readouterr().err
+    assert "first is not reproduced: 2 epochs had been made, now 1; " in message
+    assert "last.keras has other weights (what else differs: settings)" in message

@@ -112,7 +112,7 @@ class Sweep(Callback):
             self._end("FAILED")
             raise SystemExit(1) from None
         if report.jobs:
-            print_table(report.jobs)
+            print_table(report.jobs, report.chance)
             log.info("Compared in %s, and in one file in %s", folder / SWEEP_REPORT, folder / SWEEP_PAGE)
         if self._tracker is not None:
             from ssd.tracking.address import say_where_runs_are

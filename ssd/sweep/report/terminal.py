@@ -3,13 +3,19 @@
 from collections.abc import Sequence
 
 from ssd.runs.best_by import main_metrics, metric_of
+from ssd.sweep.report.chance import Chance
 from ssd.sweep.report.configurations import configuration_rows, configurations, job_rows, label, repeated
 from ssd.sweep.report.jobs import JobResult, best_of, compared_by, differ_in_best_by, varying
 from ssd.sweep.report.write import DIFFER
 
 
-def print_table(jobs: Sequence[JobResult]) -> None:
-    """Shows the configurations, or the jobs where each ran once, and the best job's command line."""
+def print_table(jobs: Sequence[JobResult], chance: Chance | None = None) -> None:
+    """Shows the configurations, or the jobs where each ran once, and the best job's command line.
+
+    Args:
+        jobs: ranked.
+        chance: whether the best is ahead by more than chance, where that is known.
+    """
     import rich
     from rich.markup import escape
     from rich.table import Table
@@ -40,4 +46,5 @@ def print_table(jobs: Sequence[JobResult]) -> None:
             print(f"job {job.job} ({label(job, varying(jobs))}) {job.status}: {job.reason}")
     best = best_of(jobs)
     if best is not None:
-        print(f"Best: job {best.job}, {metric} {best.metrics[metric]:.3f}\n  {best.command}")
+        lead = f". {chance.sentence}" if chance is not None else ""
+        print(f"Best: job {best.job}, {metric} {best.metrics[metric]:.3f}{lead}\n  {best.command}")

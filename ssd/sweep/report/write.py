@@ -15,6 +15,7 @@ from ssd.runs.best_by import main_metrics, metric_of
 from ssd.runs.files import write_text
 from ssd.runs.folder import SWEEP_PAGE, SWEEP_REPORT
 from ssd.runs.markdown import markdown_table
+from ssd.sweep.report.chance import Chance, behind_numbers, behind_rows, chance
 from ssd.sweep.report.configurations import (
     Configuration,
     configuration_numbers,
@@ -49,6 +50,7 @@ class SweepReport:
         groups: the same as configurations.
         registered: of the best job in MLflow's registry, e.g. models:/cells@champion; empty if not asked for.
         problem: why that, though asked for, did not come to be.
+        chance: whether the others are behind the best by more than chance; None where that is not known.
     """
 
     folder: Path
@@ -56,6 +58,17 @@ class SweepReport:
     groups: list[Configuration]
     registered: str = ""
     problem: str = ""
+    chance: Chance | None = None
+
+    @property
+    def job_rows(self) -> list[dict[str, Any]]:
+        """The table of jobs."""
+        return behind_rows(job_rows(self.jobs), "job", self.chance.jobs if self.chance else {})
+
+    @property
+    def configuration_rows(self) -> list[dict[str, Any]]:
+        """The table of configurations."""
+        return behind_rows(configuration_rows(self.groups), "rank", self.chance.groups if self.chance else {})
 
     @property
     def best_by(self) -> str:
@@ -89,6 +102,7 @@ def write_report(
     report = SweepReport(folder, jobs, configurations(jobs))
     if not jobs:
         return report
+    report = replace(report, chance=chance(jobs, report.groups))
     if register is not None:
         report = _registered(report, tracker, register, alias)
     found = importance(folder)
@@ -102,8 +116,10 @@ def write_report(
         sections[-1],
     ]
     _write_pages(folder, "\n\n".join(text) + "\n")
-    write_text(folder / "sweep.csv", _csv(job_numbers(jobs)))
-    write_text(folder / "configurations.csv", _csv(configuration_numbers(report.groups)))
+    jobs_behind, groups_behind = (report.chance.jobs, report.chance.groups) if report.chance else ({}, {})
+    write_text(folder / "sweep.csv", _csv(behind_numbers(job_numbers(jobs), "job", jobs_behind)))
+    numbers = behind_numbers(configuration_numbers(report.groups), "rank", groups_behind)
+    write_text(folder / "configurations.csv", _csv(numbers))
     if tracker is not None:
         _log(tracker, report, found, pictures)
     return report
@@ -169,14 +185,15 @@ def _sections(report: SweepReport, found: Importance | None, rows: int | None = 
         text += f" {DIFFER.format(report.best_by)}"
     sections = [_best(report), text]
     if repeated(report.groups):
-        table = _table(configuration_rows(report.groups), rows)
+        table = _table(report.configuration_rows, rows)
         sections.append(f"## Configurations\n\n{table}\n\n{_EXPLAINED.format(metric=metric_of(report.best_by))}")
     if found and found.parts:
         parts = ", ".join(f"`{name}` {part:.2f}" for name, part in found.parts.items())
         sections.append(f"## Importance of parameters\n\n{parts} (Optuna's PED-ANOVA, finished trials).")
     elif found:
         sections.append(f"## Importance of parameters\n\nNot computed: {found.absent}.")
-    return [*sections, f"## Jobs\n\n{_table(job_rows(report.jobs), rows)}"]
+    explanation = f"\n\n{report.chance.explanation}" if report.chance else ""
+    return [*sections, f"## Jobs\n\n{_table(report.job_rows, rows)}{explanation}"]
 
 
 def _best(report: SweepReport) -> str:
@@ -188,6 +205,7 @@ def _best(report: SweepReport) -> str:
     first = report.groups[0]
     if best not in first.jobs:
         text += f" The best mean has another configuration, {first.label}, with {first.result}."
+    text += f" {report.chance.sentence}" if report.chance else ""
     text += f"\n\n```sh\n{best.command}\n```"
     if best.folder is not None:
         path = Path(os.path.relpath(best.folder, report.folder)).as_posix()
@@ -223,8 +241,8 @@ def _log(tracker: "Tracker", report: SweepReport, found: Importance | None, pict
     note = "\n\n".join(_sections(report, found, _NOTE_ROWS))
     failed = sum(job.status in ("failed", "missing") for job in report.jobs)
     tracker.set_tags({"mlflow.note.content": note, "jobs": str(len(report.jobs)), "failed_jobs": str(failed)})
-    tracker.log_table(job_rows(report.jobs), "jobs.json")
-    tracker.log_table(configuration_rows(report.groups), "configurations.json")
+    tracker.log_table(report.job_rows, "jobs.json")
+    tracker.log_table(report.configuration_rows, "configurations.json")
     # MLflow's page shows no picture of a sweep.md
     for name in (SWEEP_PAGE, Path("sweep.csv"), Path("configurations.csv")):
         tracker.log_artifact(report.folder / name)

@@ -1,0 +1,1 @@
+"""What differs between two runs, or two sets of them: settings, code, data, packages, machine, and the results."""
