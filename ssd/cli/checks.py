@@ -19,6 +19,7 @@ from ssd import tasks
 from ssd.cli.hydra_errors import explain, unknown_key
 from ssd.cli.names import check_names, check_store
 from ssd.cli.ranges import check_ranges, value_at
+from ssd.cli.shared_batches import check_shared_batches
 from ssd.comparison.sources import read_pair
 from ssd.config.groups import FolderConfig
 from ssd.config.schemas import Priors
@@ -84,6 +85,7 @@ def check(cfg: DictConfig) -> None:
     check_names(values)
     check_store(values["tracking"])
     _check_sweep(values)
+    check_shared_batches(values)
 
 
 def check_keys(node: Any, prefix: str = "") -> None:

@@ -24,9 +24,11 @@ from ssd.cli.command_line import parse
 from ssd.cli.compose import CONF, mode_known, register
 from ssd.cli.fault import describe_fault, faults_of_threads_told
 from ssd.cli.help import help_text
+from ssd.cli.other_member import check_is_one_training
 from ssd.cli.own_task import import_task
 from ssd.cli.plan import carry_out, make_plan
 from ssd.cli.requeue import requeue
+from ssd.cluster import this_member
 from ssd.console import waiting
 from ssd.errors import UserError
 from ssd.native_output import native_output_to
@@ -117,6 +119,7 @@ def _job(cfg: DictConfig) -> float:
     multirun = node.mode == RunMode.MULTIRUN
     folder = Path(node.runtime.output_dir)
     try:
+        check_is_one_training(multirun, this_member())  # also where a launcher starts a job several times
         if multirun:
             return run_unless_done(cfg, folder, is_continued(node), run_task)
         with locked(folder):

@@ -13,8 +13,10 @@ from ssd.cli.checks import check, check_keys
 from ssd.cli.compose import compose_jobs, without_hydra
 from ssd.cli.earlier_run import with_earlier_run
 from ssd.cli.inputs import look_at_inputs
+from ssd.cli.other_member import aside, check_is_one_training
 from ssd.cli.replay import check_links, check_sweep, trusts
 from ssd.cli.trained_start import trained_start
+from ssd.cluster import this_member
 from ssd.config.overrides import by_key, key_of, quote
 from ssd.errors import UserError
 from ssd.runs.folder import SWEEP_FILE, point_latest, reserve
@@ -32,6 +34,7 @@ class Plan:
         overrides: the user's, and those that an earlier run or a stopped sweep brings.
         folder: of the run or sweep; None where nothing is run, because the command only shows something.
         is_new_folder: whether it is to be made, under another name where there is one already.
+        is_training: whether it is one that several processes may do together.
         is_one_job: whether it is a single run, and no YAML says otherwise.
         sweep: how a multirun was started, or is to be remembered.
         is_new_sweep: whether it is to be written down.
@@ -41,6 +44,7 @@ class Plan:
     overrides: list[str]
     folder: Path | None = None
     is_new_folder: bool = False
+    is_training: bool = False
     is_one_job: bool = False
     sweep: StoredSweep | None = None
     is_new_sweep: bool = False
@@ -58,6 +62,7 @@ def make_plan(args: Namespace) -> Plan:
     if args.hydra_help or args.info or args.shell_completion or args.experimental_rerun:
         return Plan(_flags(args, args.config_name, args.config_dir), args.overrides)
     multirun = args.multirun or "hydra.mode=MULTIRUN" in args.overrides
+    check_is_one_training(multirun, this_member())
     config_name, config_dir = args.config_name, args.config_dir
     stored = find_sweep(by_key(args.overrides).get("sweep.resume"), multirun)
     if stored is not None:
@@ -92,7 +97,8 @@ def make_plan(args: Namespace) -> Plan:
     key = "hydra.sweep.dir" if multirun else "hydra.run.dir"
     folder, is_new_folder = Path(OmegaConf.select(jobs[0], key)), key not in map(key_of, overrides)
     if not multirun:
-        return Plan(flags, overrides, folder, is_new_folder, is_one_job=jobs[0].hydra.mode is None)
+        is_training, is_one_job = jobs[0].task.name == "train", jobs[0].hydra.mode is None
+        return Plan(flags, overrides, folder, is_new_folder, is_training, is_one_job)
     if stored is not None:
         stored.check_same(jobs)
         return Plan(flags, overrides, folder, sweep=stored)
@@ -117,6 +123,8 @@ def carry_out(plan: Plan, held: ExitStack) -> list[str]:
     folder, overrides = plan.folder, plan.overrides
     if folder is None:
         return overrides
+    if plan.is_training and not (member := this_member()).is_chief:
+        return aside(overrides, member, held)
     if plan.is_new_folder:
         folder = reserve(folder)
         overrides = [*overrides, f"hydra.{'run' if plan.sweep is None else 'sweep'}.dir={quote(str(folder))}"]

@@ -41,6 +41,14 @@ class Sampling(Enum):
     class_balanced = "class_balanced"
 
 
+class ScaleRate(Enum):
+    """How the learning rate follows from the size of a batch."""
+
+    none = "none"
+    linear = "linear"
+    sqrt = "sqrt"
+
+
 class PriorSteps(Enum):
     """What the distance between prior centres is: the level's stride (Caffe) or image / feature map (torchvision)."""
 
@@ -123,7 +131,12 @@ class TrainingConfig:
 
     epochs: int = MISSING  # how often each image is seen
     minutes: float | None = None  # the training ends then, its end included, and the schedule follows the time
-    batch_size: int = MISSING  # images of one step
+    batch_size: int = MISSING  # images of one step, on all devices together
+    devices: int = 1  # of this machine, or of each that train together, that share a batch (docs/scale.md)
+    micro_batches: int = 1  # gradient accumulation: parts in which a device's share of a batch passes the network
+    synchronized_batch_norm: bool = False  # on several devices: statistics of the whole batch, not of each one's part
+    scale_rate: ScaleRate = ScaleRate.none  # none | linear | sqrt: optimizer.learning_rate is for base_batch_size
+    base_batch_size: int | None = None  # of scale_rate: images in the batch that the learning rate was found for
     checkpoint_minutes: float | None = 10.0  # between two checkpoints within an epoch; null: only at its end
     evaluate_every: int = 1  # epochs between two validations; the last epoch is always validated
     best_by: str = DEFAULT  # what the best validation has most of: val/mAP | val/mAP50 | val/mAP50_07

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from ssd.cluster import LONE, Member
 from ssd.cores import available_cores
 from ssd.data.augmentation import Augmentation
 from ssd.data.formats import REDUCTIONS
@@ -28,13 +29,14 @@ class Batches:
     """Batches of a data set, epoch by epoch, of static shapes.
 
     Which images an epoch has, in which order, and how each is augmented follows from (seed, epoch) alone: not from the
-    number of workers, nor from where in the epoch one starts.
+    number of workers, nor from where in the epoch one starts; nor from how many processes share each batch, of which
+    each makes its part.
 
     Args:
         dataset: crowd objects in it never reach a batch; difficult ones do.
         image_size: S, side in pixels of the images given; aspect is not kept, interpolation is linear (as in Caffe's
             and torchvision's SSD) unless the augmentation already gave images of this size.
-        batch_size: B.
+        batch_size: of all processes that share a batch; B, what this one has of it, is its part.
         augmentation: applied to each image before resizing, seeded with (seed, epoch, index); None: images as they are.
         shuffle: each epoch in a new order, a permutation of the whole set; False: in the data set's order.
         seed: any integer.
@@ -44,6 +46,7 @@ class Batches:
         drop_remainder: True: images that do not fill the last batch are left out of this epoch; False: the last batch
             is filled with black images of index -1 without objects.
         limit: at most this many batches per epoch.
+        member: this process among those that share each batch.
 
     Attributes:
         suspects: images of an epoch so far, at whose decoding a library had something to write: `warn_of_damage`.
@@ -65,6 +68,7 @@ class Batches:
         cache_gb: float,
         drop_remainder: bool,
         limit: int | None = None,
+        member: Member = LONE,
     ) -> None:
         if len(dataset) == 0:
             raise UserError(f"the data set {dataset.name} has no images: check its path and splits")
@@ -76,6 +80,7 @@ class Batches:
         self.dataset = dataset
         self.image_size = image_size
         self.batch_size = batch_size
+        self.member = member
         self.max_boxes = _padded_boxes(dataset, augmentation.pictures if isinstance(augmentation, Augmentation) else 1)
         self.suspects: set[int] = set()
         self._shuffle = shuffle
@@ -84,11 +89,16 @@ class Batches:
         cv2.setNumThreads(1)
         loader = Loader(dataset, image_size, self.max_boxes, augmentation, seed)
         cache_bytes = int(min(cache_gb * 1e9, _all_images(dataset, image_size if augmentation is None else None)))
-        self._workers = make_workers(loader, workers or available_cores(), batch_size, cache_bytes)
+        self._workers = make_workers(loader, workers or available_cores(), self.part, cache_bytes)
         batches = len(dataset) / batch_size
         self._length = math.floor(batches) if drop_remainder else math.ceil(batches)
         if limit is not None:
             self._length = min(self._length, limit)
+
+    @property
+    def part(self) -> int:
+        """B: how many images of a batch this process has."""
+        return self.batch_size // self.member.count
 
     def __len__(self) -> int:
         """Batches per epoch."""
@@ -112,7 +122,7 @@ class Batches:
         Raises:
             UserError: (or whatever else happened) reading or augmenting an image of the batch failed.
         """
-        indices = self.indices(epoch).reshape(-1, self.batch_size)[start:]
+        indices = self.indices(epoch).reshape(-1, self.member.count, self.part)[start:, self.member.index]
         try:
             for index, (images, objects) in zip(indices, self._workers.filled(list(indices), epoch), strict=True):
                 self.suspects.update(objects.suspects)
@@ -124,7 +134,7 @@ class Batches:
             raise
 
     def indices(self, epoch: int) -> NDArray[np.int32]:
-        """(len(self) * B,) the images of an epoch in their order, -1 for padding images."""
+        """(len(self) * batch_size,) the images of an epoch in their order, -1 for padding images."""
         count = len(self.dataset)
         rows = np.random.default_rng((self._seed % 2**64, epoch)).permutation(count) if self._shuffle else range(count)
         indices = np.full(self._length * self.batch_size, -1, np.int32)

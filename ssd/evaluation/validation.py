@@ -11,6 +11,7 @@ from ssd import interrupts
 from ssd.console import counting
 from ssd.data.pipeline import Batch, Batches
 from ssd.evaluation.evaluate import Evaluation, evaluate
+from ssd.evaluation.gathering import Gather, gathered_detections, only_these
 from ssd.inference.detections import Detections
 
 Outputs = Mapping[str, Any]  # "offsets" (B, P, 4) and "logits" (B, P, C + 1), where the network tells them
@@ -42,6 +43,7 @@ def validate(
     batches: Batches,
     score_threshold: float,
     observe: Callable[[Batch, Outputs], None] | None = None,
+    gather: Gather = only_these,
 ) -> Validation:
     """Runs a detector over all batches and evaluates what it found.
 
@@ -53,6 +55,7 @@ def validate(
         batches: not shuffled; rows with index -1 are padding and count for nothing.
         score_threshold: for precision, recall and the confusion matrix.
         observe: called with every batch and the network's outputs for it, in order.
+        gather: of what all processes that share the batches have found, each of which evaluates all of it.
 
     Raises:
         KeyboardInterrupt: a signal has come.
@@ -63,19 +66,23 @@ def validate(
             interrupts.check()
             yield batch, network.begin(batch["image"])
 
-    def end(of_batch: tuple[Batch, Any]) -> list[Detections]:
+    def end(of_batch: tuple[Batch, Any]) -> dict[int, Detections]:
         batch, begun = of_batch
         outputs, detections = network.end(begun)
         if observe is not None:
             observe(batch, outputs)
-        return detections[: np.count_nonzero(batch["index"].numpy() >= 0)]
+        rows = batch["index"].numpy()
+        return {int(row): found for row, found in zip(rows[rows >= 0], detections, strict=False)}
 
-    detections: list[Detections] = []
+    own: dict[int, Detections] = {}
     with counting("validating", len(batches)) as advance:
         for found in one_behind(end, begin()):
-            detections += found
+            own |= found
             advance()
     dataset = batches.dataset
+    detections = list(own.values())
+    if batches.member.count > 1:
+        detections = gathered_detections(own, int(np.count_nonzero(batches.indices(0) >= 0)), gather)
     annotations = dataset.annotations[: len(detections)]
     return Validation(evaluate(detections, annotations, dataset.class_names, score_threshold), detections)
 

@@ -11,15 +11,19 @@ from ssd.config.overrides import key_of
 from ssd.config.usual import usual_options
 from ssd.data.pipeline import Batches
 from ssd.data.sample import Dataset, Splits
+from ssd.experiment.build import learning_rate
 from ssd.models.detector import SSD
 from ssd.runs.folder import as_typed
+from ssd.training.replicas import Replicas
 from ssd.weights.layouts import brought_by
 
 _SHOWN_CLASSES = 20
 _SHOWN_VALUES = 2
 
 
-def announcement(cfg: DictConfig, model: SSD, splits: Splits, batches: Batches, start: str) -> list[str]:
+def announcement(
+    cfg: DictConfig, model: SSD, splits: Splits, batches: Batches, start: str, replicas: Replicas
+) -> list[str]:
     """The lines: data, classes, detector, training, augmentation.
 
     Args:
@@ -28,6 +32,7 @@ def announcement(cfg: DictConfig, model: SSD, splits: Splits, batches: Batches, 
         splits: it is trained and validated on.
         batches: of the training.
         start: where its weights come from.
+        replicas: that share each batch.
     """
     brought = brought_by(cfg.weights)
     size, trained = model.image_size, sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
@@ -45,6 +50,7 @@ def announcement(cfg: DictConfig, model: SSD, splits: Splits, batches: Batches, 
         f"images of {size} x {size}, {len(model.priors):,} default boxes, {model.count_params() / 1e6:.2f} million "
         f"parameters, {trained / 1e6:.2f} of them trained",
         f"training: {length}; {_rate(cfg)}",
+        *_devices(cfg, replicas),
         f"augmentation: {_transforms(cfg)} ({_why(cfg, 'augmentation')})",
     ]
 
@@ -64,8 +70,18 @@ def _rate(cfg: DictConfig) -> str:
     """E.g. "adam (default), learning rate 0.0005 on a cosine (default)"."""
     choices = HydraConfig.get().runtime.choices
     optimizer, schedule = choices.get("optimizer"), choices.get("schedule")
-    rate = cfg.optimizer.get("learning_rate")
+    rate = learning_rate(cfg)
     return f"{optimizer} ({_why(cfg, 'optimizer')}), learning rate {rate:g} on {schedule} ({_why(cfg, 'schedule')})"
+
+
+def _devices(cfg: DictConfig, replicas: Replicas) -> list[str]:
+    """E.g. "devices: 8 of 2 processes, 4 images each, in 2 micro-batches"; nothing of one that takes a batch whole."""
+    parts = cfg.training.micro_batches
+    if replicas.count == parts == 1:
+        return []
+    of = f" of {replicas.member.count} processes" if replicas.member.count > 1 else ""
+    each = f"{cfg.training.batch_size // replicas.count} images each"
+    return [f"devices: {replicas.count}{of}, {each}" + (f", in {parts} micro-batches" if parts > 1 else "")]
 
 
 def _transforms(cfg: DictConfig) -> str:

@@ -10,8 +10,9 @@ import keras
 import tensorflow as tf
 from omegaconf import DictConfig, OmegaConf
 
+from ssd.cluster import LONE, Member
 from ssd.config.instantiate import instantiate
-from ssd.config.schemas import ResumeFrom, Sampling
+from ssd.config.schemas import ResumeFrom, Sampling, ScaleRate
 from ssd.data.augmentation import Augmentation
 from ssd.data.loader import Augment
 from ssd.data.one_pass import OnePass, is_one_pass
@@ -29,7 +30,7 @@ from ssd.models.priors import PriorLevel
 from ssd.runs.checkpoint import checkpoint_file
 from ssd.runs.folder import LAST
 from ssd.training.loss import MultiBoxLoss
-from ssd.training.optimizers import at_share_of_the_rate, fused
+from ssd.training.optimizers import at_share_of_the_rate, fused, scaled_rate, with_summed_gradients
 from ssd.training.schedules import by_time
 from ssd.training.step import exclude_from_weight_decay
 from ssd.training.targets import TargetEncoder
@@ -41,14 +42,15 @@ log = logging.getLogger(__name__)
 _STEPS_OF_TIME = 1_000_000  # that a schedule is made for where the clock leads through it
 
 
-def build_train_batches(cfg: DictConfig, dataset: Dataset) -> Batches:
-    """Shuffled, augmented batches."""
+def build_train_batches(cfg: DictConfig, dataset: Dataset, member: Member = LONE) -> Batches:
+    """Shuffled, augmented batches, of which `member` has its part."""
     return Batches(
         repeated(dataset, cfg.training.sampling == Sampling.class_balanced, cfg.seed),
         image_size=cfg.detector.image_size,
         augmentation=_augmentation(_transforms(cfg), cfg.detector.image_size),
         shuffle=cfg.training.shuffle,
         drop_remainder=True,
+        member=member,
         **_batch_settings(cfg),
     )
 
@@ -71,14 +73,20 @@ def _augmentation(transforms: Sequence[alb.BasicTransform], image_size: int) -> 
     return Augmentation(transforms) if transforms else None
 
 
-def build_val_batches(cfg: DictConfig, dataset: Dataset, image_size: int) -> Batches:
-    """Batches in the data set's order, images only resized."""
+def build_val_batches(
+    cfg: DictConfig,
+    dataset: Dataset,
+    image_size: int,
+    member: Member = LONE,
+) -> Batches:
+    """Batches in the data set's order, images only resized, of which `member` has its part."""
     return Batches(
         dataset,
         image_size=image_size,
         augmentation=None,
         shuffle=False,
         drop_remainder=False,
+        member=member,
         **_batch_settings(cfg),
     )
 
@@ -211,7 +219,7 @@ def build_optimizer(
     made = instantiate(
         cfg.schedule,
         "schedule",
-        learning_rate=cfg.optimizer.learning_rate,
+        learning_rate=learning_rate(cfg),
         total_steps=total_steps,
     )
     schedule = as_schedule(made, cfg.schedule["_target_"])
@@ -220,13 +228,22 @@ def build_optimizer(
     return optimizer_with(cfg, model, schedule)
 
 
+def learning_rate(cfg: DictConfig) -> float:
+    """The one that is configured, scaled to the batch where that is asked for."""
+    rate: float = cfg.optimizer.learning_rate
+    training = cfg.training
+    if training.scale_rate == ScaleRate.none:
+        return rate
+    return scaled_rate(rate, training.scale_rate.name, training.batch_size, training.base_batch_size)
+
+
 def optimizer_with(
     cfg: DictConfig, model: SSD, schedule: keras.optimizers.schedules.LearningRateSchedule | float
 ) -> keras.optimizers.Optimizer:
     """The optimizer with a schedule of its learning rate, built for the model, weight decay on kernels only."""
     arguments = OmegaConf.create({key: value for key, value in cfg.optimizer.items() if key != "backbone_rate"})
     made = instantiate(arguments, "optimizer", learning_rate=schedule)
-    optimizer = fused(as_optimizer(made, cfg.optimizer["_target_"]))
+    optimizer = with_summed_gradients(fused(as_optimizer(made, cfg.optimizer["_target_"])))
     share = cfg.optimizer.get("backbone_rate", 1.0)
     optimizer = at_share_of_the_rate(optimizer, model.backbone.trainable_variables, share)
     exclude_from_weight_decay(optimizer, model)

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ssd.cluster import this_member
+
 log = logging.getLogger(__name__)
 
 # Of a run; a folder that has one of the first two is a run's.
@@ -81,7 +83,9 @@ def reserve(folder: Path) -> Path:
 
 
 def point_latest(link: Path, folder: Path) -> None:
-    """Makes `link` lead to a folder, replacing the one before in one step."""
+    """Makes `link` lead to a folder, replacing the one before in one step; only the chief of several processes does."""
+    if not this_member().is_chief:
+        return
     try:
         link.parent.mkdir(exist_ok=True)
         _link(link, folder)

@@ -42,6 +42,7 @@ _FREE_KEYS = (
     "training.evaluate_every",
     "training.checkpoint_minutes",
     "training.diagnostics",
+    "training.devices",
 )
 # What a run writes.
 _FILES = (OVERRIDES, HYDRA, CONFIG, BEST, LAST, HISTORY, LOG, RESULTS, METRICS, REPORT, REPORT_PAGE, RUN_ID_FILE, SPLIT)

@@ -39,7 +39,9 @@ def run(cfg: DictConfig, folder: Path) -> float:
     rates = rising(task.lowest, task.highest, task.steps)
     optimizer = build.optimizer_with(cfg, model, rates)
     encode_targets, loss = build.build_target_encoder(cfg, model), build.build_loss(cfg)
-    train_step = make_train_step(model, optimizer, encode_targets, loss, has_gpu())
+    train_step = make_train_step(
+        model, optimizer, encode_targets, loss, has_gpu(), micro_batches=cfg.training.micro_batches
+    )
     with waiting(f"training {task.steps} steps at rates from {task.lowest:g} to {task.highest:g}"):
         found = raise_rate(train_step, _endless(build.build_train_batches(cfg, splits.train)), rates, task.steps)
     picture = folder / PLOTS / "lr_find.png"

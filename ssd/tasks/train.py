@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import keras
+import numpy as np
 import rich
 from omegaconf import DictConfig
 
@@ -19,7 +20,6 @@ from ssd.device import has_gpu, make_deterministic, set_memory_growth
 from ssd.errors import UserError
 from ssd.evaluation.evaluate import Evaluation
 from ssd.evaluation.record import judged_of, write_judged
-from ssd.evaluation.validation import validate
 from ssd.experiment import build, describe, publish
 from ssd.experiment.announce import announcement
 from ssd.experiment.fitted_priors import settle_priors
@@ -45,7 +45,9 @@ from ssd.training.checkpoints import Checkpoints, Place, Running
 from ssd.training.clock import Clock
 from ssd.training.diagnostics import Diagnostics
 from ssd.training.history import History
+from ssd.training.joining import join_replicas, loss_of_others_said
 from ssd.training.loop import Trainer
+from ssd.training.replicas import Replicas
 from ssd.training.step import make_train_step
 from ssd.training.validator import Validator, choose_validation_runtime, validation_network
 from ssd.weights.transfer import transfer
@@ -64,6 +66,8 @@ def run(cfg: DictConfig, folder: Path) -> float:
     for why in cfg.chosen if not build.goes_on(cfg) else ():
         record.info("training=auto: %s", why)
     set_memory_growth(cfg.gpu_memory_growth)
+    with waiting("joining the processes that train together"):
+        replicas = join_replicas(cfg.training.devices)
     if cfg.deterministic:
         make_deterministic(cfg.seed)
     with waiting("reading the data set"):
@@ -75,28 +79,29 @@ def run(cfg: DictConfig, folder: Path) -> float:
     say_findings(splits, cfg.detector.image_size)
     with waiting("fitting the priors"):
         settle_priors(cfg, folder, splits.train)
-    with waiting("building the network"):
+    with waiting("building the network"), replicas.scope():
         model = build.build_detector_in_precision(cfg, splits.train.class_names)
         start = _start(cfg, model)
     with waiting("noting code, packages and data"):
         write_record(folder, model, {"train": splits.train, "val": splits.val})
     data = dataset_label(splits.val)
-    batches = build.build_train_batches(cfg, splits.train)
-    val_batches = build.build_val_batches(cfg, splits.val, model.image_size)
+    batches = build.build_train_batches(cfg, splits.train, replicas.member)
+    val_batches = build.build_val_batches(cfg, splits.val, model.image_size, replicas.member)
     clock = Clock(cfg.training.minutes, len(val_batches))
-    optimizer = build.build_optimizer(cfg, model, len(batches), None if clock.minutes is None else clock.share)
+    with replicas.scope():
+        optimizer = build.build_optimizer(cfg, model, len(batches), None if clock.minutes is None else clock.share)
     begin, running = _begin(cfg, folder, model, optimizer, len(batches))
     average = _average(cfg, folder, model)
-    with ExitStack() as stack:
+    with loss_of_others_said(os.path.relpath(folder)), ExitStack() as stack:
         with waiting("opening a run in MLflow"):
             tracker = stack.enter_context(publish.tracker(cfg, folder, model, data))
         publish.remember_run(folder, tracker)
         log.info("MLflow: %s", tracker.ui_command)
         tracker.log_config(describe.params(cfg, model, data))
         publish.log_data(tracker, {"training": splits.train, "validation": splits.val})
-        parts = (model, splits, batches, val_batches, optimizer, begin, running, clock, average, tracker)
+        parts = (model, replicas, splits, batches, val_batches, optimizer, begin, running, clock, average, tracker)
         trainer = _trainer(cfg, folder, *parts)
-        for line in announcement(cfg, model, splits, batches, start):
+        for line in announcement(cfg, model, splits, batches, start, replicas):
             log.info("%s", line)
         with waiting("drawing the data"):
             pictures = publish.draw_data(folder, batches)
@@ -106,6 +111,7 @@ def run(cfg: DictConfig, folder: Path) -> float:
         evaluation, pictures = _finish(cfg, folder, trainer, history, splits, pictures)
         with waiting("closing the run in MLflow"):
             stack.close()
+        replicas.wait_for_all()
     epochs = cfg.training.epochs if clock.minutes is None else int(history.last["epoch"])
     title = f"the best checkpoint, of epoch {history.best['epoch']:.0f} of {epochs}"
     rich.print(class_table(evaluation, title))
@@ -142,7 +148,7 @@ def _begin(
     running: Running = {}
     if cfg.resume_from == ResumeFrom.best:
         begin = checkpoints.go_back_to_best(model, optimizer, steps_per_epoch)
-        log.info("the optimizer starts afresh, at step %d of its schedule", int(optimizer.iterations))
+        log.info("the optimizer starts afresh, at step %d of its schedule", int(np.asarray(optimizer.iterations)))
     else:
         begin, running = checkpoints.restore(model, optimizer, steps_per_epoch)
     checkpoints.become_latest()
@@ -164,6 +170,7 @@ def _trainer(
     cfg: DictConfig,
     folder: Path,
     model: SSD,
+    replicas: Replicas,
     splits: Splits,
     batches: Batches,
     val_batches: Batches,
@@ -179,18 +186,30 @@ def _trainer(
     images = min(len(splits.val), val_batches.batch_size * len(val_batches))
     choice = choose_validation_runtime(cfg.runtime.name, model, images)
     log.info("validations run in %s", choice.in_words())
-    network = validation_network(choice, model, val_batches.batch_size)
-    diagnostics = Diagnostics(model, folder, begin.epoch) if cfg.training.diagnostics else None
+    network = validation_network(choice, model, val_batches.part)
+    with replicas.scope():
+        diagnostics = Diagnostics(model, folder, begin.epoch) if cfg.training.diagnostics else None
     if diagnostics is not None and "diagnostics" in running:
         diagnostics.go_on(running["diagnostics"])
     by_xla = has_gpu() and not cfg.deterministic  # XLA knows no deterministic gradient of max pooling
+    train_step = make_train_step(
+        model,
+        optimizer,
+        encode_targets,
+        loss,
+        by_xla,
+        diagnostics,
+        replicas,
+        cfg.training.micro_batches,
+        cfg.training.synchronized_batch_norm,
+    )
     return Trainer(
         model=model,
         optimizer=optimizer,
         begin=begin,
-        train_step=make_train_step(model, optimizer, encode_targets, loss, by_xla, diagnostics),
+        train_step=train_step,
         batches=batches,
-        validator=Validator(model, encode_targets, loss, val_batches, cfg.score_threshold, network),
+        validator=Validator(model, encode_targets, loss, val_batches, cfg.score_threshold, network, replicas.gathered),
         epochs=cfg.training.epochs,
         clock=clock,
         evaluate_every=cfg.training.evaluate_every,
@@ -219,8 +238,7 @@ def _finish(
     trainer.checkpoints.restore_best(best)  # into the network that is compiled already
     epoch = int(history.best["epoch"])
     log.info("evaluating the best checkpoint, of epoch %d", epoch)
-    trainer.validator.network.refresh()
-    validation = validate(trainer.validator.network, trainer.validator.batches, cfg.score_threshold)
+    validation = trainer.validator.validate()
     evaluation = validation.evaluation
     curves = folder / PLOTS / "curves.png"
     with waiting("drawing the results"):

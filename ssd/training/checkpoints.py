@@ -139,7 +139,7 @@ class Checkpoints:
         """
         notes = restore(self.last, model, optimizer)
         if not notes:  # older than these: epochs had the steps that they have now
-            return Place(*divmod(int(optimizer.iterations), steps_per_epoch), steps_per_epoch), {}
+            return Place(*divmod(int(np.asarray(optimizer.iterations)), steps_per_epoch), steps_per_epoch), {}
         place = _place(notes, self.last)
         if place.steps_per_epoch != steps_per_epoch:
             return Place(place.epoch, 0, steps_per_epoch, place.milliseconds), {}

@@ -44,11 +44,8 @@ class Diagnostics:
         self._rows = [row for row in read_diagnostics(self._file) if float(row["epoch"]) <= epochs]
         self._layers = _trained_layers(model)
         # squares, summed over the steps: of gradients, updates and weights of each variable
-        self._squares = tf.Variable(tf.zeros((3, len(model.trainable_variables))), trainable=False)
-        self._largest = tf.Variable(0.0, trainable=False)
-        self._matched = tf.Variable(0.0, trainable=False)
-        self._images = tf.Variable(0.0, trainable=False)
-        self._steps = tf.Variable(0.0, trainable=False)
+        self._squares = _sum_of_steps(tf.zeros((3, len(model.trainable_variables))))
+        self._largest, self._matched, self._images, self._steps = (_sum_of_steps(tf.zeros(())) for _ in range(4))
         self._best_answers = _best_answers(model)
 
     def apply(
@@ -88,7 +85,7 @@ class Diagnostics:
             What is tracked: train/gradient_norm, train/gradient_norm_max, train/update_ratio (the median of the
             layers), train/dead (of all channels) and train/matched.
         """
-        squares = self._squares.numpy().astype(np.float64) / max(float(self._steps), 1.0)
+        squares = self._squares.numpy().astype(np.float64) / max(float(self._steps.numpy()), 1.0)
         layers: dict[str, dict[str, float]] = {
             name: {
                 "gradient_norm": float(np.sqrt(squares[0, places].sum())),
@@ -98,9 +95,9 @@ class Diagnostics:
         }
         whole = {
             "gradient_norm": float(np.sqrt(squares[0].sum())),
-            "gradient_norm_max": float(self._largest),
+            "gradient_norm_max": float(self._largest.numpy()),
             "update_ratio": float(np.median([values["update_ratio"] for values in layers.values()])),
-            "matched": float(self._matched) / max(float(self._images), 1.0),
+            "matched": float(self._matched.numpy()) / max(float(self._images.numpy()), 1.0),
         }
         channels = {name: best.numpy() <= 0 for name, best in self._best_answers(batch["image"]).items()}
         if channels:
@@ -141,6 +138,11 @@ class Diagnostics:
         writer.writerows(self._rows)
         write_text(self._file, text.getvalue())
         draw_diagnostics(self._rows, self.picture)
+
+
+def _sum_of_steps(zeros: tf.Tensor) -> tf.Variable:
+    """What is added to in each step; the same on all devices, of which one's word is taken."""
+    return tf.Variable(zeros, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
 
 
 def read_diagnostics(file: Path) -> list[dict[str, str]]:

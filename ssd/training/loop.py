@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from ssd import interrupts
 from ssd.data.pipeline import Batch, Batches
@@ -102,7 +103,7 @@ class Trainer:
                     if self._is_enough(history):
                         break
                     row = {"epoch": epoch + 1, **self._train(epoch, progress)}
-                    row |= {"step": self._steps_done(), "lr": float(self.optimizer.learning_rate)}
+                    row |= {"step": self._steps_done(), "lr": float(np.asarray(self.optimizer.learning_rate))}
                     row["minutes"] = self.clock.seconds / 60
                     row = as_written(row)
                     history.note(row)
@@ -188,12 +189,12 @@ class Trainer:
         return self.stop is not None and self.best_by in history.last and self.stop(history.last)
 
     def _steps_done(self) -> int:
-        return int(self.optimizer.iterations)
+        return int(np.asarray(self.optimizer.iterations))
 
     def _train(self, epoch: int, progress: TrainingProgress) -> dict[str, float]:
         """One epoch, or what is left of it; the means of its losses."""
         skip, running = (self.begin.step, self.running) if epoch == self.begin.epoch else (0, {})
-        meter = LossMeter(running.get("losses"))
+        meter = LossMeter(running.get("losses"), self.batches.member.count)
         with progress.epoch(self._title(epoch + 1), len(self.batches) - skip) as bar:
             for step, batch in enumerate(meter.timed(self.batches.epoch(epoch, start=skip)), start=skip):
                 if step == skip:

@@ -25,10 +25,11 @@ class Losses(NamedTuple):
 class MultiBoxLoss:
     """Softmax cross-entropy with hard negative mining plus smooth L1 on the matched priors, in float32.
 
-    Both parts are summed and divided by the number of matched priors in the batch (at least 1). Negatives are mined per
-    image: the `negative_ratio` · positives unmatched priors with the highest loss. An image without objects counts as
-    one with a single positive here: its `negative_ratio` hardest priors are negatives, so that it teaches the
-    background and its loss is finite (Caffe mines none there).
+    Both parts are summed and divided by `Targets.matched` (at least 1): those of the batch, also where a device or a
+    micro-batch has only a part of it, whose losses then add up to the batch's. Negatives are mined per image: the
+    `negative_ratio` · positives unmatched priors with the highest loss. An image without objects counts as one with a
+    single positive here: its `negative_ratio` hardest priors are negatives, so that it teaches the background and its
+    loss is finite (Caffe mines none there).
 
     Args:
         negative_ratio: negatives per positive.
@@ -54,12 +55,11 @@ class MultiBoxLoss:
         box_loss = tf.reduce_sum(_smooth_l1(offsets - targets.offsets), axis=-1)
 
         positive = tf.cast(targets.positive, tf.float32)
-        matched = tf.reduce_sum(positive)
-        scale = 1.0 / tf.maximum(matched, 1.0)
+        scale = 1.0 / tf.maximum(targets.matched, 1.0)
         classification = tf.reduce_sum(class_loss * selected) * scale
         localisation = tf.reduce_sum(box_loss * positive) * scale
         total = classification + self.box_weight * localisation
-        return Losses(total, classification, localisation, matched, targets.objects, targets.unmatched)
+        return Losses(total, classification, localisation, targets.matched, targets.objects, targets.unmatched)
 
     def _hard_negatives(self, class_loss: tf.Tensor, positive: tf.Tensor) -> tf.Tensor:
         """(B, P) bool: per image the unmatched priors with the highest background loss."""

@@ -26,9 +26,11 @@ class LossMeter:
 
     Args:
         sums: of the epoch's steps before, from `sums`; None: there are none.
+        processes: that share each batch, of which one's part is seen here.
     """
 
-    def __init__(self, sums: NDArray[np.float64] | None = None) -> None:
+    def __init__(self, sums: NDArray[np.float64] | None = None, processes: int = 1) -> None:
+        self._processes = processes
         values = np.zeros(len(Losses._fields) + 4)
         if sums is not None and len(sums) == len(values):  # else of a version that counted others
             values = sums
@@ -59,7 +61,7 @@ class LossMeter:
     def add(self, losses: Losses, batch: Batch) -> NotFinite | None:
         """Adds a step; gives the first one that was not finite, where the losses are read now."""
         self._pending.append((losses, batch))
-        self._images += len(batch["index"])
+        self._images += len(batch["index"]) * self._processes
         return self.read() if len(self._pending) == READ_EVERY or not self._steps else None
 
     def read(self) -> NotFinite | None:

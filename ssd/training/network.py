@@ -1,7 +1,7 @@
-"""The network as a training step computes it on a CPU: same layers, weights and results, other operations."""
+"""The network as a training step computes it: same layers, weights and results, other operations."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -27,26 +27,13 @@ class TrainingNetwork:
 
     Args:
         model: of layers in a graph, as `SSD` is.
+        others: by the id of a layer, what is called in its place.
+        is_cpu: whether to take a CPU's faster ways.
     """
 
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(self, model: keras.Model, others: Mapping[int, Call] | None = None, is_cpu: bool = True) -> None:
         self._model = model
-        self._calls: dict[int, Call] = {}
-        padded = _pads_of_depthwise(model)
-        for layer in model.layers:
-            if (activation := _activation_of(layer)) is not None:
-                self._calls[id(layer)] = activation
-            elif _is_bfloat16_pointwise(layer):
-                self._calls[id(layer)] = _pointwise(layer)
-            elif _is_bfloat16_convolution(layer):
-                self._calls[id(layer)] = _convolution(layer)
-            elif _is_slow_batch_norm(layer):
-                self._calls[id(layer)] = _batch_norm(layer)
-            elif _is_plain_depthwise(layer):
-                pad = padded.get(id(layer))
-                self._calls[id(layer)] = _depthwise(layer, pad)
-                if pad is not None:
-                    self._calls[id(pad)] = lambda inputs: inputs
+        self._calls = (_faster(model) if is_cpu else {}) | dict(others or {})
 
     def __call__(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
         """(B, S, S, 3) uint8 RGB images to the outputs of `SSD`, batch norms with the batch's statistics."""
@@ -58,6 +45,27 @@ class TrainingNetwork:
             return call
         takes_training = getattr(layer, "_call_has_training_arg", False)
         return lambda *inputs, **options: layer(*inputs, **options, **({"training": True} if takes_training else {}))
+
+
+def _faster(model: keras.Model) -> dict[int, Call]:
+    """By the id of a layer, a CPU's faster way."""
+    calls: dict[int, Call] = {}
+    padded = _pads_of_depthwise(model)
+    for layer in model.layers:
+        if (activation := _activation_of(layer)) is not None:
+            calls[id(layer)] = activation
+        elif _is_bfloat16_pointwise(layer):
+            calls[id(layer)] = _pointwise(layer)
+        elif _is_bfloat16_convolution(layer):
+            calls[id(layer)] = _convolution(layer)
+        elif _is_slow_batch_norm(layer):
+            calls[id(layer)] = _batch_norm(layer)
+        elif _is_plain_depthwise(layer):
+            pad = padded.get(id(layer))
+            calls[id(layer)] = _depthwise(layer, pad)
+            if pad is not None:
+                calls[id(pad)] = lambda inputs: inputs
+    return calls
 
 
 def _activation_of(layer: keras.layers.Layer) -> Call | None:

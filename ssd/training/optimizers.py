@@ -13,7 +13,7 @@ Gradients = list[tf.Tensor | None]
 
 
 class _Frugal(keras.optimizers.Optimizer):
-    """Keras' clipping and weight decay with fewer operations, on one device."""
+    """Keras' clipping and weight decay with fewer operations."""
 
     def _clip_gradients(self, grads: Gradients) -> Gradients:
         """Gradients below `global_clipnorm` are not multiplied by one, each in a pass of its own."""
@@ -117,6 +117,29 @@ def at_share_of_the_rate(
 
     optimizer.update_step = update_step  # type: ignore[method-assign]
     return optimizer
+
+
+def with_summed_gradients(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """The same optimizer, which takes gradients that have been added up over all devices.
+
+    Keras adds them up behind its clipping, where each device would clip by the norm of its own part.
+    """
+    optimizer._all_reduce_sum_gradients = lambda pairs: pairs  # type: ignore[method-assign]
+    return optimizer
+
+
+def scaled_rate(rate: float, rule: str, batch_size: int, base_batch_size: int) -> float:
+    """The learning rate for a batch, where `rate` is meant for one of `base_batch_size` images.
+
+    Args:
+        rate: as it was found.
+        rule: "linear", in proportion to the batch (Goyal et al., arXiv 1706.02677, section 2.1, to be begun
+            with a warm-up); or "sqrt", to its square root (Krizhevsky, arXiv 1404.5997, section 5).
+        batch_size: images of a step.
+        base_batch_size: that the rate is meant for.
+    """
+    ratio = batch_size / base_batch_size
+    return rate * {"linear": ratio, "sqrt": ratio**0.5}[rule]
 
 
 def _value(variable: keras.Variable | tf.Variable) -> tf.Variable:

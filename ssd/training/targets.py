@@ -16,6 +16,7 @@ class Targets(NamedTuple):
         classes: (B, P) int32, 0 for background, else the matched object's label + 1.
         offsets: (B, P, 4) float32, to the matched object; about 0 where none is matched.
         positive: (B, P) bool, whether an object is matched.
+        matched: scalar float32, how many priors of the batch are positive, by which the loss is divided.
         objects: scalar float32, how many objects the batch has.
         unmatched: scalar float32, how many of them no prior overlaps enough.
     """
@@ -23,6 +24,7 @@ class Targets(NamedTuple):
     classes: tf.Tensor
     offsets: tf.Tensor
     positive: tf.Tensor
+    matched: tf.Tensor
     objects: tf.Tensor
     unmatched: tf.Tensor
 
@@ -54,5 +56,6 @@ class TargetEncoder:
         classes = tf.where(matches.positive, tf.gather(labels, matches.row, batch_dims=1) + 1, 0)
         # Unmatched priors get their own corners: a finite value, which the loss leaves out.
         objects = tf.where(matches.positive[..., None], tf.gather(boxes, matches.row, batch_dims=1), self.coder.corners)
-        counts = [tf.reduce_sum(tf.cast(which, tf.float32)) for which in (valid, matches.unmatched)]
+        counted = (matches.positive, valid, matches.unmatched)
+        counts = [tf.reduce_sum(tf.cast(which, tf.float32)) for which in counted]
         return Targets(classes, self.coder.encode(objects), matches.positive, *counts)

@@ -202,6 +202,17 @@ def test_pretrained_weights_follow_the_data_set_unless_given() -> None:
         (["training.best_by=val/mAP75"], "did you mean 'val/mAP50'?"),
         (["training.best_by=train/loss"], "choose one of: val/mAP, val/mAP50, val/mAP50_07"),
         (["training.best_by=null"], "training.best_by"),
+        (["training.devices=3"], "batch_size=8 cannot be shared evenly (3 devices, 1 micro-batches); give"),
+        (["training.micro_batches=16"], "give training.batch_size=16, or another multiple of 16"),
+        (["training.scale_rate=linear"], "training.scale_rate=linear needs training.base_batch_size, the batch that"),
+        (
+            ["training.synchronized_batch_norm=true", "training.micro_batches=2"],
+            "training.synchronized_batch_norm is of batches that pass the network at once",
+        ),
+        (
+            ["task=lr_find", "training.scale_rate=sqrt", "training.base_batch_size=8"],
+            "training.scale_rate=sqrt: task=lr_find finds the rate of this very batch; leave it out",
+        ),
         (["training.patience=0"], "training.patience=0 must be between 1 and 1000000"),
         (["seed=-1"], "seed=-1 must be between 0 and"),
         (["detector.image_size=8"], "detector.image_size=8 must be between 32 and 4096 pixels"),

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from ssd.cluster import Member
 from ssd.data.augmentation import Augmentation
 from ssd.data.pipeline import Batches
 from ssd.data.sample import Annotation, Dataset
@@ -252,3 +253,15 @@ def test_its_memory_is_given_back() -> None:
     del batches
     gc.collect()
     assert gone() is None
+
+
+def test_the_processes_parts_make_the_batches_that_one_has() -> None:
+    dataset = make_dataset(11)
+    whole, *parts = (
+        make_batches(dataset, augmentation=augmentation(), shuffle=True, workers=1, member=member)
+        for member in (Member(), Member(0, 2), Member(1, 2))
+    )
+    assert len(whole) == len(parts[0]) == 3
+    for batch, *shares in zip(*(batches.epoch(1, start=1) for batches in (whole, *parts)), strict=True):
+        for name, values in batch.items():
+            np.testing.assert_array_equal(values, np.concatenate([share[name] for share in shares]))

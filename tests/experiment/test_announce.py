@@ -7,6 +7,7 @@ from helpers.samples import make_sample
 from ssd.cli.compose import compose_jobs, without_hydra
 from ssd.data.sample import Dataset, Splits
 from ssd.experiment.announce import announcement
+from ssd.training.replicas import ALONE
 from ssd.weights.layouts import LAYOUTS
 
 (LITE,) = (layout for layout in LAYOUTS["torchvision"] if layout.published == "ssdlite320_mobilenet_v3_large")
@@ -18,7 +19,8 @@ def of_the_detector(*overrides: str) -> str:
     HydraConfig.instance().set_config(job)
     data = Dataset("toy:train", tuple("abcdefghijklm"), [make_sample().annotation], lambda _: b"")
     model = make_detector()
-    lines = announcement(without_hydra(job), model, Splits(data, data), [1, 2], "from somewhere")  # type: ignore[arg-type]
+    splits = Splits(data, data)
+    lines = announcement(without_hydra(job), model, splits, [1, 2], "from somewhere", ALONE)  # type: ignore[arg-type]
     return next(line for line in lines if line.startswith("detector: "))
 
 

@@ -10,6 +10,8 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,20 @@ from helpers.tiny import PYTHONPATH
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["helpers.preloaded"])
+
+
+def start(function: Callable[..., None], *arguments: str, **environment: str) -> BaseProcess:
+    """A process that calls a function of a module, with these variables beside those of this process."""
+    process = _context.Process(target=_call, args=(function, arguments, environment))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", PYTHONPATH)
+        process.start()
+    return process
+
+
+def _call(function: Callable[..., None], arguments: tuple[str, ...], environment: dict[str, str]) -> None:
+    os.environ.update(environment)
+    function(*arguments)
 
 
 class Process:

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from helpers.damage import cut_short, empty, missing
 from helpers.fake_checkpoint import write_detector
+from ssd.cluster import LONE
 from ssd.runs.folder import BEST
 from ssd.runs.results import read_results, write_results
 from ssd.training.checkpoints import Place
@@ -212,6 +213,7 @@ class Timed:
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
+        self.member = LONE
         self.validated: list[int] = []
         self.places: list[Place] = []
         self.optimizer = SimpleNamespace(iterations=0, learning_rate=0.1)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ssd.training.optimizers import FusedAdam, FusedSGD, at_share_of_the_rate, fused
+from ssd.training.optimizers import FusedAdam, FusedSGD, at_share_of_the_rate, fused, scaled_rate
 
 Make = Callable[[], keras.optimizers.Optimizer]
 FUSED: dict[str, Make] = {
@@ -48,6 +48,11 @@ def test_weights_and_state_are_those_of_keras(name: str) -> None:
 def test_others_stay_as_they_are(make: Make) -> None:
     optimizer = make()
     assert fused(optimizer) is optimizer
+
+
+@pytest.mark.parametrize(("rule", "rate"), [("linear", 0.04), ("sqrt", 0.02)])
+def test_a_rate_follows_the_batch(rule: str, rate: float) -> None:
+    assert scaled_rate(0.01, rule, batch_size=32, base_batch_size=8) == pytest.approx(rate)
 
 
 def test_a_checkpoint_knows_it() -> None:

@@ -1,15 +1,20 @@
 """The validation of a training: the same in Keras and in OpenVINO, with the weights of now; and which it takes."""
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import pytest
 
 from helpers.batches import five_batches
 from helpers.fake_detector import make_detector
+from ssd.cluster import Member
 from ssd.data.pipeline import Batches
 from ssd.errors import UserError
+from ssd.evaluation.validation import Validation
 from ssd.export.differences import differences
 from ssd.inference import runtimes
+from ssd.inference.keras_network import KerasNetwork
 from ssd.models.detector import SSD
 from ssd.training.converted_network import ConvertedNetwork
 from ssd.training.loss import MultiBoxLoss
@@ -83,3 +88,25 @@ def test_a_gpu_validates_in_keras(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_runtimes_that_take_longer_to_convert_are_refused() -> None:
     with pytest.raises(UserError, match="runtime=litert is not for trainings: choose auto, keras or openvino"):
         choose_validation_runtime("litert", make_detector(), 5000)
+
+
+def test_two_processes_find_together_what_one_finds() -> None:
+    model = make_detector()
+    encode, loss = TargetEncoder(model.box_coder, 0.5), MultiBoxLoss(3.0, 1.0)
+    sent: list[np.ndarray] = []  # by the second process, in the order of its collective operations
+
+    def run(batches: Batches, gather: Callable[[np.ndarray], np.ndarray]) -> tuple[dict[str, float], Validation]:
+        return Validator(model, encode, loss, batches, 0.5, KerasNetwork(model), gather)()
+
+    def send(rows: np.ndarray) -> np.ndarray:
+        sent.append(rows)
+        return rows
+
+    run(five_batches(Member(1, 2)), send)
+    losses, found = run(five_batches(Member(0, 2)), lambda rows: np.concatenate([rows, sent.pop(0)]))
+    expected, undivided = run(five_batches(), lambda rows: rows)
+    assert losses == pytest.approx(expected, rel=1e-5)
+    assert found.evaluation.metrics == undivided.evaluation.metrics
+    for ours, theirs in zip(found.detections, undivided.detections, strict=True):
+        for part in ("boxes", "labels", "scores"):
+            np.testing.assert_array_equal(getattr(ours, part), getattr(theirs, part))
