@@ -13,7 +13,9 @@ from ssd.errors import UserError
 from ssd.runs.files import write_text
 from ssd.runs.flat import flatten
 from ssd.runs.folder import (
+    ANNOTATIONS,
     BEST,
+    CODE_DIFF,
     CONFIG,
     HISTORY,
     HYDRA,
@@ -22,11 +24,13 @@ from ssd.runs.folder import (
     METRICS,
     OVERRIDES,
     PLOTS,
+    RECORD,
     REPORT,
     REPORT_PAGE,
     RESULTS,
     RUN_ID_FILE,
     SPLIT,
+    VALIDATION,
     as_typed,
 )
 from ssd.runs.reading import read_yaml
@@ -45,7 +49,10 @@ _FREE_KEYS = (
     "training.devices",
 )
 # What a run writes.
-_FILES = (OVERRIDES, HYDRA, CONFIG, BEST, LAST, HISTORY, LOG, RESULTS, METRICS, REPORT, REPORT_PAGE, RUN_ID_FILE, SPLIT)
+_FILES = (
+    *(OVERRIDES, HYDRA, CONFIG, BEST, LAST, HISTORY, LOG, RESULTS, METRICS, REPORT, REPORT_PAGE, RUN_ID_FILE, SPLIT),
+    *(RECORD, CODE_DIFF, ANNOTATIONS, VALIDATION),
+)
 _FOLDERS = (OVERRIDES.parent, LAST.parent, PLOTS)
 # Of these keys nothing is left when the command is over.
 _OF_ONE_COMMAND = (
