@@ -44,7 +44,7 @@ from ssd.export.write import file_of, write_export
 from ssd.inference.exported import load_exported
 from ssd.inference.keras_network import KerasNetwork
 from ssd.inference.network import Network
-from ssd.inference.openvino_network import settings
+from ssd.inference.openvino_network import core, settings
 from ssd.models.detector import SSD
 from ssd.prediction.pictures import read_picture
 
@@ -217,7 +217,7 @@ def parts_table(model: SSD, exports: dict[Variant, Path], files: Sequence[str]) 
     for variant, file in exports.items():
         if variant.format != "openvino":
             continue
-        network = ov.Core().read_model(file)
+        network = core().read_model(file)
         alone = in_turns(
             {
                 "network": network_alone(cut(network), variant, images),
@@ -231,7 +231,7 @@ def parts_table(model: SSD, exports: dict[Variant, Path], files: Sequence[str]) 
             f"{whole:.1f}",
             f"{whole / rate:.1%}",
             f"{decoding:.2f}",
-            *latency_cells(cut(ov.Core().read_model(file)), variant, file, files, images),
+            *latency_cells(cut(core().read_model(file)), variant, file, files, images),
         )
     return table
 
@@ -247,7 +247,7 @@ def cut(model: ov.Model) -> ov.Model:
 
 def network_alone(model: ov.Model, variant: Variant, images: NDArray[np.uint8]) -> Rate:
     """As OpenVINO's own benchmark_app runs it."""
-    queue = ov.AsyncInferQueue(ov.Core().compile_model(model, "CPU", settings(variant.precision, BATCH)))
+    queue = ov.AsyncInferQueue(core().compile_model(model, "CPU", settings(variant.precision, BATCH)))
 
     def rate(count: int) -> float:
         start = time.perf_counter()
@@ -272,7 +272,7 @@ def decoding_milliseconds(model: SSD, images: NDArray[np.uint8]) -> float:
         result.output(0).set_names({name})
     decoding = with_decoding(ov.Model(results, inputs, "outputs"), model.box_coder, model.nms)
     options = settings("float32", 1) | {"INFERENCE_NUM_THREADS": 1}
-    request = ov.Core().compile_model(decoding, "CPU", options).create_infer_request()
+    request = core().compile_model(decoding, "CPU", options).create_infer_request()
     times = []
     for row in range(len(images)):
         given = [value[row : row + 1] for value in values]
@@ -287,7 +287,7 @@ def latency_cells(
     model: ov.Model, variant: Variant, file: Path, files: Sequence[str], images: NDArray[np.uint8]
 ) -> list[str]:
     """Of one image at a time, in turns: the network, from pixels and from a file to detections."""
-    request = ov.Core().compile_model(model, "CPU", settings(variant.precision, 1)).create_infer_request()
+    request = core().compile_model(model, "CPU", settings(variant.precision, 1)).create_infer_request()
     detector = Detector(load_exported(file, 1), batch_size=1)
     pictures = [read_picture(name).image for name in files[:32]]
     times: dict[str, list[float]] = {"network": [], "pixels": [], "file": []}

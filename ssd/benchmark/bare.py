@@ -35,12 +35,12 @@ def load_bare(file: Path, batch_size: int, policy: str) -> Bare:
 def _openvino(file: Path, batch_size: int) -> Bare:
     import openvino as ov
 
-    from ssd.inference.openvino_network import read_metadata, read_model, settings
+    from ssd.inference.openvino_network import core, read_metadata, read_model, settings
 
     model = read_model(file)
     metadata = read_metadata(model, file)
     model.reshape([1, metadata.image_size, metadata.image_size, 3])
-    compiled = ov.Core().compile_model(model, "CPU", settings(metadata.precision, batch_size))
+    compiled = core().compile_model(model, "CPU", settings(metadata.precision, batch_size))
     queue = ov.AsyncInferQueue(compiled)
 
     def run(images: NDArray[np.uint8]) -> None:

@@ -15,7 +15,7 @@ from ssd.export.blame import Outputs
 from ssd.export.serving import OUTPUTS, every_layer, images_of, layer_of, named_after
 from ssd.inference.exported import KEY, Metadata
 from ssd.inference.folding import FoldedNetwork
-from ssd.inference.openvino_network import read_metadata, read_model, settings
+from ssd.inference.openvino_network import core, read_metadata, read_model, settings
 from ssd.models.box_coder import MAX_LOG_SCALE, BoxCoder
 from ssd.models.detector import SSD, NMSSettings
 
@@ -56,7 +56,7 @@ def layer_outputs(file: Path, images: NDArray[np.uint8]) -> Outputs:
     }
     results = [ops.result(operation) for operation in operations.values()]
     told = ov.Model(results, model.get_parameters(), "layers")
-    compiled = ov.Core().compile_model(told, "CPU", settings(metadata.precision, len(images)))
+    compiled = core().compile_model(told, "CPU", settings(metadata.precision, len(images)))
     values = compiled(images)
     return {layer: np.asarray(values[number], np.float32) for number, layer in enumerate(operations)}
 

@@ -1,6 +1,7 @@
 """A detector in OpenVINO's format, run by OpenVINO on the processor."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock
@@ -82,7 +83,7 @@ class _Compiled:
     """
 
     def __init__(self, model: ov.Model, options: dict[str, object]) -> None:
-        compiled = ov.Core().compile_model(model, "CPU", options)
+        compiled = core().compile_model(model, "CPU", options)
         self._names = [output.get_any_name() for output in compiled.outputs]
         count = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS") + 1
         self._idle = SimpleQueue[ov.InferRequest]()
@@ -108,9 +109,20 @@ def _together(every: list[Values]) -> tuple[Values, list[Detections]]:
     return values, to_list(*(values[name] for name in _OUTPUTS))
 
 
+@lru_cache(maxsize=1)
+def core() -> ov.Core:
+    """OpenVINO's core, one for the process, which stays.
+
+    On processors with AMX each that is made gives the thread a stack for signals of its own, and when it goes puts back
+    the one that it found, which another that went before may have freed: the next Ctrl-C then ends the process with a
+    segmentation fault (OpenVINO 2026, `SigAltStackSetup` in its CPU plugin).
+    """
+    return ov.Core()
+
+
 def multiplies_bfloat16() -> bool:
     """Whether this processor has instructions for bfloat16."""
-    return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def read_model(file: Path) -> ov.Model:
@@ -120,7 +132,7 @@ def read_model(file: Path) -> ov.Model:
         UserError: it cannot be read.
     """
     try:
-        return ov.Core().read_model(file)
+        return core().read_model(file)
     except Exception as error:  # OpenVINO's are all of one class
         raise UserError(not_exported(file, first_line(error))) from error
 
