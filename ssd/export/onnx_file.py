@@ -84,9 +84,30 @@ def _in_half(network: onnx.ModelProto, model: SSD) -> onnx.ModelProto:
     wide = {layer.name for layer in model.layers if isinstance(layer, Preprocess | L2Norm)}
     left = [node.name for node in network.graph.node if layer_of(node.name) in wide]
     half = float16.convert_float_to_float16(network, keep_io_types=True, node_block_list=left)
+    leave_out_detours(half.graph)
     sorter = ONNXModel(half)  # its casts come last
     sorter.topological_sort()
     return sorter.model
+
+
+def leave_out_detours(graph: onnx.GraphProto) -> None:
+    """Leaves out casts to float16 and back, which the converter puts between operations that both are in float32."""
+    casts = [node for node in graph.node if node.op_type == "Cast"]
+    halved = {node.output[0]: node.input[0] for node in casts if node.attribute[0].i == onnx.TensorProto.FLOAT16}
+    restored = {
+        node.output[0]: halved[node.input[0]]
+        for node in casts
+        if node.attribute[0].i == onnx.TensorProto.FLOAT and node.input[0] in halved
+    }
+    for node in graph.node:
+        for place, name in enumerate(node.input):
+            node.input[place] = restored.get(name, name)
+    outputs = {output.name for output in graph.output}
+    left = [node for node in graph.node if node.output[0] not in restored.keys() - outputs]
+    used = {name for node in left for name in node.input} | outputs
+    for node in casts:
+        if node.output[0] not in used:
+            graph.node.remove(node)
 
 
 class _Images(CalibrationDataReader):
