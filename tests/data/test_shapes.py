@@ -168,6 +168,20 @@ def test_another_process_may_be_done_just_before(tmp_path: Path, monkeypatch: py
     assert len(_shapes(tmp_path).train) == 30
 
 
+def test_another_process_may_be_done_when_this_one_has_just_looked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = Shapes.__init__
+
+    def overtaken(self: Shapes, **options: object) -> None:
+        original(self, **options)  # finds nothing
+        monkeypatch.setattr(Shapes, "__init__", original)
+        _shapes(tmp_path)
+
+    monkeypatch.setattr(Shapes, "__init__", overtaken)
+    assert len(_shapes(tmp_path).train) == 30
+
+
 @pytest.mark.parametrize(
     ("arguments", "key"),
     [((0, 1, 96, 0), "train_images"), ((1, 0, 96, 0), "val_images"), ((1, 1, 8, 0), "image_size"),

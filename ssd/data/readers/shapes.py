@@ -109,7 +109,7 @@ def shapes(
     try:
         with quiet():
             builder = make()
-            if not builder.is_prepared():
+            if not builder.info.splits:  # nor where another process has finished them just now, which it has not read
                 log.info("Drawing %d + %d images into %s.", train_images, val_images, data_dir)
                 builder = prepared(make)
     except OSError as error:

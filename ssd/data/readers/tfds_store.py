@@ -52,7 +52,7 @@ def prepare(make: Callable[[], tfds.core.DatasetBuilder], origin: Origin, archiv
         UserError: no network and no archives, missing or damaged archives.
     """
     builder = make()
-    if builder.is_prepared():
+    if builder.info.splits:  # not where another process has just finished them, which it has not read
         return builder
     files = list(origin.files.values())
     advice = f"download {_and(files)} from {origin.page} into one folder and set dataset.archives to it"
